@@ -1,0 +1,1 @@
+-- The audit database, version 1.

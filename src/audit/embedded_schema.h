@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace diskrelease {
+
+/// One file of schema/, embedded at build. Migration N takes a database from user_version N-1 to N.
+struct Migration {
+  int version;
+  std::string_view name;
+  std::string_view sql;
+};
+
+/// All migrations, ascending from 1 without a gap.
+[[nodiscard]] const std::vector<Migration>& embedded_migrations();
+
+}  // namespace diskrelease

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/goal.h"
+
+namespace diskrelease {
+
+enum class ListFormat { automatic, csv, json, ndjson, text };
+
+/// A rate limit for all requests of a run together.
+struct RateLimit {
+  /// Requests per second; nullopt = unlimited. Positive and finite.
+  std::optional<double> per_second = 2.0;
+  /// Requests that may leave back to back after a pause. At least 1.
+  int burst = 1;
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
+/// Limits of retrying one item; the pacing room decides with it.
+struct RetryLimits {
+  int max_attempts = 5;                            ///< per item; throttled attempts do not count
+  std::chrono::milliseconds first_backoff{1'000};  ///< upper end of the first full-jitter wait
+  std::chrono::milliseconds max_backoff{60'000};   ///< upper end of any wait
+  int budget_percent = 20;  ///< retries of the whole run, percent of its items (at least 10)
+  friend bool operator==(const RetryLimits&, const RetryLimits&) = default;
+};
+
+/// What one layer of configuration (flags, environment, job file, user config) says; nullopt =
+/// silent.
+struct JobSettings {
+  std::optional<std::string> name;
+  std::optional<std::string> list;  ///< a path, or "-" for standard input
+  std::optional<ListFormat> format;
+  std::optional<std::string> column;
+  std::optional<Goal> goal;
+  std::optional<std::string> endpoint;
+  std::optional<std::string> profile;
+  std::optional<std::string> credentials_file;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> proxy;
+  std::optional<bool> rate_unlimited;  ///< true excludes rate_per_second in the same layer
+  std::optional<double> rate_per_second;
+  std::optional<int> burst;
+  std::optional<int> in_flight;
+  std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::chrono::milliseconds> connect_timeout;
+  std::optional<int> max_attempts;
+  std::optional<std::chrono::milliseconds> first_backoff;
+  std::optional<std::chrono::milliseconds> max_backoff;
+  std::optional<int> budget_percent;
+  std::optional<std::int64_t> max_disks;
+};
+
+/// `stronger` where it speaks, else `weaker`. An unlimited rate in `stronger` silences a number in
+/// `weaker`, and the other way round.
+[[nodiscard]] JobSettings overlay(const JobSettings& stronger, const JobSettings& weaker);
+
+/// What to do, declaratively and complete: settings with the defaults filled in.
+struct JobSpec {
+  std::string name;  ///< the job's name, else the list's file name
+  std::string list;  ///< a path, or "-" for standard input
+  ListFormat format = ListFormat::automatic;
+  std::optional<std::string> column;
+  Goal goal = Goal::release;
+  std::string endpoint = "console.zenlayer.com";  ///< host[:port]; always HTTPS
+  std::optional<std::string> profile;
+  std::optional<std::string> credentials_file;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> proxy;  ///< http://[user:password@]host:port
+  RateLimit rate;
+  int in_flight = 4;                          ///< requests under way at once = sender threads
+  std::chrono::milliseconds timeout{30'000};  ///< one request, connect to last byte
+  std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
+  RetryLimits retry;
+  std::optional<std::int64_t> max_disks;
+};
+
+/// Fills in defaults. Values are taken as they are: whoever read them has checked them against
+/// check_settings().
+[[nodiscard]] JobSpec resolve(const JobSettings& settings);
+
+/// The ranges that flags, environment and job files share. One message a problem, empty = fine.
+/// Each message begins with the setting's name as the job file spells it ("in_flight must be ...").
+[[nodiscard]] std::vector<std::string> check_settings(const JobSettings& settings);
+
+inline constexpr int k_max_in_flight = 256;      ///< more senders than that were slower, measured
+inline constexpr double k_max_rate = 100'000.0;  ///< requests per second
+inline constexpr double k_min_rate = 0.001;      ///< one request in about 17 minutes
+inline constexpr int k_max_attempts_limit = 1'000;  ///< an item tried more often is a bug
+inline constexpr int k_max_burst = 10'000;
+
+[[nodiscard]] std::string_view to_text(ListFormat format) noexcept;
+[[nodiscard]] std::optional<ListFormat> list_format_from_text(std::string_view text) noexcept;
+
+}  // namespace diskrelease

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/transport.h"
+
+namespace diskrelease {
+
+/// host[:port]; an IPv6 address stands in brackets. Never a URL.
+struct Endpoint {
+  std::string host;  ///< lower case, no brackets
+  std::uint16_t port = 443;
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+/// nullopt for an empty host, a scheme, a path, user info, a port outside 1..65535, or bytes that
+/// do not belong into a host name.
+[[nodiscard]] std::optional<Endpoint> parse_endpoint(std::string_view text);
+
+/// As it stands in a Host header: brackets for IPv6, the port only if it is not 443.
+[[nodiscard]] std::string host_header(const Endpoint& endpoint);
+
+/// An HTTP proxy that is asked for a CONNECT tunnel.
+struct Proxy {
+  std::string host;
+  std::uint16_t port = 8080;
+  std::string user;      ///< empty = no authentication
+  std::string password;  ///< a secret: never printed
+};
+
+/// "http://[user[:password]@]host[:port]". nullopt for anything else (https and socks proxies
+/// included).
+[[nodiscard]] std::optional<Proxy> parse_proxy(std::string_view url);
+
+/// Whether NO_PROXY names this host: a comma-separated list of host names, domain suffixes (with or
+/// without the leading dot), addresses, host:port, or "*".
+[[nodiscard]] bool bypasses_proxy(const Endpoint& endpoint, std::string_view no_proxy);
+
+struct HttpsSettings {
+  Endpoint endpoint;
+  std::optional<Proxy> proxy;
+  std::optional<std::string>
+      ca_file;  ///< PEM; added to the system's CAs, never instead of verification
+  std::chrono::milliseconds connect_timeout{
+      5'000};                                       ///< name, TCP, proxy and TLS handshake together
+  std::chrono::milliseconds total_timeout{30'000};  ///< one exchange, connecting included
+  std::size_t body_cap = 1u << 20;                  ///< bytes of an answer's body
+  std::chrono::milliseconds idle_limit{4'000};  ///< a connection idle for longer is not used again
+};
+
+/// HTTPS through Poco, hardened: TLS 1.2 at least, certificate chain and host name always verified
+/// (loopback included, slow handshakes included), one total deadline kept by a watchdog thread,
+/// nothing sent twice. Owns its lanes and one watchdog thread. Destroy it only when no call is
+/// under way.
+class HttpsTransport final : public Transport {
+ public:
+  /// Throws UsageError when the CA file cannot be read or holds no certificate.
+  HttpsTransport(const HttpsSettings& settings, std::size_t lanes);
+  ~HttpsTransport() override;
+
+  [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t lane) override;
+  [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
+  void abort_all() noexcept override;
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> private_;
+};
+
+}  // namespace diskrelease
