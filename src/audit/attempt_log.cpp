@@ -1,0 +1,264 @@
+#include "audit/attempt_log.h"
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+struct IntentEntry {
+  ItemId item;
+  DiskId disk;
+  int number;
+  Stage stage;
+  UtcTime at;
+  std::promise<AttemptId> durable;
+};
+
+struct OutcomeEntry {
+  AttemptId attempt;
+  OutcomeRecord record;
+};
+
+struct DecisionEntry {
+  DecisionRecord record;
+  UtcTime at;
+};
+
+struct FlushEntry {
+  std::promise<void> durable;
+};
+
+using Entry = std::variant<IntentEntry, OutcomeEntry, DecisionEntry, FlushEntry>;
+
+bool somebody_waits_for(const Entry& entry) {
+  return std::holds_alternative<IntentEntry>(entry) || std::holds_alternative<FlushEntry>(entry);
+}
+
+/// The statements of the hot path, prepared once.
+class EntryWriter {
+ public:
+  EntryWriter(Database& database, RunId run, InvocationId invocation)
+      : database_(database),
+        run_(run),
+        invocation_(invocation),
+        insert_attempt_(database.prepare(
+            "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5)")),
+        insert_outcome_(database.prepare(
+            "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code, request_id,"
+            " message, retry_after_ms, sent_utc_ms, finished_utc_ms, latency_us)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")),
+        insert_decision_(database.prepare(
+            "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail,"
+            " decided_utc_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")) {}
+
+  AttemptId write(const IntentEntry& intent) {
+    insert_attempt_.bind(1, intent.item.value)
+        .bind(2, invocation_.value)
+        .bind(3, std::int64_t{intent.number})
+        .bind(4, static_cast<std::int64_t>(intent.stage))
+        .bind(5, intent.at.time_since_epoch().count());
+    insert_attempt_.run();
+    return AttemptId{database_.last_insert_rowid()};
+  }
+
+  void write(const OutcomeEntry& entry) {
+    const OutcomeRecord& record = entry.record;
+    insert_outcome_.bind(1, entry.attempt.value)
+        .bind(2, to_text(record.outcome))
+        .bind(3, to_text(record.scope))
+        .bind(4, number(record.http_status))
+        .bind_optional(5, record.api_code)
+        .bind_optional(6, record.request_id)
+        .bind_optional(7, record.message)
+        .bind(8, count(record.retry_after))
+        .bind(9, record.sent ? std::optional<std::int64_t>(record.sent->time_since_epoch().count())
+                             : std::nullopt)
+        .bind(10, std::int64_t{record.finished.time_since_epoch().count()})
+        .bind(11, count(record.latency));
+    insert_outcome_.run();
+  }
+
+  void write(const DecisionEntry& entry) {
+    insert_decision_.bind(1, run_.value)
+        .bind(2, invocation_.value)
+        .bind(3, entry.record.item ? std::optional<std::int64_t>(entry.record.item->value)
+                                   : std::nullopt)
+        .bind(4, to_text(entry.record.kind))
+        .bind(5, entry.record.reason)
+        .bind_optional(6, entry.record.detail)
+        .bind(7, std::int64_t{entry.at.time_since_epoch().count()});
+    insert_decision_.run();
+  }
+
+ private:
+  static std::optional<std::int64_t> number(const std::optional<int>& value) {
+    if (!value) return std::nullopt;
+    return *value;
+  }
+  template <class Duration>
+  static std::optional<std::int64_t> count(const std::optional<Duration>& value) {
+    if (!value) return std::nullopt;
+    return value->count();
+  }
+
+  Database& database_;
+  RunId run_;
+  InvocationId invocation_;
+  Statement insert_attempt_;
+  Statement insert_outcome_;
+  Statement insert_decision_;
+};
+
+}  // namespace
+
+struct AttemptLog::Private {
+  Private(Database connection, RunId run_id, InvocationId invocation_id)
+      : database(std::move(connection)) {
+    writer.emplace(database, run_id, invocation_id);
+  }
+
+  // Used by the writer thread alone while it runs.
+  Database database;
+  std::optional<EntryWriter> writer;
+
+  std::mutex mutex;
+  std::condition_variable work;
+  // Guarded by mutex.
+  std::deque<Entry> queue;
+  std::size_t waited_for = 0;  // entries in the queue that somebody waits for
+  bool closing = false;
+  std::exception_ptr failure;
+
+  std::thread thread;
+
+  void push(Entry entry) {
+    const std::lock_guard lock(mutex);
+    if (failure) std::rethrow_exception(failure);
+    const bool was_idle = queue.empty() || waited_for == 0;
+    if (somebody_waits_for(entry)) ++waited_for;
+    queue.push_back(std::move(entry));
+    // The writer sleeps while the queue is empty, and dozes for k_max_delay while nobody waits.
+    if (was_idle) work.notify_one();
+  }
+
+  void loop() {
+    std::deque<Entry> batch;
+    while (true) {
+      {
+        std::unique_lock lock(mutex);
+        work.wait(lock, [&] { return !queue.empty() || closing; });
+        if (queue.empty()) return;
+        if (waited_for == 0 && !closing) {
+          work.wait_for(lock, k_max_delay, [&] { return waited_for > 0 || closing; });
+        }
+        batch.swap(queue);
+        waited_for = 0;
+      }
+      try {
+        commit(batch);
+      } catch (...) {
+        fail(std::current_exception(), batch);
+        return;
+      }
+      batch.clear();
+    }
+  }
+
+  void commit(std::deque<Entry>& batch) {
+    std::vector<std::pair<IntentEntry*, AttemptId>> intents;
+    Transaction transaction(database);
+    for (Entry& entry : batch) {
+      if (auto* intent = std::get_if<IntentEntry>(&entry)) {
+        intents.emplace_back(intent, writer->write(*intent));
+      } else if (auto* outcome = std::get_if<OutcomeEntry>(&entry)) {
+        writer->write(*outcome);
+      } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
+        writer->write(*decision);
+      }
+    }
+    transaction.commit();
+    for (auto& [intent, id] : intents) intent->durable.set_value(id);
+    for (Entry& entry : batch) {
+      if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
+    }
+  }
+
+  void fail(const std::exception_ptr& error, std::deque<Entry>& batch) {
+    const std::lock_guard lock(mutex);
+    failure = error;
+    for (std::deque<Entry>* entries : {&batch, &queue}) {
+      for (Entry& entry : *entries) {
+        if (auto* intent = std::get_if<IntentEntry>(&entry)) intent->durable.set_exception(error);
+        if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_exception(error);
+      }
+      entries->clear();
+    }
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex);
+      closing = true;
+      work.notify_one();
+    }
+    if (thread.joinable()) thread.join();
+  }
+};
+
+AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation)
+    : private_(std::make_unique<Private>(std::move(database), run, invocation)) {
+  private_->thread = std::thread([this] { private_->loop(); });
+}
+
+AttemptLog::~AttemptLog() {
+  if (private_) private_->stop();
+}
+
+OpenAttempt AttemptLog::record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
+                                      UtcTime now) {
+  IntentEntry entry{item, disk, number, stage, now, {}};
+  std::future<AttemptId> durable = entry.durable.get_future();
+  private_->push(std::move(entry));
+  return {durable.get(), item, disk, number, stage};
+}
+
+void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
+  private_->push(OutcomeEntry{attempt.id(), std::move(outcome)});
+}
+
+void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {
+  private_->push(DecisionEntry{std::move(decision), now});
+}
+
+void AttemptLog::flush() {
+  FlushEntry entry;
+  std::future<void> durable = entry.durable.get_future();
+  private_->push(std::move(entry));
+  durable.get();
+}
+
+Database AttemptLog::close() {
+  std::exception_ptr failure;
+  try {
+    flush();
+  } catch (const AuditUnusable&) {
+    failure = std::current_exception();
+  }
+  private_->stop();
+  private_->writer.reset();
+  if (failure) std::rethrow_exception(failure);
+  return std::move(private_->database);
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "audit/run_records.h"
+#include "model/attempt.h"
+#include "model/outcome.h"
+
+namespace diskrelease {
+
+/// How an attempt ended, as it goes on record.
+struct OutcomeRecord {
+  Outcome outcome = Outcome::unknown;
+  Scope scope = Scope::disk;
+  std::optional<int> http_status;
+  std::string api_code;
+  std::string request_id;
+  std::string message;
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::optional<UtcTime> sent;  ///< when the request began to leave; nullopt = nothing was sent
+  UtcTime finished;
+  std::optional<std::chrono::microseconds> latency;  ///< from sent to the end of the answer
+};
+
+/// The one writer of a run's attempts: a thread that owns the write connection and commits in
+/// groups (WAL, synchronous=FULL). One commit carries the intents that wait for it and the outcomes
+/// that have come meanwhile.
+///
+/// Life of an attempt: 1. record_intent() returns an OpenAttempt; the intent is durable. 2. The
+/// request is sent.
+/// 3. record_outcome() consumes the OpenAttempt. A crash between 1 and 3 leaves an open attempt.
+///
+/// After a failed commit nothing is written any more: every waiting and every later call throws
+/// AuditUnusable. All member functions are thread-safe except close().
+class AttemptLog {
+ public:
+  /// Takes over the connection until close().
+  AttemptLog(Database database, RunId run, InvocationId invocation);
+  /// Like close(), without telling about failures.
+  ~AttemptLog();
+  AttemptLog(const AttemptLog&) = delete;
+  AttemptLog& operator=(const AttemptLog&) = delete;
+
+  /// Waits until the intent is durable. Throws AuditUnusable if it is not, then nothing may be
+  /// sent.
+  [[nodiscard]] OpenAttempt record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
+                                          UtcTime now);
+
+  /// Returns at once; durable with the next commit, k_max_delay later at most (plus the commit
+  /// itself).
+  void record_outcome(OpenAttempt attempt, OutcomeRecord outcome);
+  void record_decision(DecisionRecord decision, UtcTime now);
+
+  /// Waits until everything handed over before is durable.
+  void flush();
+
+  /// flush(), then ends the thread and gives the connection back. Only destruction may follow.
+  [[nodiscard]] Database close();
+
+  static constexpr std::chrono::milliseconds k_max_delay{5};
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> private_;
+};
+
+}  // namespace diskrelease

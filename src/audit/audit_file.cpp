@@ -1,0 +1,136 @@
+#include "audit/audit_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "audit/embedded_schema.h"
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+int current_version() { return embedded_migrations().back().version; }
+
+std::string where(const std::filesystem::path& path) { return "audit database " + path.string(); }
+
+void require_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    throw AuditUnusable(where(path) +
+                        ": there is no such file. Check --db; `diskrelease run` creates a "
+                        "database, the other commands only open one.");
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    throw AuditUnusable(where(path) + ": is not a regular file");
+  }
+}
+
+/// The version of an audit database; refuses what is not one or is newer than this program.
+std::int64_t checked_version(Database& database) {
+  const std::int64_t application = database.query_integer("PRAGMA application_id");
+  if (application != k_audit_application_id) {
+    throw AuditUnusable(where(database.path()) +
+                        ": is an SQLite file of another program (application_id " +
+                        std::to_string(application) + "); it was not touched. Check --db.");
+  }
+  const std::int64_t version = database.query_integer("PRAGMA user_version");
+  if (version > current_version()) {
+    throw AuditUnusable(where(database.path()) + ": has version " + std::to_string(version) +
+                        ", this diskrelease understands versions up to " +
+                        std::to_string(current_version()) +
+                        "; it was not touched. Use the newer diskrelease.");
+  }
+  return version;
+}
+
+void apply_migrations(Database& database, std::int64_t from_version) {
+  Transaction transaction(database);
+  for (const Migration& migration : embedded_migrations()) {
+    if (migration.version <= from_version) continue;
+    database.execute(std::string(migration.sql));
+    database.execute("PRAGMA user_version = " + std::to_string(migration.version));
+  }
+  database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
+  transaction.commit();
+}
+
+void set_durable(Database& database) {
+  Statement journal = database.prepare("PRAGMA journal_mode = WAL");
+  if (!journal.step() || journal.text(0) != "wal") {
+    throw AuditUnusable(where(database.path()) +
+                        ": the file system does not support write-ahead logging (a network file "
+                        "system?); put the database on a local disk");
+  }
+  journal.reset();
+  database.execute("PRAGMA synchronous = FULL");
+  if (database.query_integer("PRAGMA synchronous") != 2) {
+    throw AuditUnusable(where(database.path()) + ": synchronous=FULL cannot be set");
+  }
+  database.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+}
+
+void back_up(Database& database, std::int64_t version) {
+  const std::string copy = database.path() + ".v" + std::to_string(version) + ".bak";
+  Statement vacuum = database.prepare("VACUUM INTO ?1");
+  vacuum.bind(1, copy).run();
+}
+
+}  // namespace
+
+void create_audit_database(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.has_parent_path()) {
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) {
+      throw AuditUnusable(where(path) + ": its folder cannot be created: " + error.message());
+    }
+  }
+  // O_EXCL: of two processes that create at once, one is told so. The mode is set before any
+  // content is written.
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    const std::string reason = std::strerror(errno);
+    throw AuditUnusable(where(path) + ": cannot be created: " + reason);
+  }
+  ::close(descriptor);
+  Database database(path, Database::Access::read_write);
+  set_durable(database);
+  apply_migrations(database, 0);
+}
+
+Database open_audit_for_writing(const std::filesystem::path& path) {
+  require_file(path);
+  Database database(path, Database::Access::read_write);
+  // A creation that was cut off leaves an empty file; nothing can have been recorded in it.
+  if (std::filesystem::file_size(path) == 0 ||
+      (database.query_integer("PRAGMA application_id") == 0 &&
+       database.query_integer("SELECT count(*) FROM sqlite_schema") == 0)) {
+    set_durable(database);
+    apply_migrations(database, 0);
+    return database;
+  }
+  const std::int64_t version = checked_version(database);
+  set_durable(database);
+  if (version < current_version()) {
+    back_up(database, version);
+    apply_migrations(database, version);
+  }
+  return database;
+}
+
+Database open_audit_for_reading(const std::filesystem::path& path) {
+  require_file(path);
+  Database database(path, Database::Access::read_only);
+  const std::int64_t version = checked_version(database);
+  if (version < current_version()) {
+    throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
+                        "; `diskrelease run` or `resume` brings it up to date");
+  }
+  return database;
+}
+
+}  // namespace diskrelease

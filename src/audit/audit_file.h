@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+
+#include "audit/database.h"
+
+namespace diskrelease {
+
+/// What makes an SQLite file an audit database of ours: "DRLS".
+inline constexpr std::int64_t k_audit_application_id = 0x44524C53;
+
+/// Makes a new audit database (mode 0600), with its folder. Throws AuditUnusable when something
+/// stands at the path already. Creating and opening are two functions so that a mistyped path never
+/// creates a database.
+void create_audit_database(const std::filesystem::path& path);
+
+/// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
+/// setting. An older version is backed up beside the file and migrated in one transaction. Throws
+/// AuditUnusable for a missing file, a file of another program, a newer version, a damaged file.
+/// The caller holds the database's lock.
+[[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
+
+/// Opens an existing audit database of the current version, read-only; may be used while a writer
+/// works.
+[[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
+
+}  // namespace diskrelease

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace diskrelease {
+
+/// A prepared statement. Not thread-safe; must not outlive its Database.
+///
+/// It sits on SQLite's own interface and not on Poco::Data, whose statements stay unusable after
+/// any exception, read NULL as 0, cut text at a NUL byte and narrow integers silently: a record
+/// that is evidence can have none of that.
+class Statement {
+ public:
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&& other) noexcept;
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+  ~Statement();
+
+  /// Parameters count from 1. Text is copied by SQLite only as long as `step` needs it: it must
+  /// stay alive until the next reset(), bind or destruction.
+  Statement& bind(int parameter, std::int64_t value);
+  Statement& bind(int parameter, std::string_view value);
+  Statement& bind_null(int parameter);
+  Statement& bind(int parameter, const std::optional<std::int64_t>& value);
+  /// Empty text is stored as NULL.
+  Statement& bind_optional(int parameter, std::string_view value);
+
+  /// True = a row is there to be read. Throws AuditUnusable on any error, and leaves the statement
+  /// reset.
+  bool step();
+  /// step() to the end and reset: for statements without result.
+  void run();
+  void reset() noexcept;
+
+  /// Columns count from 0.
+  [[nodiscard]] bool is_null(int column) const noexcept;
+  [[nodiscard]] std::int64_t integer(int column) const noexcept;
+  [[nodiscard]] double real(int column) const noexcept;
+  [[nodiscard]] std::optional<std::int64_t> optional_integer(int column) const noexcept;
+  /// Valid until the next step(), reset() or destruction. NULL reads as empty.
+  [[nodiscard]] std::string_view text(int column) const noexcept;
+
+ private:
+  friend class Database;
+  Statement(sqlite3_stmt* statement, const std::string* path) noexcept
+      : statement_(statement), path_(path) {}
+
+  sqlite3_stmt* statement_;
+  const std::string* path_;
+};
+
+/// One connection to an existing SQLite file, opened through a Poco::Data session. Not thread-safe:
+/// one connection a thread. Throws AuditUnusable for everything that goes wrong, with the path,
+/// SQLite's message and its extended code.
+class Database {
+ public:
+  enum class Access { read_only, read_write, create };
+
+  /// `create` is for create_audit_database() alone. Never waits longer than five seconds for a
+  /// lock.
+  Database(const std::filesystem::path& path, Access access);
+  ~Database();
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) = delete;
+
+  [[nodiscard]] Statement prepare(std::string_view sql);
+  /// One or more statements without result.
+  void execute(const std::string& sql);
+  /// The first column of the first row of a query.
+  [[nodiscard]] std::int64_t query_integer(std::string_view sql);
+
+  [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
+  [[nodiscard]] const std::string& path() const noexcept;
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> private_;
+};
+
+/// BEGIN IMMEDIATE on construction, ROLLBACK on destruction unless commit() has returned. After
+/// commit() the rows are durable on disk (WAL, synchronous=FULL).
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& database_;
+  bool open_ = true;
+};
+
+}  // namespace diskrelease

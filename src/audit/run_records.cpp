@@ -1,0 +1,228 @@
+#include "audit/run_records.h"
+
+#include "model/outcome.h"
+#include "platform/sha256.h"
+
+namespace diskrelease {
+namespace {
+
+constexpr std::string_view k_select_run =
+    "SELECT run_id, name, goal, endpoint, sandbox, list_source, list_format, settings_json,"
+    " random_seed, list_sha256, first_item_id, item_count, duplicate_count, created_utc_ms"
+    " FROM run ";
+
+RunRecord read_run(const Statement& row) {
+  RunRecord run;
+  run.id = RunId{row.integer(0)};
+  run.description.name = row.text(1);
+  run.description.goal = goal_from_text(row.text(2)).value_or(Goal::release);
+  run.description.endpoint = row.text(3);
+  run.description.sandbox = row.integer(4) != 0;
+  run.description.list_source = row.text(5);
+  run.description.list_format = row.text(6);
+  run.description.settings_json = row.text(7);
+  run.description.random_seed = row.integer(8);
+  run.list_sha256 = row.text(9);
+  run.first_item = ItemId{row.integer(10)};
+  run.item_count = row.integer(11);
+  run.duplicate_count = row.integer(12);
+  run.created = UtcTime(std::chrono::milliseconds(row.integer(13)));
+  return run;
+}
+
+std::int64_t milliseconds(UtcTime time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+std::string_view to_text(EndReason reason) noexcept {
+  switch (reason) {
+    case EndReason::finished:
+      return "finished";
+    case EndReason::interrupted:
+      return "interrupted";
+    case EndReason::stopped:
+      return "stopped";
+    case EndReason::failed:
+      return "failed";
+    case EndReason::died:
+      return "died";
+  }
+  return "";
+}
+
+std::string_view to_text(DecisionKind kind) noexcept {
+  switch (kind) {
+    case DecisionKind::approve:
+      return "approve";
+    case DecisionKind::skip:
+      return "skip";
+    case DecisionKind::give_up:
+      return "give_up";
+    case DecisionKind::stop:
+      return "stop";
+  }
+  return "";
+}
+
+std::optional<RunRecord> find_run(Database& database, RunId run) {
+  Statement select = database.prepare(std::string(k_select_run) + "WHERE run_id = ?1");
+  select.bind(1, run.value);
+  if (!select.step()) return std::nullopt;
+  return read_run(select);
+}
+
+std::vector<RunRecord> list_runs(Database& database, std::int64_t limit) {
+  Statement select = database.prepare(std::string(k_select_run) + "ORDER BY run_id DESC LIMIT ?1");
+  select.bind(1, limit);
+  std::vector<RunRecord> runs;
+  while (select.step()) runs.push_back(read_run(select));
+  return runs;
+}
+
+std::optional<RunRecord> find_unfinished_run(Database& database, std::string_view list_sha256,
+                                             Goal goal, std::string_view endpoint) {
+  Statement select = database.prepare(
+      std::string(k_select_run) +
+      "WHERE list_sha256 = ?1 AND goal = ?2 AND endpoint = ?3 ORDER BY run_id DESC");
+  select.bind(1, list_sha256).bind(2, to_text(goal)).bind(3, endpoint);
+  while (select.step()) {
+    RunRecord run = read_run(select);
+    if (is_unfinished(database, run)) return run;
+  }
+  return std::nullopt;
+}
+
+bool is_unfinished(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT 1 FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
+      " AND state IN ('pending', 'unknown') LIMIT 1");
+  select.bind(1, run.first_item.value).bind(2, run.first_item.value + run.item_count - 1);
+  return select.step();
+}
+
+InvocationId begin_invocation(Database& database, RunId run,
+                              const InvocationDescription& invocation, UtcTime now) {
+  Sha256 digest;
+  digest.update(invocation.settings_json);
+  const std::string settings_sha256 = digest.finish_hex();
+  Transaction transaction(database);
+  Statement insert = database.prepare(
+      "INSERT INTO invocation (run_id, command, user, host, pid, tool_version, endpoint,"
+      " credential_id, credential_source, settings_json, settings_sha256, started_utc_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+  insert.bind(1, run.value)
+      .bind(2, invocation.command)
+      .bind(3, invocation.user)
+      .bind(4, invocation.host)
+      .bind(5, invocation.pid)
+      .bind(6, invocation.tool_version)
+      .bind(7, invocation.endpoint)
+      .bind(8, invocation.credential_id)
+      .bind(9, invocation.credential_source)
+      .bind(10, invocation.settings_json)
+      .bind(11, settings_sha256)
+      .bind(12, milliseconds(now));
+  insert.run();
+  const InvocationId id{database.last_insert_rowid()};
+  transaction.commit();
+  return id;
+}
+
+void end_invocation(Database& database, InvocationId invocation, EndReason reason,
+                    std::string_view detail, int exit_code, UtcTime now) {
+  Transaction transaction(database);
+  Statement insert = database.prepare(
+      "INSERT INTO invocation_end (invocation_id, reason, detail, exit_code, ended_utc_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5)");
+  insert.bind(1, invocation.value)
+      .bind(2, to_text(reason))
+      .bind_optional(3, detail)
+      .bind(4, std::int64_t{exit_code})
+      .bind(5, milliseconds(now));
+  insert.run();
+  transaction.commit();
+}
+
+void record_decision(Database& database, RunId run, InvocationId invocation,
+                     const DecisionRecord& decision, UtcTime now) {
+  Transaction transaction(database);
+  Statement insert = database.prepare(
+      "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+  insert.bind(1, run.value).bind(2, invocation.value);
+  if (decision.item) {
+    insert.bind(3, decision.item->value);
+  } else {
+    insert.bind_null(3);
+  }
+  insert.bind(4, to_text(decision.kind))
+      .bind(5, decision.reason)
+      .bind_optional(6, decision.detail)
+      .bind(7, milliseconds(now));
+  insert.run();
+  transaction.commit();
+}
+
+std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
+                                      InvocationId invocation, UtcTime now) {
+  if (database.query_integer("SELECT count(*) FROM run") == 1) return 0;
+  Transaction transaction(database);
+  Statement insert = database.prepare(
+      "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
+      " SELECT ?1, ?2, mine.item_id, 'skip',"
+      "        CASE WHEN max(ended.outcome IS 'accepted') THEN 'released_before'"
+      "             ELSE 'unsettled_before' END,"
+      "        'run ' || theirs.run_id, ?3"
+      " FROM item AS mine"
+      " JOIN disk_item ON disk_item.disk_id = mine.disk_id"
+      " JOIN item AS theirs ON theirs.item_id = disk_item.item_id AND theirs.run_id <> ?1"
+      " JOIN attempt AS earlier ON earlier.item_id = theirs.item_id"
+      " LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id"
+      " WHERE mine.item_id BETWEEN ?4 AND ?5"
+      "   AND (ended.outcome IS NULL OR ended.outcome IN ('accepted', 'unknown'))"
+      "   AND (SELECT state FROM item_state WHERE item_state.item_id = mine.item_id) = 'pending'"
+      " GROUP BY mine.item_id");
+  insert.bind(1, run.id.value)
+      .bind(2, invocation.value)
+      .bind(3, milliseconds(now))
+      .bind(4, run.first_item.value)
+      .bind(5, run.first_item.value + run.item_count - 1);
+  insert.run();
+  const std::int64_t skipped = database.query_integer("SELECT changes()");
+  transaction.commit();
+  return skipped;
+}
+
+Recovery recover(Database& database, UtcTime now) {
+  Recovery recovery;
+  recovery.dead_invocations = database.query_integer(
+      "SELECT count(*) FROM invocation WHERE invocation_id NOT IN"
+      " (SELECT invocation_id FROM invocation_end)");
+  // An end without all outcomes happens when the last commits failed, so the ends alone do not
+  // tell.
+  Transaction transaction(database);
+  Statement close_attempts = database.prepare(
+      "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
+      " SELECT attempt_id, 'unknown', 'disk',"
+      "        'the process ended before it recorded an answer; the request may have been "
+      "executed', ?1"
+      " FROM attempt WHERE NOT EXISTS"
+      "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  close_attempts.bind(1, milliseconds(now)).run();
+  recovery.open_attempts = database.query_integer("SELECT changes()");
+  Statement close_invocations = database.prepare(
+      "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
+      " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"
+      " WHERE invocation_id NOT IN (SELECT invocation_id FROM invocation_end)");
+  close_invocations.bind(1, milliseconds(now)).run();
+  transaction.commit();
+  return recovery;
+}
+
+std::optional<bool> is_sandbox_database(Database& database) {
+  Statement select = database.prepare("SELECT sandbox FROM run ORDER BY run_id DESC LIMIT 1");
+  if (!select.step()) return std::nullopt;
+  return select.integer(0) != 0;
+}
+
+}  // namespace diskrelease

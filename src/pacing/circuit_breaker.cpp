@@ -1,0 +1,23 @@
+#include "pacing/circuit_breaker.h"
+
+namespace diskrelease {
+
+std::optional<std::string> CircuitBreaker::record(Outcome outcome, std::string_view api_code) {
+  not_sent_ = outcome == Outcome::not_sent ? not_sent_ + 1 : 0;
+  unknown_ = outcome == Outcome::unknown ? unknown_ + 1 : 0;
+  // One malformed id is the list's fault; the same complaint about a parameter we always send is
+  // ours.
+  malformed_ = outcome == Outcome::rejected && api_code == "MISSING_PARAMETER" ? malformed_ + 1 : 0;
+  if (not_sent_ >= k_max_not_sent) {
+    return std::to_string(not_sent_) + " requests in a row could not be sent";
+  }
+  if (unknown_ >= k_max_unknown) {
+    return std::to_string(unknown_) + " answers in a row did not tell what happened";
+  }
+  if (malformed_ >= k_max_malformed) {
+    return std::to_string(malformed_) + " requests in a row were called malformed";
+  }
+  return std::nullopt;
+}
+
+}  // namespace diskrelease

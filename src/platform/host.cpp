@@ -1,0 +1,63 @@
+#include "platform/host.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace diskrelease {
+namespace {
+
+std::optional<passwd> password_entry(std::array<char, 4096>& buffer) {
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return std::nullopt;
+  }
+  return entry;
+}
+
+std::optional<std::filesystem::path> xdg_directory(const char* variable, const char* below_home) {
+  // The XDG base directory specification: a relative path in the variable is to be ignored.
+  if (const auto value = environment_variable(variable); value && value->front() == '/') {
+    return std::filesystem::path(*value) / "diskrelease";
+  }
+  std::array<char, 4096> buffer{};
+  std::optional<std::string> home = environment_variable("HOME");
+  if (!home) {
+    if (const auto entry = password_entry(buffer)) home = entry->pw_dir;
+  }
+  if (!home || home->empty()) return std::nullopt;
+  return std::filesystem::path(*home) / below_home / "diskrelease";
+}
+
+}  // namespace
+
+ProcessIdentity process_identity() {
+  ProcessIdentity identity;
+  std::array<char, 4096> buffer{};
+  const auto entry = password_entry(buffer);
+  identity.user = entry ? entry->pw_name : std::to_string(::getuid());
+  std::array<char, 256> host{};
+  identity.host = ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "unknown";
+  identity.pid = ::getpid();
+  return identity;
+}
+
+std::optional<std::string> environment_variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets variables
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+std::optional<std::filesystem::path> state_directory() {
+  return xdg_directory("XDG_STATE_HOME", ".local/state");
+}
+
+std::optional<std::filesystem::path> config_directory() {
+  return xdg_directory("XDG_CONFIG_HOME", ".config");
+}
+
+}  // namespace diskrelease

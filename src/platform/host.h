@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace diskrelease {
+
+/// Who and where this process is, for the record.
+struct ProcessIdentity {
+  std::string user;  ///< login name of the real user id, else the number
+  std::string host;
+  std::int64_t pid = 0;
+};
+
+[[nodiscard]] ProcessIdentity process_identity();
+
+/// An environment variable; nullopt when unset or empty.
+[[nodiscard]] std::optional<std::string> environment_variable(const char* name);
+
+/// $XDG_STATE_HOME/diskrelease, else ~/.local/state/diskrelease. Nothing is created. nullopt when
+/// neither variable nor home directory is known.
+[[nodiscard]] std::optional<std::filesystem::path> state_directory();
+
+/// $XDG_CONFIG_HOME/diskrelease, else ~/.config/diskrelease. Nothing is created.
+[[nodiscard]] std::optional<std::filesystem::path> config_directory();
+
+}  // namespace diskrelease

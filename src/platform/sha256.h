@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace diskrelease {
+
+/// SHA-256 fed piece by piece (OpenSSL EVP). Not thread-safe.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void update(std::string_view bytes);
+  /// Lower-case hex of the digest; the object starts over.
+  [[nodiscard]] std::string finish_hex();
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> private_;
+};
+
+}  // namespace diskrelease
