@@ -1,0 +1,203 @@
+#include "audit/run_queries.h"
+
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+std::int64_t last_item(const RunRecord& run) { return run.first_item.value + run.item_count - 1; }
+
+UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
+
+std::optional<UtcTime> optional_utc(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return utc(row.integer(column));
+}
+
+ItemState state_of(std::string_view text, const Database& database) {
+  const std::optional<ItemState> state = item_state_from_text(text);
+  if (!state) {
+    throw AuditUnusable("audit database " + database.path() + ": holds the unknown item state '" +
+                        std::string(text) + "'; it was changed by another program");
+  }
+  return *state;
+}
+
+}  // namespace
+
+StateCounts count_states(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT state, count(*) FROM item_state WHERE item_id BETWEEN ?1 AND ?2 GROUP BY state");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  StateCounts counts;
+  while (select.step()) counts[state_of(select.text(0), database)] = select.integer(1);
+  return counts;
+}
+
+std::int64_t count_open_attempts(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT count(*) FROM attempt WHERE item_id BETWEEN ?1 AND ?2 AND NOT EXISTS"
+      " (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  return select.step() ? select.integer(0) : 0;
+}
+
+std::vector<EndingCount> count_endings(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT state,"
+      "       CASE WHEN state IN ('failed', 'skipped') THEN coalesce(decision_reason, '')"
+      "            ELSE coalesce(last_api_code, 'HTTP ' || nullif(last_http_status, 200), '') END"
+      "         AS code,"
+      "       count(*) AS items, min(disk_id)"
+      " FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
+      " GROUP BY state, code ORDER BY items DESC, state, code");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  std::vector<EndingCount> endings;
+  while (select.step()) {
+    endings.push_back({state_of(select.text(0), database), std::string(select.text(1)),
+                       select.integer(2), std::string(select.text(3))});
+  }
+  return endings;
+}
+
+PendingFeed::PendingFeed(Database database, const RunRecord& run)
+    : database_(std::move(database)),
+      select_(database_.prepare(
+          "SELECT item_id, disk_id, attempts FROM item_state"
+          " WHERE item_id BETWEEN ?1 AND ?2 AND state = 'pending' ORDER BY item_id LIMIT ?3")),
+      next_item_(run.first_item.value),
+      last_item_(last_item(run)) {}
+
+std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
+  std::vector<PendingItem> page;
+  select_.bind(1, next_item_).bind(2, last_item_).bind(3, limit);
+  while (select_.step()) {
+    auto disk = DiskId::parse(select_.text(1));
+    if (!std::holds_alternative<DiskId>(disk)) {
+      throw AuditUnusable("audit database " + database_.path() + ": item " +
+                          std::to_string(select_.integer(0)) +
+                          " holds something that is not a disk id; it was changed by another "
+                          "program");
+    }
+    page.push_back({ItemId{select_.integer(0)}, std::move(std::get<DiskId>(disk)),
+                    static_cast<int>(select_.integer(2))});
+  }
+  select_.reset();
+  next_item_ = page.empty() ? last_item_ + 1 : page.back().item.value + 1;
+  return page;
+}
+
+void read_log(Database& database, const LogFilter& filter,
+              const std::function<bool(const LogRow&)>& sink) {
+  std::string sql =
+      "SELECT run_id, item_id, disk_id, attempt_number, coalesce(outcome, 'open'), http_status,"
+      " api_code, request_id, message, intent_utc_ms, sent_utc_ms, finished_utc_ms, latency_us"
+      " FROM attempt_log WHERE 1";
+  std::vector<std::variant<std::int64_t, std::string>> values;
+  const auto restrict = [&](const char* condition, std::variant<std::int64_t, std::string> value) {
+    values.push_back(std::move(value));
+    sql += std::string(" AND ") + condition + std::to_string(values.size());
+  };
+  if (filter.run) restrict("run_id = ?", *filter.run);
+  if (filter.disk) {
+    // disk_item leads to the few items of a disk; the view alone would be read from end to end.
+    values.emplace_back(*filter.disk);
+    sql += " AND item_id IN (SELECT item_id FROM disk_item WHERE disk_id = ?" +
+           std::to_string(values.size()) + ")";
+  }
+  if (filter.outcome) restrict("coalesce(outcome, 'open') = ?", *filter.outcome);
+  if (filter.code) restrict("api_code = ?", *filter.code);
+  if (filter.request_id) restrict("request_id = ?", *filter.request_id);
+  if (filter.since) restrict("intent_utc_ms >= ?", filter.since->time_since_epoch().count());
+  if (filter.until) restrict("intent_utc_ms < ?", filter.until->time_since_epoch().count());
+  sql += " ORDER BY attempt_id LIMIT " + std::to_string(filter.limit);
+  Statement select = database.prepare(sql);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const int parameter = static_cast<int>(i) + 1;
+    if (const auto* number = std::get_if<std::int64_t>(&values[i])) {
+      select.bind(parameter, *number);
+    } else {
+      select.bind(parameter, std::get<std::string>(values[i]));
+    }
+  }
+  while (select.step()) {
+    LogRow row;
+    row.run_id = select.integer(0);
+    row.item_id = select.integer(1);
+    row.disk_id = select.text(2);
+    row.attempt_number = select.integer(3);
+    row.outcome = select.text(4);
+    row.http_status = select.optional_integer(5);
+    row.api_code = select.text(6);
+    row.request_id = select.text(7);
+    row.message = select.text(8);
+    row.intent = utc(select.integer(9));
+    row.sent = optional_utc(select, 10);
+    row.finished = optional_utc(select, 11);
+    row.latency_us = select.optional_integer(12);
+    if (!sink(row)) return;
+  }
+}
+
+void read_items(Database& database, const RunRecord& run, std::optional<ItemState> only,
+                const std::function<bool(const ItemRow&)>& sink) {
+  Statement select = database.prepare(
+      "SELECT item_id, disk_id, source_line, state, attempts, last_outcome, last_http_status,"
+      " last_api_code, last_request_id, last_message, decision_reason FROM item_state"
+      " WHERE item_id BETWEEN ?1 AND ?2 AND (?3 = '' OR state = ?3) ORDER BY item_id");
+  select.bind(1, run.first_item.value)
+      .bind(2, last_item(run))
+      .bind(3, only ? to_text(*only) : std::string_view());
+  while (select.step()) {
+    ItemRow row;
+    row.item_id = select.integer(0);
+    row.disk_id = select.text(1);
+    row.source_line = select.integer(2);
+    row.state = select.text(3);
+    row.attempts = select.integer(4);
+    row.last_outcome = select.text(5);
+    row.last_http_status = select.optional_integer(6);
+    row.last_api_code = select.text(7);
+    row.last_request_id = select.text(8);
+    row.last_message = select.text(9);
+    row.decision_reason = select.text(10);
+    if (!sink(row)) return;
+  }
+}
+
+std::vector<InvocationRow> read_invocations(Database& database, RunId run) {
+  Statement select = database.prepare(
+      "SELECT invocation.invocation_id, command, user, host, pid, tool_version, endpoint,"
+      " credential_id, credential_source, settings_json, started_utc_ms, reason, detail, exit_code,"
+      " ended_utc_ms"
+      " FROM invocation LEFT JOIN invocation_end USING (invocation_id)"
+      " WHERE run_id = ?1 ORDER BY invocation_id");
+  select.bind(1, run.value);
+  std::vector<InvocationRow> rows;
+  while (select.step()) {
+    InvocationRow row;
+    row.invocation_id = select.integer(0);
+    row.description.command = select.text(1);
+    row.description.user = select.text(2);
+    row.description.host = select.text(3);
+    row.description.pid = select.integer(4);
+    row.description.tool_version = select.text(5);
+    row.description.endpoint = select.text(6);
+    row.description.credential_id = select.text(7);
+    row.description.credential_source = select.text(8);
+    row.description.settings_json = select.text(9);
+    row.started = utc(select.integer(10));
+    row.end_reason = select.text(11);
+    row.end_detail = select.text(12);
+    row.exit_code = select.optional_integer(13);
+    row.ended = optional_utc(select, 14);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace diskrelease

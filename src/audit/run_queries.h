@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/run_records.h"
+#include "model/disk_id.h"
+#include "model/progress.h"
+
+namespace diskrelease {
+
+/// Read-only questions about a run. All throw AuditUnusable.
+
+[[nodiscard]] StateCounts count_states(Database& database, const RunRecord& run);
+
+/// Attempts without an outcome: under way while a process works on the run.
+[[nodiscard]] std::int64_t count_open_attempts(Database& database, const RunRecord& run);
+
+/// Items of one state that ended the same way, most frequent first.
+struct EndingCount {
+  ItemState state = ItemState::pending;
+  std::string code;  ///< the API's code, else HTTP status ("HTTP 502"), else the reason of a
+                     ///< decision; may be empty
+  std::int64_t items = 0;
+  std::string example_disk;
+};
+[[nodiscard]] std::vector<EndingCount> count_endings(Database& database, const RunRecord& run);
+
+/// An item that is to be sent.
+struct PendingItem {
+  ItemId item;
+  DiskId disk;
+  int attempts = 0;  ///< recorded so far
+};
+
+/// The pending items of a run in list order, page by page, from a connection of its own. Items
+/// behind the cursor are not looked at again. Not thread-safe.
+class PendingFeed {
+ public:
+  PendingFeed(Database database, const RunRecord& run);
+
+  /// Up to `limit` items; fewer = these were the last.
+  [[nodiscard]] std::vector<PendingItem> next_page(std::int64_t limit);
+
+ private:
+  Database database_;
+  Statement select_;
+  std::int64_t next_item_;
+  std::int64_t last_item_;
+};
+
+/// Which rows of attempt_log to show. Unset = no restriction.
+struct LogFilter {
+  std::optional<std::int64_t> run;
+  std::optional<std::string> disk;
+  std::optional<std::string> outcome;  ///< an outcome's text, or "open"
+  std::optional<std::string> code;     ///< exact API code
+  std::optional<std::string> request_id;
+  std::optional<UtcTime> since;  ///< intent at or after
+  std::optional<UtcTime> until;  ///< intent before
+  std::int64_t limit = -1;       ///< -1 = all
+};
+
+struct LogRow {
+  std::int64_t run_id = 0;
+  std::int64_t item_id = 0;
+  std::string disk_id;
+  std::int64_t attempt_number = 0;
+  std::string outcome;  ///< "open" while there is none
+  std::optional<std::int64_t> http_status;
+  std::string api_code;
+  std::string request_id;
+  std::string message;
+  UtcTime intent;
+  std::optional<UtcTime> sent;
+  std::optional<UtcTime> finished;
+  std::optional<std::int64_t> latency_us;
+};
+
+/// Calls `sink` for each attempt in the order of recording; false ends it.
+void read_log(Database& database, const LogFilter& filter,
+              const std::function<bool(const LogRow&)>& sink);
+
+struct ItemRow {
+  std::int64_t item_id = 0;
+  std::string disk_id;
+  std::int64_t source_line = 0;
+  std::string state;
+  std::int64_t attempts = 0;
+  std::string last_outcome;
+  std::optional<std::int64_t> last_http_status;
+  std::string last_api_code;
+  std::string last_request_id;
+  std::string last_message;
+  std::string decision_reason;
+};
+
+/// Calls `sink` for each item in list order; false ends it.
+void read_items(Database& database, const RunRecord& run, std::optional<ItemState> only,
+                const std::function<bool(const ItemRow&)>& sink);
+
+/// An invocation with its end, where it has one.
+struct InvocationRow {
+  std::int64_t invocation_id = 0;
+  InvocationDescription description;
+  UtcTime started;
+  std::string end_reason;  ///< empty = works still, or has died and is not yet recovered
+  std::string end_detail;
+  std::optional<std::int64_t> exit_code;
+  std::optional<UtcTime> ended;
+};
+[[nodiscard]] std::vector<InvocationRow> read_invocations(Database& database, RunId run);
+
+}  // namespace diskrelease
