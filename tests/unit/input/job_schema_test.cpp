@@ -298,6 +298,39 @@ TEST_F(JobSchemaTest, AndTheReaderHoldEveryNumberToTheSameRange) {
   EXPECT_GE(ranges, 6);
 }
 
+TEST_F(JobSchemaTest, AndTheReaderAgreeOnEveryFormOfADuration) {
+  const SchemaKey backoff{{"retry", "max_backoff"}, nullptr};
+  int good = 0;
+  for (const std::string number : {"1", "01", "1.0", "1.00", "", "1.", ".1", "-1", "+1", "1e0",
+                                   "1,0", " 1", "1.0.0", "0x1", "\u0661"}) {
+    for (const std::string unit : {"ms", "s", "m", "h", "", "d", "us", "ns", "S", "H", "sec", "min",
+                                   " s", "s ", "s1s", "m s"}) {
+      const auto job = job_with(backoff, '"' + number + unit + '"');
+      EXPECT_EQ(schema_accepts(job), reader_problems(job).empty()) << text_of(job);
+      good += schema_accepts(job) ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(good, 16) << "four numbers with four units";
+}
+
+TEST_F(JobSchemaTest, AndTheReaderAgreeOnEveryCharacterOfATextWithAForm) {
+  const std::pair<const char*, int> texts_and_good_characters[] = {
+      {"name", 95}, {"endpoint", 68}, {"proxy", 68}};
+  for (const auto& [key, good_characters] : texts_and_good_characters) {
+    const SchemaKey setting{{key}, nullptr};
+    int good = 0;
+    for (int byte = 1; byte < 128; ++byte) {
+      auto job = job_with(setting, "null");
+      const std::string text = std::string(setting.path[0] == "proxy" ? "http://a" : "a") +
+                               static_cast<char>(byte) + 'b';
+      job[key].SetString(text.c_str(), job.GetAllocator());
+      EXPECT_EQ(schema_accepts(job), reader_problems(job).empty()) << text_of(job);
+      good += schema_accepts(job) ? 1 : 0;
+    }
+    EXPECT_EQ(good, good_characters) << key;
+  }
+}
+
 TEST_F(JobSchemaTest, StatesTheDefaultsThatApply) {
   Document job;
   parse(job, R"({"list": {"path": "disks.csv"}})");
