@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -33,7 +34,7 @@ struct RetryLimits {
 };
 
 /// What one layer of configuration (flags, environment, job file, user config) says; nullopt =
-/// silent.
+/// silent. Paths are as the process is to open them.
 struct JobSettings {
   std::optional<std::string> name;
   std::optional<std::string> list;  ///< a path, or "-" for standard input
@@ -58,8 +59,8 @@ struct JobSettings {
   std::optional<std::int64_t> max_disks;
 };
 
-/// `stronger` where it speaks, else `weaker`. An unlimited rate in `stronger` silences a number in
-/// `weaker`, and the other way round.
+/// `stronger` where it speaks, else `weaker`, setting by setting. An unlimited rate in `stronger`
+/// silences a number in `weaker`, and the other way round.
 [[nodiscard]] JobSettings overlay(const JobSettings& stronger, const JobSettings& weaker);
 
 /// What to do, declaratively and complete: settings with the defaults filled in.
@@ -87,14 +88,28 @@ struct JobSpec {
 [[nodiscard]] JobSpec resolve(const JobSettings& settings);
 
 /// The ranges that flags, environment and job files share. One message a problem, empty = fine.
-/// Each message begins with the setting's name as the job file spells it ("in_flight must be ...").
+/// Each message is a sentence that begins with the setting's name as the job file spells it
+/// ("in_flight must be ..."), states what is allowed and does not repeat the value, which may hold
+/// a secret. Made for each layer by itself, and for the overlay of all, where first_backoff and
+/// max_backoff of different layers meet.
+///
+/// Endpoint and proxy are checked for foreign bytes only; parse_endpoint() and parse_proxy() have
+/// the last word.
 [[nodiscard]] std::vector<std::string> check_settings(const JobSettings& settings);
 
+inline constexpr std::size_t k_max_name_length = 100;  ///< Unicode characters; a line of a table
 inline constexpr int k_max_in_flight = 256;      ///< more senders than that were slower, measured
 inline constexpr double k_max_rate = 100'000.0;  ///< requests per second
 inline constexpr double k_min_rate = 0.001;      ///< one request in about 17 minutes
-inline constexpr int k_max_attempts_limit = 1'000;  ///< an item tried more often is a bug
 inline constexpr int k_max_burst = 10'000;
+inline constexpr std::chrono::milliseconds k_min_timeout{
+    10};  ///< less fails beyond a local network
+inline constexpr std::chrono::milliseconds k_max_timeout{3'600'000};
+inline constexpr int k_max_attempts_limit = 1'000;  ///< an item tried more often is a bug
+inline constexpr std::chrono::milliseconds k_min_backoff{1};
+inline constexpr std::chrono::milliseconds k_max_backoff_limit{3'600'000};
+inline constexpr int k_max_budget_percent = 1'000;  ///< ten retries an item on average
+inline constexpr std::int64_t k_max_disks_limit = 1'000'000'000;
 
 [[nodiscard]] std::string_view to_text(ListFormat format) noexcept;
 [[nodiscard]] std::optional<ListFormat> list_format_from_text(std::string_view text) noexcept;
