@@ -13,7 +13,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "net/answer_head.h"
 
@@ -83,23 +82,7 @@ std::variant<PlainSocket, TransportFailure> connect_by_name(const std::string& h
                                                             const Bounds& bounds) {
   auto resolved = resolve(host, port);
   if (auto* failure = std::get_if<TransportFailure>(&resolved)) return std::move(*failure);
-  std::vector<const addrinfo*> addresses;
-  for (const auto* address = std::get<Addresses>(resolved).get(); address != nullptr;
-       address = address->ai_next) {
-    addresses.push_back(address);
-  }
-
-  const std::string name = authority(host, port);
-  TransportFailure last = not_sent(TransportProblem::name_resolution, host + ": no address");
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const auto now = steady_now();
-    const auto share = (bounds.deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
-    auto result = connect_to(*addresses[i], name, {.deadline = now + share, .abort = bounds.abort});
-    if (std::holds_alternative<PlainSocket>(result)) return result;
-    last = std::get<TransportFailure>(std::move(result));
-    if (bounds.check() != Wake::ready) break;
-  }
-  return last;
+  return connect_to_any(*std::get<Addresses>(resolved), authority(host, port), bounds);
 }
 
 TransportFailure proxy_broke(const std::string& what) {
@@ -198,6 +181,20 @@ TransportFailure not_sent(Wake wake, TransportProblem late, const std::string& d
 
 bool is_out_of_resources(int error) noexcept {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+std::variant<PlainSocket, TransportFailure> connect_to_any(const addrinfo& first,
+                                                           const std::string& name,
+                                                           const Bounds& bounds) {
+  std::int64_t left = 0;
+  for (const auto* address = &first; address != nullptr; address = address->ai_next) ++left;
+  for (const auto* address = &first;; address = address->ai_next, --left) {
+    const auto now = steady_now();
+    const auto share = (bounds.deadline - now) / left;
+    auto result = connect_to(*address, name, {.deadline = now + share, .abort = bounds.abort});
+    const bool last = address->ai_next == nullptr || bounds.check() != Wake::ready;
+    if (last || std::holds_alternative<PlainSocket>(result)) return result;
+  }
 }
 
 std::variant<PlainSocket, TransportFailure> dial(const Endpoint& endpoint,

@@ -2,6 +2,7 @@
 
 #include <Poco/AutoPtr.h>
 #include <Poco/Net/StreamSocketImpl.h>
+#include <netdb.h>
 
 #include <optional>
 #include <string>
@@ -25,10 +26,16 @@ using PlainSocket = Poco::AutoPtr<Poco::Net::StreamSocketImpl>;
 /// True if the number (errno) speaks of this machine's exhausted resources.
 [[nodiscard]] bool is_out_of_resources(int error) noexcept;
 
-/// Connects to the endpoint, or to the proxy, which then opens a tunnel to the endpoint. The
-/// addresses of a name are tried one after the other, in the resolver's order, each with its fair
-/// share of the time left. The look-up of the name cannot be interrupted (getaddrinfo); its time
-/// counts, but only the resolver's own time-out ends it.
+/// One TCP connection, to the first address of the list that takes it. They are tried one after the
+/// other, each with its fair share of the time left; the failure is that of the last one tried.
+/// `name` is for the operator.
+[[nodiscard]] std::variant<PlainSocket, TransportFailure> connect_to_any(const addrinfo& first,
+                                                                         const std::string& name,
+                                                                         const Bounds& bounds);
+
+/// Connects to the endpoint, or to the proxy, which then opens a tunnel to the endpoint. All
+/// addresses of the name are tried, in the resolver's order. The look-up of the name cannot be
+/// interrupted (getaddrinfo); its time counts, but only the resolver's own time-out ends it.
 [[nodiscard]] std::variant<PlainSocket, TransportFailure> dial(const Endpoint& endpoint,
                                                                const std::optional<Proxy>& proxy,
                                                                const Bounds& bounds);

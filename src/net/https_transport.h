@@ -45,8 +45,9 @@ struct Proxy {
 struct HttpsSettings {
   Endpoint endpoint;
   std::optional<Proxy> proxy;
-  std::optional<std::string>
-      ca_file;  ///< PEM; added to the system's CAs, never instead of verification
+  /// PEM; added to the system's CAs (OpenSSL's default paths, which SSL_CERT_FILE and SSL_CERT_DIR
+  /// move), never instead of verification.
+  std::optional<std::string> ca_file;
   /// Name look-up, TCP, proxy and TLS handshake together. The look-up counts but cannot be cut
   /// short (getaddrinfo): only the resolver's own time-out ends it.
   std::chrono::milliseconds connect_timeout{5'000};
