@@ -28,8 +28,8 @@ struct HttpResponse {
   std::string body;
   /// True where the protocol proves that the body is whole (a valid Content-Length that was read to
   /// the byte, or a status without body). False for chunked answers and bodies that end with the
-  /// connection: Poco does not tell a cut one from a whole one, so only a complete document inside
-  /// proves it.
+  /// connection, even where that end was seen: on the way they may have been made of an answer that
+  /// was cut, so only a complete document inside proves it.
   bool length_proven = false;
 };
 

@@ -45,22 +45,28 @@ struct Proxy {
 struct HttpsSettings {
   Endpoint endpoint;
   std::optional<Proxy> proxy;
-  std::optional<std::string>
-      ca_file;  ///< PEM; added to the system's CAs, never instead of verification
-  std::chrono::milliseconds connect_timeout{
-      5'000};                                       ///< name, TCP, proxy and TLS handshake together
+  /// PEM; added to the system's CAs (OpenSSL's default paths, which SSL_CERT_FILE and SSL_CERT_DIR
+  /// move), never instead of verification.
+  std::optional<std::string> ca_file;
+  /// Name look-up, TCP, proxy and TLS handshake together. The look-up counts but cannot be cut
+  /// short (getaddrinfo): only the resolver's own time-out ends it.
+  std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds total_timeout{30'000};  ///< one exchange, connecting included
   std::size_t body_cap = 1u << 20;                  ///< bytes of an answer's body
   std::chrono::milliseconds idle_limit{4'000};  ///< a connection idle for longer is not used again
 };
 
 /// HTTPS through Poco, hardened: TLS 1.2 at least, certificate chain and host name always verified
-/// (loopback included, slow handshakes included), one total deadline kept by a watchdog thread,
-/// nothing sent twice. Owns its lanes and one watchdog thread. Destroy it only when no call is
-/// under way.
+/// (loopback included, slow handshakes included), nothing sent twice, nothing sent on a connection
+/// that the server has closed. Every wait is bounded by the deadline of the exchange and ended by
+/// abort_all(); there is no thread behind it. Destroy it only when no call is under way.
+///
+/// A connect time-out is reported as the phase it struck (connect, proxy, tls_handshake), the total
+/// time-out as timeout. All addresses of a name are tried.
 class HttpsTransport final : public Transport {
  public:
-  /// Throws UsageError when the CA file cannot be read or holds no certificate.
+  /// Throws UsageError when the CA file cannot be read or holds no certificate. Has the process
+  /// ignore SIGPIPE unless it handles it already.
   HttpsTransport(const HttpsSettings& settings, std::size_t lanes);
   ~HttpsTransport() override;
 

@@ -1,0 +1,135 @@
+#include "net/answer_head.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <utility>
+
+namespace diskrelease {
+namespace {
+
+constexpr std::string_view k_line_end = "\r\n";
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), lower);
+  return result;
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+           marks.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_field_text(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return c == '\t' || (byte >= 0x20 && byte != 0x7f);
+  });
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// All of the text, digits only.
+std::optional<std::uint64_t> parse_number(std::string_view text, int base) {
+  std::uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  if (text.empty() || error != std::errc{} || stop != end || text.front() == '-') {
+    return std::nullopt;
+  }
+  return value;
+}
+
+/// "HTTP/1.1 200 OK"; the reason may be missing.
+bool parse_status_line(std::string_view line, AnswerHead& head) {
+  constexpr std::size_t version_length = 8;
+  constexpr std::size_t length = version_length + 4;
+  if (line.size() < length || !is_field_text(line)) return false;
+  const auto version = line.substr(0, version_length);
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return false;
+  if (line[version_length] != ' ' || (line.size() > length && line[length] != ' ')) return false;
+  const auto digits = line.substr(version_length + 1, 3);
+  if (!std::all_of(digits.begin(), digits.end(), is_digit) || digits.front() == '0') return false;
+  head.status = static_cast<int>(*parse_number(digits, 10));
+  head.keep_alive = version == "HTTP/1.1";
+  return true;
+}
+
+bool parse_field(std::string_view line, HeaderFields& headers) {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || headers.size() == k_head_field_cap) return false;
+  const auto name = line.substr(0, colon);
+  const auto value = trimmed(line.substr(colon + 1));
+  if (!is_token(name) || !is_field_text(value)) return false;
+  headers.emplace_back(lower_case(name), value);
+  return true;
+}
+
+/// Derives the framing from the fields. False when they contradict each other.
+bool decide_framing(AnswerHead& head) {
+  std::optional<std::uint64_t> length;
+  bool chunked = false;
+  for (const auto& [name, value] : head.headers) {
+    if (name == "content-length") {
+      const auto parsed = parse_number(value, 10);
+      if (!parsed || (length && *length != *parsed)) return false;
+      length = parsed;
+    } else if (name == "transfer-encoding") {
+      if (chunked || lower_case(value) != "chunked") return false;
+      chunked = true;
+    } else if (name == "connection" && lower_case(value) != "keep-alive") {
+      head.keep_alive = false;
+    }
+  }
+  if (length && chunked) return false;
+  head.content_length = length.value_or(0);
+  if (head.status == 204 || head.status == 304) {
+    head.framing = Framing::no_body;
+  } else if (chunked) {
+    head.framing = Framing::chunked;
+  } else if (length) {
+    head.framing = Framing::content_length;
+  } else {
+    head.framing = Framing::until_connection_closes;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<AnswerHead> parse_answer_head(std::string_view head) {
+  AnswerHead result;
+  for (bool first = true; !head.empty(); first = false) {
+    const auto end = head.find(k_line_end);
+    if (end == std::string_view::npos) return std::nullopt;
+    const auto line = head.substr(0, end);
+    head.remove_prefix(end + k_line_end.size());
+    if (first) {
+      if (!parse_status_line(line, result)) return std::nullopt;
+    } else if (line.empty()) {
+      if (!head.empty() || !decide_framing(result)) return std::nullopt;
+      return result;
+    } else if (!parse_field(line, result.headers)) {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
+  return parse_number(trimmed(line.substr(0, line.find(';'))), 16);
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,159 @@
+#include "net/hardened_session.h"
+
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/SSLException.h>
+
+#include <algorithm>
+#include <array>
+#include <ostream>
+#include <utility>
+
+#include "net/answer_head.h"
+
+namespace diskrelease {
+namespace {
+
+constexpr int k_end = std::char_traits<char>::eof();
+
+}  // namespace
+
+HardenedSession::HardenedSession(const Poco::Net::Context::Ptr& context,
+                                 const Poco::AutoPtr<TlsSocketImpl>& tls)
+    : HTTPSClientSession(context), tls_(tls) {
+  // The host stays unset: a session that knows one would connect by itself.
+  setKeepAlive(true);
+  attachSocket(TlsSocket(tls_.duplicate()));
+}
+
+bool HardenedSession::is_stale() noexcept {
+  if (!connected() || buffered() > 0 || tls_->available() > 0) return true;
+  if (!tls_->is_readable()) return false;
+  // Before the first answer it may be the tickets that TLS 1.3 sends after the handshake.
+  return answered_ || !tls_->take_tickets();
+}
+
+void HardenedSession::send(const HttpRequest& request, const std::string& host,
+                           const Bounds& bounds) {
+  tls_->begin_exchange(bounds);
+  Poco::Net::HTTPRequest message(Poco::Net::HTTPRequest::HTTP_POST, request.path,
+                                 Poco::Net::HTTPMessage::HTTP_1_1);
+  message.add(Poco::Net::HTTPRequest::HOST, host);
+  for (const auto& [name, value] : request.headers) message.add(name, value);
+  message.setContentLength64(static_cast<Poco::Int64>(request.body.size()));
+  message.add(Poco::Net::HTTPMessage::CONNECTION, "keep-alive");
+  std::ostream& out = sendRequest(message);
+  out.write(request.body.data(), static_cast<std::streamsize>(request.body.size()));
+  const bool complete = out.good();
+  flushRequest();
+  if (!complete) throw Poco::IOException("the request could not be written");
+}
+
+ReadEnd HardenedSession::read_head(std::string& head) {
+  head.clear();
+  bool first_line = true;
+  while (!head.ends_with("\r\n\r\n")) {
+    if (head.size() == k_head_cap) return ReadEnd::too_large;
+    const int byte = get();
+    if (byte == k_end) return ReadEnd::cut;
+    head += static_cast<char>(byte);
+    if (byte == '\n' && std::exchange(first_line, false) && !head.starts_with("HTTP/1.")) {
+      return ReadEnd::malformed;
+    }
+  }
+  answered_ = true;
+  return ReadEnd::whole;
+}
+
+ReadEnd HardenedSession::read_exactly(std::uint64_t length, std::string& body, std::size_t cap) {
+  if (length > cap - body.size()) return ReadEnd::too_large;
+  std::size_t have = body.size();
+  body.resize(have + static_cast<std::size_t>(length));
+  while (have < body.size()) {
+    const int n = read(body.data() + have, static_cast<std::streamsize>(body.size() - have));
+    if (n <= 0) return ReadEnd::cut;
+    have += static_cast<std::size_t>(n);
+  }
+  return ReadEnd::whole;
+}
+
+ReadEnd HardenedSession::read_line(std::string& line, std::size_t cap) {
+  line.clear();
+  for (;;) {
+    const int byte = get();
+    if (byte == k_end) return ReadEnd::cut;
+    line += static_cast<char>(byte);
+    if (line.ends_with("\r\n")) break;
+    if (byte == '\n' || line.size() == cap) return ReadEnd::malformed;
+  }
+  line.resize(line.size() - 2);
+  return ReadEnd::whole;
+}
+
+ReadEnd HardenedSession::read_chunked(std::string& body, std::size_t cap) {
+  std::string line;
+  for (;;) {
+    if (const auto end = read_line(line, k_head_cap); end != ReadEnd::whole) return end;
+    const auto size = parse_chunk_size(line);
+    if (!size) return ReadEnd::malformed;
+    if (*size == 0) break;
+    if (const auto end = read_exactly(*size, body, cap); end != ReadEnd::whole) return end;
+    if (const auto end = read_line(line, k_head_cap); end != ReadEnd::whole) return end;
+    if (!line.empty()) return ReadEnd::malformed;
+  }
+  for (std::size_t fields = 0; fields <= k_head_field_cap; ++fields) {
+    const auto end = read_line(line, k_head_cap);
+    if (end != ReadEnd::whole || line.empty()) return end;
+  }
+  return ReadEnd::malformed;
+}
+
+ReadEnd HardenedSession::read_to_end(std::string& body, std::size_t cap) {
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const int n = read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    if (n <= 0) return ReadEnd::whole;
+    if (static_cast<std::size_t>(n) > cap - body.size()) return ReadEnd::too_large;
+    body.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+void HardenedSession::connect(const Poco::Net::SocketAddress& /*address*/) {
+  throw Poco::IllegalStateException("a session never connects again");
+}
+
+int HardenedSession::read(char* buffer, std::streamsize length) {
+  // Not HTTPSClientSession's, which takes a connection that broke for one that was closed.
+  return HTTPSession::read(buffer, length);
+}
+
+int HardenedSession::write(const char* buffer, std::streamsize length) {
+  // Not HTTPClientSession's, which connects and writes again when the first write fails.
+  return HTTPSession::write(buffer, length);
+}
+
+std::variant<std::unique_ptr<HardenedSession>, TransportFailure> open_session(
+    const HttpsSettings& settings, const Poco::Net::Context::Ptr& context, const Bounds& bounds) {
+  auto dialled = dial(settings.endpoint, settings.proxy, bounds);
+  if (auto* failure = std::get_if<TransportFailure>(&dialled)) return std::move(*failure);
+  const std::string& host = settings.endpoint.host;
+  Poco::AutoPtr<TlsSocketImpl> tls(
+      new TlsSocketImpl(std::get<PlainSocket>(dialled), context, bounds));
+  try {
+    tls->handshake(host);
+    return std::make_unique<HardenedSession>(context, tls);
+  } catch (const UnacceptableCertificate& problem) {
+    return not_sent(TransportProblem::certificate,
+                    "certificate of " + host + ": " + problem.what());
+  } catch (const Poco::Exception& problem) {
+    if (tls->wake() != Wake::ready) {
+      return not_sent(tls->wake(), TransportProblem::tls_handshake,
+                      "shaking hands with " + host_header(settings.endpoint));
+    }
+    return not_sent(
+        is_out_of_resources(problem.code()) ? TransportProblem::out_of_resources
+                                            : TransportProblem::tls_handshake,
+        "TLS handshake with " + host_header(settings.endpoint) + ": " + problem.displayText());
+  }
+}
+
+}  // namespace diskrelease

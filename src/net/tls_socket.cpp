@@ -1,0 +1,174 @@
+#include "net/tls_socket.h"
+
+#include <Poco/Net/NetSSL.h>
+#include <Poco/Net/SSLException.h>
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+/// OpenSSL calls back in the thread that shakes hands; Poco gives no way to the SSL object, where
+/// the reason would be kept otherwise.
+thread_local int t_verify_error = X509_V_OK;
+
+int note_verify_error(int verified, X509_STORE_CTX* store) {
+  if (verified == 0) t_verify_error = X509_STORE_CTX_get_error(store);
+  return verified;
+}
+
+/// Poco takes one error at a time out of the thread's queue and looks at errno after calls that
+/// leave it alone: what an earlier failure left behind would be taken for the next result.
+void forget_errors() noexcept {
+  ERR_clear_error();
+  errno = 0;
+}
+
+std::string openssl_error() {
+  std::array<char, 256> text{};
+  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
+  return text.data();
+}
+
+bool is_address(const std::string& host) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
+}  // namespace
+
+Poco::Net::Context::Ptr make_client_context(const HttpsSettings& settings) {
+  Poco::Net::Context::Params params;
+  params.verificationMode = Poco::Net::Context::VERIFY_STRICT;
+  params.loadDefaultCAs = true;
+  params.cipherList = "HIGH:!aNULL";
+  Poco::Net::Context::Ptr context(
+      new Poco::Net::Context(Poco::Net::Context::TLS_CLIENT_USE, params));
+  SSL_CTX* const ssl = context->sslContext();
+
+  forget_errors();
+  if (settings.ca_file && SSL_CTX_load_verify_file(ssl, settings.ca_file->c_str()) != 1) {
+    throw UsageError("no CA certificate could be read from " + *settings.ca_file + " (" +
+                     openssl_error() + "); give a PEM file");
+  }
+
+  const std::string& host = settings.endpoint.host;
+  X509_VERIFY_PARAM* const expected = SSL_CTX_get0_param(ssl);
+  X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  const int host_set = is_address(host)
+                           ? X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str())
+                           : X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size());
+  if (host_set != 1 || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
+    throw Poco::Net::SSLContextException("cannot set up TLS", openssl_error());
+  }
+  SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, &note_verify_error);
+  return context;
+}
+
+TlsSocketImpl::TlsSocketImpl(PlainSocket plain, const Poco::Net::Context::Ptr& context,
+                             const Bounds& bounds)
+    : SecureStreamSocketImpl(plain.get(), context), bounds_(bounds) {}
+
+void TlsSocketImpl::handshake(const std::string& host) {
+  // RFC 6066: no address in the server name indication.
+  if (!is_address(host)) setPeerHostName(host);
+  setLazyHandshake();
+  connectSSL();
+  t_verify_error = X509_V_OK;
+  try {
+    for (;;) {
+      require_time();
+      forget_errors();
+      const int result = completeHandshake();
+      if (result == 1) break;
+      if (result == 0) throw Poco::Net::SSLConnectionUnexpectedlyClosedException();
+      wait(result);
+    }
+  } catch (const Poco::Net::SSLException&) {
+    if (t_verify_error == X509_V_OK) throw;
+    throw UnacceptableCertificate(X509_verify_cert_error_string(t_verify_error));
+  }
+  // Poco's own check lets a connection without a certificate pass.
+  if (!havePeerCertificate()) throw UnacceptableCertificate("the server has shown none");
+  try {
+    verifyPeerCertificate(host);
+  } catch (const Poco::Net::SSLException& problem) {
+    throw UnacceptableCertificate(problem.displayText());
+  }
+}
+
+void TlsSocketImpl::begin_exchange(const Bounds& bounds) noexcept {
+  bounds_ = bounds;
+  wake_ = Wake::ready;
+  wrote_ = false;
+}
+
+int TlsSocketImpl::sendBytes(const void* buffer, int length, int flags) {
+  if (send_failed_) throw Poco::IOException("a write on this connection has failed before");
+  require_time();
+  send_failed_ = true;
+  for (;;) {
+    wrote_ = true;
+    forget_errors();
+    const int result = SecureStreamSocketImpl::sendBytes(buffer, length, flags);
+    if (result >= 0) {
+      send_failed_ = false;
+      return result;
+    }
+    wait(result);
+  }
+}
+
+int TlsSocketImpl::receiveBytes(void* buffer, int length, int flags) {
+  for (;;) {
+    if (available() > 0) {
+      require_time();
+    } else {
+      wait(Poco::Net::SecureStreamSocket::ERR_SSL_WANT_READ);
+    }
+    forget_errors();
+    const int result = SecureStreamSocketImpl::receiveBytes(buffer, length, flags);
+    if (result >= 0) return result;
+    if (result != Poco::Net::SecureStreamSocket::ERR_SSL_WANT_READ) wait(result);
+  }
+}
+
+bool TlsSocketImpl::is_readable() noexcept {
+  char byte = 0;
+  return ::recv(sockfd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+bool TlsSocketImpl::take_tickets() noexcept {
+  char byte = 0;
+  try {
+    forget_errors();
+    return SecureStreamSocketImpl::receiveBytes(&byte, 1, 0) ==
+           Poco::Net::SecureStreamSocket::ERR_SSL_WANT_READ;
+  } catch (const Poco::Exception&) {
+    return false;
+  }
+}
+
+void TlsSocketImpl::require_time() {
+  wake_ = bounds_.check();
+  if (wake_ != Wake::ready) throw Poco::TimeoutException();
+}
+
+void TlsSocketImpl::wait(int want) {
+  const bool to_write = want == Poco::Net::SecureStreamSocket::ERR_SSL_WANT_WRITE;
+  wake_ = wait_for(sockfd(), to_write ? POLLOUT : POLLIN, bounds_);
+  if (wake_ != Wake::ready) throw Poco::TimeoutException();
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <Poco/Net/Context.h>
+#include <Poco/Net/SecureStreamSocket.h>
+#include <Poco/Net/SecureStreamSocketImpl.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "net/dial.h"
+#include "net/https_transport.h"
+#include "net/wait.h"
+
+namespace diskrelease {
+
+/// TLS 1.2 at least, VERIFY_STRICT, the system's CAs and those of the settings. The expected host
+/// name is part of OpenSSL's own verification, so that no handshake, however slow and whoever
+/// finishes it, can end well with another host's certificate. Verification failures are not asked
+/// of Poco's process-wide handlers, which may let one pass. Throws UsageError for a bad CA file.
+[[nodiscard]] Poco::Net::Context::Ptr make_client_context(const HttpsSettings& settings);
+
+/// The server's certificate must not be accepted; what() is the reason.
+class UnacceptableCertificate : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Poco's TLS socket on a non-blocking descriptor. Every wait is a poll(2) of our own, bounded by
+/// one deadline for all reads and writes together and by the abort signal; Poco's waits (per read,
+/// of twice the length asked for, confused by a stale errno) are never reached.
+class TlsSocketImpl final : public Poco::Net::SecureStreamSocketImpl {
+ public:
+  TlsSocketImpl(PlainSocket plain, const Poco::Net::Context::Ptr& context, const Bounds& bounds);
+
+  /// Ends with the certificate verified for the host, or throws UnacceptableCertificate or
+  /// Poco::Exception.
+  void handshake(const std::string& host);
+
+  /// A new deadline, and nothing written so far.
+  void begin_exchange(const Bounds& bounds) noexcept;
+
+  /// Retries until all is written. After a failure nothing is written ever again.
+  int sendBytes(const void* buffer, int length, int flags) override;
+  int receiveBytes(void* buffer, int length, int flags) override;
+
+  /// True from just before the first byte of an exchange is handed to the operating system.
+  [[nodiscard]] bool wrote() const noexcept { return wrote_; }
+  /// Why the last operation was given up, if it was by deadline or abort.
+  [[nodiscard]] Wake wake() const noexcept { return wake_; }
+  /// Whether there is something to read or the peer has closed. One system call.
+  [[nodiscard]] bool is_readable() noexcept;
+  /// Reads session tickets and the like, if the peer has sent any. False when the peer has closed
+  /// the connection or sent anything else.
+  [[nodiscard]] bool take_tickets() noexcept;
+
+ protected:
+  ~TlsSocketImpl() override = default;
+
+ private:
+  void require_time();
+  void wait(int want);
+
+  Bounds bounds_;
+  Wake wake_ = Wake::ready;
+  bool wrote_ = false;
+  bool send_failed_ = false;
+};
+
+/// A handle for Poco; takes over the reference.
+class TlsSocket final : public Poco::Net::SecureStreamSocket {
+ public:
+  explicit TlsSocket(TlsSocketImpl* impl) : SecureStreamSocket(impl) {}
+};
+
+}  // namespace diskrelease
