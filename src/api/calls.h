@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 
@@ -13,9 +14,13 @@ namespace diskrelease {
 /// What all calls of an invocation have in common. Constant once made; may be shared by threads.
 struct Caller {
   Credential credential;
-  std::string host_header;  ///< as the transport sends it; it is signed
-  std::string client_tag;   ///< X-ZC-Request-Client, "diskrelease-<version>"
+  std::string host_header;  ///< as the transport sends it, lower case; it is signed
+  std::string client_tag;   ///< X-ZC-Request-Client, "diskrelease-<version>"; the Go SDK allows
+                            ///< [0-9a-zA-Z-_ ,;.] and 128 bytes
 };
+
+/// The provider documents no limit of ids for DescribeDisks; instances have one of 100.
+inline constexpr std::size_t k_max_described_disks = 100;
 
 /// ReleaseDisk for an attempt whose intent is durable, signed for this moment. POST /api/v2/zec,
 /// version 2025-09-01, body {"diskId":"..."}; sign anew for every attempt, a signature is good for
@@ -23,8 +28,8 @@ struct Caller {
 [[nodiscard]] HttpRequest release_disk_request(const Caller& caller, const OpenAttempt& attempt,
                                                UtcTime now);
 
-/// DescribeDisks by id: pageNum 1, pageSize = number of ids. Precondition: 1 to 100 ids; without
-/// ids the call would mean all disks. Read-only.
+/// DescribeDisks by id: pageNum 1, pageSize = number of ids. 1 to k_max_described_disks ids, else
+/// it aborts: without ids the call would mean all disks of the account. Read-only.
 [[nodiscard]] HttpRequest describe_disks_request(const Caller& caller,
                                                  std::span<const DiskId> disks, UtcTime now);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/goal.h"
 #include "model/outcome.h"
 #include "net/http.h"
 
@@ -14,8 +15,9 @@ namespace diskrelease {
 enum class StopCause {
   authentication,  ///< AUTHFAILURE_*, 401: every call will be refused
   redirect,        ///< 3xx: wrong endpoint or a captive portal; never followed
-  edge_block,      ///< the edge in front of the API refused: cf-mitigated, 451, a 403 without JSON
-  wrong_endpoint,  ///< 404/405/413/414/415 without JSON: not the API
+  edge_block,      ///< the edge in front of the API refused: 403 with cf-mitigated, 451, a 403
+                   ///< without a code of the API
+  wrong_endpoint,  ///< another 4xx without any sign of the API: a wrong host or path, a proxy
   certificate,     ///< the server's certificate is not acceptable
 };
 
@@ -27,23 +29,28 @@ struct Classification {
   Scope scope = Scope::disk;
   std::optional<StopCause> stop;  ///< set exactly when scope is run
   std::optional<int> http_status;
-  std::string api_code;    ///< as received, at most 128 bytes; for transport failures empty
-  std::string request_id;  ///< as received, at most 128 bytes; may be empty
-  std::string message;  ///< the API's message, or what broke; UTF-8, at most 1 KiB; untrusted text
+  /// As received, the first 128 bytes; empty where the reply has none or one that is not printable
+  /// ASCII without blanks.
+  std::string api_code;
+  std::string request_id;  ///< likewise
+  /// The API's message, else what broke, made visible (model/visible_text.h): UTF-8, no control
+  /// characters, at most 1 KiB. Untrusted text all the same; never to be parsed.
+  std::string message;
   std::optional<std::chrono::milliseconds> retry_after;  ///< only with throttled; capped at 60 s
 };
 
-/// What is known of the disk before the attempt.
+/// What is known of the disk before the attempt, and what is wanted.
 struct PriorKnowledge {
   bool seen_in_account = false;  ///< an observation of this run has shown the disk
+  Goal goal = Goal::release;  ///< to `release`, a disk in the recycle bin is gone; to `purge` not
 };
 
-/// Pure. Decides by the API's code first and by the HTTP status second. Anything that does not
-/// prove what happened is unknown.
+/// Pure and thread-safe. Decides by the API's code first and by the HTTP status second. Whatever
+/// does not prove what happened is unknown; the rules stand in one list in classify.cpp.
 [[nodiscard]] Classification classify_release(const Reply& reply, PriorKnowledge prior);
 
 /// What a code means, for the summary; empty for a code that is not known. Case is ignored and '.'
-/// counts as '_'.
+/// counts as '_'; a part after the first '.' may be missing from the table.
 [[nodiscard]] std::string_view explain_code(std::string_view api_code) noexcept;
 
 }  // namespace diskrelease
