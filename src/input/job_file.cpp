@@ -4,6 +4,8 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
@@ -497,6 +499,85 @@ JobFile read_job_file(const std::filesystem::path& path, JobFileKind kind) {
     read_document(reading, without_byte_order_mark(file.bytes));
   }
   return std::move(reading).finish();
+}
+
+JobFile read_settings(const std::string& text, const std::string& source_name) {
+  Reading reading{visible(source_name), {}, JobFileKind::recorded, {}, {}};
+  read_document(reading, text);
+  return std::move(reading).finish();
+}
+
+std::string write_settings(const JobSettings& settings) {
+  using Document = rapidjson::Document;
+  Document document(rapidjson::kObjectType);
+  auto& allocator = document.GetAllocator();
+  const auto text = [&](std::string_view value) {
+    return Value(value.data(), static_cast<rapidjson::SizeType>(value.size()), allocator);
+  };
+  const auto add_text = [&](Value& object, const char* key,
+                            const std::optional<std::string>& value) {
+    if (value) object.AddMember(rapidjson::StringRef(key), text(*value), allocator);
+  };
+  const auto add_number = [&](Value& object, const char* key, const auto& value) {
+    if (value) object.AddMember(rapidjson::StringRef(key), Value(*value), allocator);
+  };
+  const auto add_duration = [&](Value& object, const char* key, const auto& value) {
+    if (!value) return;
+    object.AddMember(rapidjson::StringRef(key), text(format_duration(*value)), allocator);
+  };
+  const auto add_group = [&](const char* key, Value group) {
+    if (!group.ObjectEmpty()) document.AddMember(rapidjson::StringRef(key), group, allocator);
+  };
+
+  add_text(document, "name", settings.name);
+  Value list(rapidjson::kObjectType);
+  add_text(list, "path", settings.list);
+  if (settings.list) {
+    if (settings.format) list.AddMember("format", text(to_text(*settings.format)), allocator);
+    add_text(list, "column", settings.column);
+  }
+  add_group("list", std::move(list));
+  if (settings.goal) document.AddMember("goal", text(to_text(*settings.goal)), allocator);
+  add_text(document, "endpoint", settings.endpoint);
+  add_text(document, "profile", settings.profile);
+  add_text(document, "credentials_file", settings.credentials_file);
+  add_text(document, "ca_file", settings.ca_file);
+  if (settings.proxy) {
+    std::string proxy = *settings.proxy;
+    const std::size_t scheme = proxy.find("://");
+    const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+    if (const std::size_t at = proxy.rfind('@'); at != std::string::npos && at >= begin) {
+      proxy.erase(begin, at + 1 - begin);
+    }
+    document.AddMember("proxy", text(proxy), allocator);
+  }
+  Value rate(rapidjson::kObjectType);
+  if (settings.rate_unlimited.value_or(false)) {
+    rate.AddMember("per_second", "unlimited", allocator);
+  } else {
+    add_number(rate, "per_second", settings.rate_per_second);
+  }
+  add_number(rate, "burst", settings.burst);
+  add_group("rate", std::move(rate));
+  add_number(document, "in_flight", settings.in_flight);
+  Value timeouts(rapidjson::kObjectType);
+  add_duration(timeouts, "request", settings.timeout);
+  add_duration(timeouts, "connect", settings.connect_timeout);
+  add_group("timeouts", std::move(timeouts));
+  Value retry(rapidjson::kObjectType);
+  add_number(retry, "max_attempts", settings.max_attempts);
+  add_duration(retry, "first_backoff", settings.first_backoff);
+  add_duration(retry, "max_backoff", settings.max_backoff);
+  add_number(retry, "budget_percent", settings.budget_percent);
+  add_group("retry", std::move(retry));
+  Value limits(rapidjson::kObjectType);
+  add_number(limits, "max_disks", settings.max_disks);
+  add_group("limits", std::move(limits));
+
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  document.Accept(writer);
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 bool is_job_file(const std::filesystem::path& path) {

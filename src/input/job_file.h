@@ -21,6 +21,7 @@ struct JobFile {
 
 enum class JobFileKind {
   job,          ///< `list` is required
+  recorded,     ///< as write_settings() made it: every key may be missing
   user_config,  ///< `list` and `name` are not allowed
 };
 
@@ -32,6 +33,13 @@ enum class JobFileKind {
 /// Paths inside (list, credentials_file, ca_file) are taken relative to the folder of the file,
 /// and "~/" at their beginning is $HOME. A list of "-" stays as it is.
 [[nodiscard]] JobFile read_job_file(const std::filesystem::path& path, JobFileKind kind);
+
+/// The same from a text, for settings that were recorded; relative paths stay as they are.
+[[nodiscard]] JobFile read_settings(const std::string& text, const std::string& source_name);
+
+/// Settings in the form of a job file, on one line: what read_settings() reads back to the same. A password in the proxy's
+/// URL is left out, and then the user name too.
+[[nodiscard]] std::string write_settings(const JobSettings& settings);
 
 /// Whether a file is a job file rather than a list: its first JSON value is an object with a "list"
 /// key. What cannot be read is not, and neither is "-" or anything but a regular file: looking at a

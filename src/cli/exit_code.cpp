@@ -1,0 +1,36 @@
+#include "cli/exit_code.h"
+
+#include "model/errors.h"
+
+namespace diskrelease {
+
+ExitCode exit_code_of(const StateCounts& counts, std::int64_t unsettled_elsewhere,
+                      EndReason reason) noexcept {
+  // A stop that left nothing undone is no stop.
+  if (counts[ItemState::pending] > 0) {
+    switch (reason) {
+      case EndReason::interrupted:
+        return ExitCode::interrupted;
+      case EndReason::stopped:
+        return ExitCode::stopped;
+      case EndReason::finished:
+      case EndReason::failed:
+      case EndReason::died:
+        return ExitCode::internal_error;
+    }
+  }
+  if (counts[ItemState::unknown] + unsettled_elsewhere > 0) return ExitCode::unknown_remain;
+  if (counts[ItemState::rejected] + counts[ItemState::failed] > 0) return ExitCode::some_failed;
+  return ExitCode::done;
+}
+
+ExitCode exit_code_of(const std::exception& error) noexcept {
+  if (dynamic_cast<const UsageError*>(&error) != nullptr) return ExitCode::usage;
+  if (dynamic_cast<const GateRefused*>(&error) != nullptr) return ExitCode::refused;
+  if (dynamic_cast<const CallsImpossible*>(&error) != nullptr) return ExitCode::stopped;
+  if (dynamic_cast<const LockHeld*>(&error) != nullptr) return ExitCode::locked;
+  if (dynamic_cast<const AuditUnusable*>(&error) != nullptr) return ExitCode::audit_unusable;
+  return ExitCode::internal_error;
+}
+
+}  // namespace diskrelease

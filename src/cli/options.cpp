@@ -1,0 +1,345 @@
+#include "cli/options.h"
+
+#include <cxxopts.hpp>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "input/suggestion.h"
+#include "model/errors.h"
+#include "model/outcome.h"
+#include "model/visible_text.h"
+
+namespace diskrelease {
+namespace {
+
+struct Command {
+  std::string_view name;  ///< "audit log" for a command with two words
+  std::string_view arguments;
+  std::string_view summary;
+};
+
+constexpr std::array k_commands{
+    Command{"run", "LIST|JOB", "release the disks of a list, or do a job; every attempt goes on record"},
+    Command{"resume", "[RUN]", "go on with a run after an interruption"},
+    Command{"status", "[RUN]", "where a run stands (without RUN: the newest)"},
+    Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
+    Command{"audit log", "", "every attempt with its outcome and request id"},
+    Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
+};
+
+std::string overview() {
+  std::string text =
+      "diskrelease releases Zenlayer Cloud disks from lists, at a limited rate, with an audit log.\n\n"
+      "usage: diskrelease COMMAND [ARGUMENTS] [FLAGS]\n\n";
+  for (const Command& command : k_commands) {
+    std::string line = "  " + std::string(command.name) + " " + std::string(command.arguments);
+    line.resize(std::max<std::size_t>(line.size() + 1, 24), ' ');
+    text += line + std::string(command.summary) + '\n';
+  }
+  text +=
+      "\n  diskrelease COMMAND --help   its flags\n"
+      "  diskrelease --version        the version\n\n"
+      "exit codes: 0 done, 1 internal error, 2 usage or invalid input, 3 some items failed,\n"
+      "4 unknown outcomes remain, 5 refused by a safety gate, 6 interrupted (resumable),\n"
+      "7 stopped by authentication, endpoint or circuit breaker (resumable), 8 locked,\n"
+      "9 audit verification failed, 10 audit database unusable\n";
+  return text;
+}
+
+[[noreturn]] void unknown_command(const std::string& word) {
+  Suggestion suggestion(word);
+  for (const Command& command : k_commands) suggestion.consider(command.name, command.name);
+  throw UsageError("there is no command \"" + visible(word) + "\"" + suggestion.text() +
+                   "\nSee: diskrelease --help");
+}
+
+/// Flags of the commands that call the API.
+void add_call_flags(cxxopts::Options& options) {
+  options.add_options("Calls")  //
+      ("endpoint", "API endpoint (default console.zenlayer.com)",
+       cxxopts::value<std::string>(), "HOST[:PORT]")  //
+      ("ca-file", "a further CA to trust; verification itself cannot be turned off",
+       cxxopts::value<std::string>(), "PEM")  //
+      ("profile", "profile in the credentials file", cxxopts::value<std::string>(), "NAME")  //
+      ("credentials-file", "JSON file with the credential", cxxopts::value<std::string>(),
+       "PATH")  //
+      ("proxy", "HTTP proxy, http://[user:password@]host:port", cxxopts::value<std::string>(),
+       "URL")                                                                               //
+      ("rate", "requests per second, fractions allowed (default 2)", cxxopts::value<std::string>(),
+       "N|unlimited")                                                                       //
+      ("burst", "requests that may leave back to back (default 1)", cxxopts::value<int>(), "N")  //
+      ("in-flight", "requests under way at once (default 4)", cxxopts::value<int>(), "N")  //
+      ("timeout", "one request, connect to last byte (default 30s)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("connect-timeout", "TCP, proxy and TLS handshake (default 5s)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("max-attempts", "tries of one item that cannot be sent (default 5)", cxxopts::value<int>(),
+       "N")  //
+      ("sandbox", "call a simulator inside this process: no account, no network")  //
+      ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
+       cxxopts::value<std::string>(), "FILE");
+}
+
+void add_run_flags(cxxopts::Options& options) {
+  options.add_options("Run")  //
+      ("name", "name of the run (default: the list's file name)", cxxopts::value<std::string>(),
+       "TEXT")  //
+      ("format", "csv, json, ndjson or text (default: by extension or content)",
+       cxxopts::value<std::string>(), "FORMAT")  //
+      ("column", "CSV column with the disk ids: header or number", cxxopts::value<std::string>(),
+       "NAME")                                                                      //
+      ("goal", "release: exactly one accepted call per disk, ever",
+       cxxopts::value<std::string>(), "GOAL")  //
+      ("yes", "do not ask; needs a stated limit")  //
+      ("max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
+}
+
+void add_common_flags(cxxopts::Options& options, bool has_database) {
+  if (has_database) {
+    options.add_options("Common")(
+        "db", "audit database (default: below the XDG state directory)",
+        cxxopts::value<std::string>(), "PATH");
+  }
+  options.add_options("Common")  //
+      ("json", "machine-readable output")("q,quiet", "only results and errors")  //
+      ("v,verbose", "tell about every attempt")("no-color", "no colours (NO_COLOR does the same)")  //
+      ("h,help", "this text");
+}
+
+template <class T>
+std::optional<T> get(const cxxopts::ParseResult& parsed, const char* name) {
+  if (parsed.count(name) == 0) return std::nullopt;
+  if (parsed.count(name) > 1) {
+    throw UsageError(std::string("--") + name + " is given more than once");
+  }
+  return parsed[name].as<T>();
+}
+
+std::optional<std::string> get_text(const cxxopts::ParseResult& parsed, const char* name) {
+  std::optional<std::string> text = get<std::string>(parsed, name);
+  if (text && text->empty()) throw UsageError(std::string("--") + name + " must not be empty");
+  return text;
+}
+
+std::optional<std::chrono::milliseconds> get_duration(const cxxopts::ParseResult& parsed,
+                                                      const char* name) {
+  const std::optional<std::string> text = get_text(parsed, name);
+  if (!text) return std::nullopt;
+  const auto duration = parse_duration(*text);
+  if (!duration) {
+    throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
+                     "\" is not a duration; write a number with ms, s, m or h, such as 30s");
+  }
+  return duration;
+}
+
+std::optional<UtcTime> get_time(const cxxopts::ParseResult& parsed, const char* name) {
+  const std::optional<std::string> text = get_text(parsed, name);
+  if (!text) return std::nullopt;
+  const auto time = parse_utc(*text);
+  if (!time) {
+    throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
+                     "\" is not a time; write 2026-11-24 or 2026-11-24T03:00:00Z");
+  }
+  return time;
+}
+
+void read_rate(const cxxopts::ParseResult& parsed, JobSettings& settings) {
+  const std::optional<std::string> text = get_text(parsed, "rate");
+  if (!text) return;
+  if (*text == "unlimited") {
+    settings.rate_unlimited = true;
+    return;
+  }
+  double value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size() || !std::isfinite(value)) {
+    throw UsageError("--rate: \"" + visible(*text) +
+                     "\" is not a number of requests per second, nor \"unlimited\"");
+  }
+  settings.rate_per_second = value;
+}
+
+void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settings) {
+  settings.endpoint = get_text(parsed, "endpoint");
+  settings.ca_file = get_text(parsed, "ca-file");
+  settings.profile = get_text(parsed, "profile");
+  settings.credentials_file = get_text(parsed, "credentials-file");
+  settings.proxy = get_text(parsed, "proxy");
+  read_rate(parsed, settings);
+  settings.burst = get<int>(parsed, "burst");
+  settings.in_flight = get<int>(parsed, "in-flight");
+  settings.timeout = get_duration(parsed, "timeout");
+  settings.connect_timeout = get_duration(parsed, "connect-timeout");
+  settings.max_attempts = get<int>(parsed, "max-attempts");
+  settings.name = get_text(parsed, "name");
+  settings.column = get_text(parsed, "column");
+  settings.max_disks = get<std::int64_t>(parsed, "max-disks");
+  if (const auto text = get_text(parsed, "format")) {
+    settings.format = list_format_from_text(*text);
+    if (!settings.format) {
+      throw UsageError("--format: \"" + visible(*text) + "\" is none of csv, json, ndjson, text");
+    }
+  }
+  if (const auto text = get_text(parsed, "goal")) {
+    settings.goal = goal_from_text(*text);
+    if (!settings.goal) {
+      throw UsageError("--goal: \"" + visible(*text) + "\" is none of release, purge");
+    }
+  }
+}
+
+void check_filters(const Options& options) {
+  if (options.filter_outcome && *options.filter_outcome != "open" &&
+      !outcome_from_text(*options.filter_outcome)) {
+    throw UsageError("--outcome: \"" + visible(*options.filter_outcome) +
+                     "\" is none of accepted, already_gone, rejected, throttled, not_sent, "
+                     "unknown, open");
+  }
+  if (options.state && !item_state_from_text(*options.state)) {
+    throw UsageError("--state: \"" + visible(*options.state) +
+                     "\" is none of pending, released, already_gone, rejected, failed, skipped, "
+                     "unknown");
+  }
+  if (options.limit && *options.limit < 1) throw UsageError("--limit must be at least 1");
+  if (options.json && options.csv) throw UsageError("--json and --csv exclude each other");
+}
+
+Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
+  Options options;
+  read_settings_flags(parsed, options.settings);
+  options.database = get_text(parsed, "db");
+  options.yes = parsed.count("yes") > 0;
+  options.json = parsed.count("json") > 0;
+  options.csv = parsed.count("csv") > 0;
+  options.quiet = parsed.count("quiet") > 0;
+  options.verbose = parsed.count("verbose") > 0;
+  options.no_color = parsed.count("no-color") > 0;
+  options.sandbox_scenario = get_text(parsed, "sandbox-scenario");
+  options.sandbox = parsed.count("sandbox") > 0 || options.sandbox_scenario.has_value();
+  options.all = parsed.count("all") > 0;
+  options.state = get_text(parsed, "state");
+  options.filter_run = get<std::int64_t>(parsed, "run");
+  options.filter_disk = get_text(parsed, "disk");
+  options.filter_outcome = get_text(parsed, "outcome");
+  options.filter_code = get_text(parsed, "code");
+  options.filter_request_id = get_text(parsed, "request-id");
+  options.since = get_time(parsed, "since");
+  options.until = get_time(parsed, "until");
+  options.limit = get<std::int64_t>(parsed, "limit");
+  options.port = get<std::int64_t>(parsed, "port").value_or(0);
+  options.ca_out = get_text(parsed, "ca-out");
+  options.ledger = get_text(parsed, "ledger");
+  check_filters(options);
+  options.words.push_back(std::move(command));
+  if (parsed.count("arguments") > 0) {
+    for (const std::string& word : parsed["arguments"].as<std::vector<std::string>>()) {
+      options.words.push_back(word);
+    }
+  }
+  return options;
+}
+
+void add_flags_of(const Command& command, cxxopts::Options& options) {
+  const bool calls = command.name == "run" || command.name == "resume";
+  if (command.name == "run") add_run_flags(options);
+  if (command.name == "resume") {
+    options.add_options("Run")("yes", "accepted for symmetry with run: a resumed run is approved")(
+        "max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
+  }
+  if (calls) add_call_flags(options);
+  if (command.name == "status") options.add_options("Status")("all", "every run, a line each");
+  if (command.name == "audit show") {
+    options.add_options("Show")("state", "only items in this state", cxxopts::value<std::string>(),
+                                "STATE")("csv", "items as CSV");
+  }
+  if (command.name == "audit log") {
+    options.add_options("Filter")  //
+        ("run", "of this run", cxxopts::value<std::int64_t>(), "RUN")  //
+        ("disk", "of this disk", cxxopts::value<std::string>(), "ID")  //
+        ("outcome", "accepted, already_gone, rejected, throttled, not_sent, unknown or open",
+         cxxopts::value<std::string>(), "OUTCOME")  //
+        ("code", "with this API code", cxxopts::value<std::string>(), "CODE")  //
+        ("request-id", "with this request id", cxxopts::value<std::string>(), "ID")  //
+        ("since", "announced at or after this time (UTC unless it has a zone)",
+         cxxopts::value<std::string>(), "TIME")  //
+        ("until", "announced before this time", cxxopts::value<std::string>(), "TIME")  //
+        ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")  //
+        ("csv", "CSV output");
+  }
+  if (command.name == "sandbox") {
+    options.add_options("Sandbox")  //
+        ("port", "port on 127.0.0.1 (default: any free one)", cxxopts::value<std::int64_t>(),
+         "N")  //
+        ("scenario", "what the simulator does (docs/sandbox.md)", cxxopts::value<std::string>(),
+         "FILE")  //
+        ("ca-out", "write the CA's certificate here, for --ca-file",
+         cxxopts::value<std::string>(), "PEM")  //
+        ("ledger", "append every request here, before it is answered (NDJSON)",
+         cxxopts::value<std::string>(), "FILE");
+  }
+  add_common_flags(options, command.name != "sandbox");
+  options.add_options()("arguments", "", cxxopts::value<std::vector<std::string>>());
+}
+
+}  // namespace
+
+std::string_view tool_version() noexcept { return DISKRELEASE_VERSION; }
+
+Options parse_options(int argc, const char* const* argv) {
+  Options plain;
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "--version" || first == "version") {
+    plain.help = "diskrelease " + std::string(tool_version()) + "\n";
+    return plain;
+  }
+  if (first == "--help" || first == "-h" || first == "help") {
+    plain.help = overview();
+    return plain;
+  }
+  if (first.empty()) throw UsageError("no command is given\n\n" + overview());
+
+  std::string name = first;
+  int used = 2;
+  if (first == "audit") {
+    const std::string second = argc > 2 ? argv[2] : "";
+    if (second == "--help" || second == "-h") {
+      plain.help = overview();
+      return plain;
+    }
+    name += " " + (second.empty() ? "(nothing)" : second);
+    used = 3;
+  }
+  const Command* command = nullptr;
+  for (const Command& known : k_commands) {
+    if (known.name == name) command = &known;
+  }
+  if (command == nullptr) unknown_command(name);
+
+  cxxopts::Options flags("diskrelease " + name, std::string(command->summary));
+  flags.custom_help(std::string(command->arguments) + " [FLAGS]");
+  flags.positional_help("");
+  flags.set_width(100);
+  add_flags_of(*command, flags);
+  flags.parse_positional({"arguments"});
+  try {
+    // The words of the command stand in for the program's name.
+    const cxxopts::ParseResult parsed = flags.parse(argc - used + 1, argv + used - 1);
+    if (parsed.count("help") > 0) {
+      std::vector<std::string> groups = flags.groups();
+      std::erase(groups, "");
+      plain.help = flags.help(groups);
+      return plain;
+    }
+    Options options = read_flags(name, parsed);
+    if (parsed.count("scenario") > 0) options.sandbox_scenario = get_text(parsed, "scenario");
+    return options;
+  } catch (const cxxopts::exceptions::exception& error) {
+    throw UsageError(std::string(error.what()) + "\nSee: diskrelease " + name + " --help");
+  }
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/job_spec.h"
+#include "model/time.h"
+#include "report/table.h"
+
+namespace diskrelease {
+
+/// The command line, read and checked, free of the library that read it. Each command uses its own part.
+struct Options {
+  std::vector<std::string> words;    ///< the command first ("run"; "audit", "log"), then its arguments
+  std::optional<std::string> help;   ///< set = print this and end
+  JobSettings settings;              ///< what flags say
+
+  std::optional<std::string> database;
+  bool yes = false;
+  bool json = false;
+  bool csv = false;
+  bool quiet = false;
+  bool verbose = false;
+  bool no_color = false;
+
+  bool sandbox = false;
+  std::optional<std::string> sandbox_scenario;
+
+  // status
+  bool all = false;
+  // audit show
+  std::optional<std::string> state;
+  // audit log
+  std::optional<std::int64_t> filter_run;
+  std::optional<std::string> filter_disk;
+  std::optional<std::string> filter_outcome;
+  std::optional<std::string> filter_code;
+  std::optional<std::string> filter_request_id;
+  std::optional<UtcTime> since;
+  std::optional<UtcTime> until;
+  std::optional<std::int64_t> limit;
+  // sandbox
+  std::int64_t port = 0;
+  std::optional<std::string> ca_out;
+  std::optional<std::string> ledger;
+
+  [[nodiscard]] TableFormat table_format() const {
+    return json ? TableFormat::json : csv ? TableFormat::csv : TableFormat::text;
+  }
+};
+
+/// Throws UsageError for anything that is not understood.
+[[nodiscard]] Options parse_options(int argc, const char* const* argv);
+
+[[nodiscard]] std::string_view tool_version() noexcept;
+
+}  // namespace diskrelease

@@ -1,0 +1,52 @@
+#include <csignal>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+ExitCode dispatch_command(const Options& options) {
+  const std::string& name = options.words.front();
+  if (name == "run") return run_command(options);
+  if (name == "resume") return resume_command(options);
+  if (name == "status") return status_command(options);
+  if (name == "audit show") return audit_show_command(options);
+  if (name == "audit log") return audit_log_command(options);
+  return sandbox_command(options);
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  // Writing to a closed connection or pipe is an error to be told, not a reason to die.
+  std::signal(SIGPIPE, SIG_IGN);
+  ExitCode code = ExitCode::internal_error;
+  try {
+    const Options options = parse_options(argc, argv);
+    if (options.help) {
+      std::cout << *options.help;
+      code = ExitCode::done;
+    } else {
+      code = dispatch_command(options);
+    }
+    std::cout.flush();
+    if (!std::cout) {
+      std::cerr << "diskrelease: the output could not be written completely\n";
+      if (code == ExitCode::done) code = ExitCode::internal_error;
+    }
+  } catch (const InvocationError& error) {
+    std::cout.flush();
+    std::cerr << "diskrelease: " << error.what() << '\n';
+    code = exit_code_of(error);
+  } catch (const std::exception& error) {
+    std::cout.flush();
+    std::cerr << "diskrelease: internal error: " << error.what()
+              << "\nThis is a bug. What was recorded stays valid; `diskrelease resume` goes on "
+                 "from there.\n";
+  }
+  return static_cast<int>(code);
+}
+
+}  // namespace diskrelease

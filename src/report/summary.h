@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/run_queries.h"
+
+namespace diskrelease {
+
+/// What an API code means, in a few words; empty if not known.
+using ExplainCode = std::function<std::string_view(std::string_view)>;
+
+/// How a run stands, and how the present invocation has ended.
+struct Summary {
+  RunRecord run;
+  StateCounts counts;
+  std::vector<EndingCount> endings;
+  std::string end_reason;  ///< empty = not told, as for `status`
+  std::string end_cause;
+  std::string end_detail;
+  std::optional<int> exit_code;
+  std::string next_command;  ///< empty = nothing is left to do
+  std::string next_hint;     ///< what the next command does, or what a person has to do
+};
+
+/// Reads counts and endings; throws std::logic_error when the counts do not add up to the items
+/// listed.
+[[nodiscard]] Summary summarise(Database& database, const RunRecord& run);
+
+void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain);
+
+/// One line of JSON, {"event":"summary",...}; docs/json-output.md.
+[[nodiscard]] std::string summary_json(const Summary& summary, const ExplainCode& explain);
+
+}  // namespace diskrelease
