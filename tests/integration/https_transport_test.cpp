@@ -486,7 +486,13 @@ TEST_F(HttpsTransportTest, TakesNoBrokenAnswerForAWholeOne) {
        sends(head + "Transfer-Encoding: gzip\r\n\r\nx"),
        P::invalid_answer,
        {}},
-      {"not HTTP", sends("SSH-2.0-OpenSSH_9\r\n\r\n\r\n"), P::invalid_answer, {}},
+      {"not HTTP",
+       after_request([](RawConnection& connection) {
+         connection.send("SSH-2.0-OpenSSH_9\r\n");
+         connection.wait_until_closed();
+       }),
+       P::invalid_answer,
+       {}},
       {"status 099", sends("HTTP/1.1 099 x\r\nContent-Length: 0\r\n\r\n"), P::invalid_answer, {}},
       {"switching protocols", sends("HTTP/1.1 101 x\r\n\r\n"), P::invalid_answer, {}},
       {"too many fields",
