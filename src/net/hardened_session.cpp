@@ -123,11 +123,13 @@ void HardenedSession::connect(const Poco::Net::SocketAddress& /*address*/) {
 
 int HardenedSession::read(char* buffer, std::streamsize length) {
   // Not HTTPSClientSession's, which takes a connection that broke for one that was closed.
+  // NOLINTNEXTLINE(bugprone-parent-virtual-call)
   return HTTPSession::read(buffer, length);
 }
 
 int HardenedSession::write(const char* buffer, std::streamsize length) {
   // Not HTTPClientSession's, which connects and writes again when the first write fails.
+  // NOLINTNEXTLINE(bugprone-parent-virtual-call)
   return HTTPSession::write(buffer, length);
 }
 

@@ -230,16 +230,16 @@ TEST_F(HttpsTransportTest, ConnectsAnewInsteadOfUsingAStaleConnection) {
       {"a second answer", [](RawConnection& connection) { connection.answer("stale"); }},
       {"half a record", [](RawConnection& connection) { connection.send_plain("\x17\x03\x03"); }},
   };
-  for (const auto& [name, spoil] : cases) {
-    SCOPED_TRACE(name);
+  for (const StaleCase& stale : cases) {
+    SCOPED_TRACE(stale.name);
     std::promise<void> spoiled;
-    RawTlsServer server([&, spoil = spoil](RawConnection& connection) {
+    RawTlsServer server([&](RawConnection& connection) {
       if (connection.number() > 0) return RawTlsServer::answer_all(connection);
       if (!connection.handshake() || !connection.read_request()) return;
       connection.answer("first");
-      spoil(connection);
+      stale.spoil(connection);
       spoiled.set_value();
-      if (std::string_view(name) != "RST") connection.wait_until_closed();
+      connection.wait_until_closed();
     });
     HttpsTransport transport(settings_for(server), 1);
     EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).body, "first");
@@ -275,17 +275,17 @@ TEST_F(HttpsTransportTest, NoticesThatAPreparedConnectionWasClosedBeforeItsFirst
       {"RST", [](RawConnection& connection) { connection.close_by_reset(); }},
       {"an answer to nothing", [](RawConnection& connection) { connection.answer("stale"); }},
   };
-  for (const auto& [name, spoil] : cases) {
-    SCOPED_TRACE(name);
+  for (const StaleCase& stale : cases) {
+    SCOPED_TRACE(stale.name);
     std::promise<void> spoil_now;
     std::promise<void> spoiled;
-    RawTlsServer server([&, spoil = spoil](RawConnection& connection) {
+    RawTlsServer server([&](RawConnection& connection) {
       if (connection.number() > 0) return RawTlsServer::answer_all(connection);
       if (!connection.handshake()) return;
       spoil_now.get_future().wait_for(k_long);
-      spoil(connection);
+      stale.spoil(connection);
       spoiled.set_value();
-      if (std::string_view(name) != "RST") connection.wait_until_closed();
+      connection.wait_until_closed();
     });
     HttpsTransport transport(settings_for(server), 1);
     EXPECT_EQ(transport.prepare(0), std::nullopt);
@@ -486,7 +486,13 @@ TEST_F(HttpsTransportTest, TakesNoBrokenAnswerForAWholeOne) {
        sends(head + "Transfer-Encoding: gzip\r\n\r\nx"),
        P::invalid_answer,
        {}},
-      {"not HTTP", sends("SSH-2.0-OpenSSH_9\r\n\r\n\r\n"), P::invalid_answer, {}},
+      {"not HTTP",
+       after_request([](RawConnection& connection) {
+         connection.send("SSH-2.0-OpenSSH_9\r\n");
+         connection.wait_until_closed();
+       }),
+       P::invalid_answer,
+       {}},
       {"status 099", sends("HTTP/1.1 099 x\r\nContent-Length: 0\r\n\r\n"), P::invalid_answer, {}},
       {"switching protocols", sends("HTTP/1.1 101 x\r\n\r\n"), P::invalid_answer, {}},
       {"too many fields",
@@ -771,7 +777,12 @@ struct HandshakeCase {
 TEST_F(HttpsTransportTest, SaysThatNothingLeftWhenTheHandshakeBreaks) {
   const std::vector<HandshakeCase> cases = {
       {"FIN", [](RawConnection& connection) { connection.close_by_fin(); }},
-      {"RST", [](RawConnection& connection) { connection.close_by_reset(); }},
+      {"RST",
+       [](RawConnection& connection) {
+         // Any sooner, it may break the TCP connect already.
+         connection.wait_for_bytes();
+         connection.close_by_reset();
+       }},
       {"plain HTTP",
        [](RawConnection& connection) {
          connection.send_plain("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");

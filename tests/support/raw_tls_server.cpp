@@ -116,6 +116,8 @@ bool RawConnection::retry(int result) {
   }
 }
 
+bool RawConnection::wait_for_bytes() { return wait(POLLIN); }
+
 bool RawConnection::handshake() {
   ssl_.reset(SSL_new(server_.context_.get()));
   SSL_set_fd(ssl_.get(), fd_);
@@ -208,6 +210,7 @@ bool RawConnection::pause(std::chrono::milliseconds time) {
 }
 
 void RawConnection::wait_until_closed() {
+  if (fd_ < 0) return;
   char buffer[4096];
   while (wait(POLLIN)) {
     const auto n = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);

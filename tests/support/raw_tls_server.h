@@ -45,6 +45,9 @@ class RawConnection {
 
   /// Counted from 0.
   [[nodiscard]] std::size_t number() const { return number_; }
+  /// Until the client has sent something, the first message of the handshake for example. False
+  /// when the server stops meanwhile.
+  bool wait_for_bytes();
   /// False when it failed.
   bool handshake();
   /// Reads one whole request (head and Content-Length bytes) and records it. False when the client
@@ -63,7 +66,8 @@ class RawConnection {
   void close_by_reset();
   /// False when the server stops meanwhile.
   bool pause(std::chrono::milliseconds time);
-  /// Until the client closes or resets, or the server stops. What arrives is thrown away.
+  /// Until the connection is closed from either side, or the server stops. What arrives is thrown
+  /// away.
   void wait_until_closed();
 
  private:
