@@ -160,6 +160,7 @@ Database::Database(const std::filesystem::path& path, Access access) {
 
 Database::~Database() = default;
 Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
 
 Statement Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;

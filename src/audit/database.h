@@ -70,7 +70,7 @@ class Database {
   Database(const std::filesystem::path& path, Access access);
   ~Database();
   Database(Database&&) noexcept;
-  Database& operator=(Database&&) = delete;
+  Database& operator=(Database&&) noexcept;
 
   [[nodiscard]] Statement prepare(std::string_view sql);
   /// One or more statements without result.

@@ -5,8 +5,8 @@
 
 namespace diskrelease {
 
-/// One function a subcommand. Results go to standard output, messages and progress to standard error. Each throws a member
-/// of the InvocationError family for what ends it early.
+/// One function a subcommand. Results go to standard output, messages and progress to standard
+/// error. Each throws a member of the InvocationError family for what ends it early.
 
 [[nodiscard]] ExitCode run_command(const Options& options);
 [[nodiscard]] ExitCode resume_command(const Options& options);
@@ -15,7 +15,8 @@ namespace diskrelease {
 [[nodiscard]] ExitCode audit_log_command(const Options& options);
 [[nodiscard]] ExitCode sandbox_command(const Options& options);
 
-/// The whole program: finds the command and turns whatever it throws into a message and an exit code.
+/// The whole program: finds the command and turns whatever it throws into a message and an exit
+/// code.
 [[nodiscard]] int run_program(int argc, const char* const* argv);
 
 }  // namespace diskrelease

@@ -9,21 +9,21 @@ namespace diskrelease {
 
 /// The exit codes of every command; a stable interface (README, man page).
 enum class ExitCode : int {
-  done = 0,            ///< everything asked is done
-  internal_error = 1,  ///< a bug
-  usage = 2,           ///< wrong flags or invalid input; nothing was sent
-  some_failed = 3,     ///< some items were rejected or failed
-  unknown_remain = 4,  ///< the fate of some disks is unknown; wins over some_failed
-  refused = 5,         ///< a safety gate said no; nothing was sent
-  interrupted = 6,     ///< by a signal; resumable
-  stopped = 7,         ///< by authentication, endpoint or circuit breaker; resumable
-  locked = 8,          ///< another process works on the database
-  audit_invalid = 9,   ///< the audit does not verify
-  audit_unusable = 10, ///< the audit database cannot be used; nothing is sent without it
+  done = 0,             ///< everything asked is done
+  internal_error = 1,   ///< a bug
+  usage = 2,            ///< wrong flags or invalid input; nothing was sent
+  some_failed = 3,      ///< some items were rejected or failed
+  unknown_remain = 4,   ///< the fate of some disks is unknown; wins over some_failed
+  refused = 5,          ///< a safety gate said no; nothing was sent
+  interrupted = 6,      ///< by a signal; resumable
+  stopped = 7,          ///< by authentication, endpoint or circuit breaker; resumable
+  locked = 8,           ///< another process works on the database
+  audit_invalid = 9,    ///< the audit does not verify
+  audit_unusable = 10,  ///< the audit database cannot be used; nothing is sent without it
 };
 
-/// What a run's end means for the caller. `unsettled_elsewhere` counts skipped items whose disk has an unknown outcome
-/// in another run.
+/// What a run's end means for the caller. `unsettled_elsewhere` counts skipped items whose disk has
+/// an unknown outcome in another run.
 [[nodiscard]] ExitCode exit_code_of(const StateCounts& counts, std::int64_t unsettled_elsewhere,
                                     EndReason reason) noexcept;
 

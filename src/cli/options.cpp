@@ -22,7 +22,8 @@ struct Command {
 };
 
 constexpr std::array k_commands{
-    Command{"run", "LIST|JOB", "release the disks of a list, or do a job; every attempt goes on record"},
+    Command{"run", "LIST|JOB",
+            "release the disks of a list, or do a job; every attempt goes on record"},
     Command{"resume", "[RUN]", "go on with a run after an interruption"},
     Command{"status", "[RUN]", "where a run stands (without RUN: the newest)"},
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
@@ -32,7 +33,8 @@ constexpr std::array k_commands{
 
 std::string overview() {
   std::string text =
-      "diskrelease releases Zenlayer Cloud disks from lists, at a limited rate, with an audit log.\n\n"
+      "diskrelease releases Zenlayer Cloud disks from lists, at a limited rate, with an audit "
+      "log.\n\n"
       "usage: diskrelease COMMAND [ARGUMENTS] [FLAGS]\n\n";
   for (const Command& command : k_commands) {
     std::string line = "  " + std::string(command.name) + " " + std::string(command.arguments);
@@ -59,25 +61,25 @@ std::string overview() {
 /// Flags of the commands that call the API.
 void add_call_flags(cxxopts::Options& options) {
   options.add_options("Calls")  //
-      ("endpoint", "API endpoint (default console.zenlayer.com)",
-       cxxopts::value<std::string>(), "HOST[:PORT]")  //
+      ("endpoint", "API endpoint (default console.zenlayer.com)", cxxopts::value<std::string>(),
+       "HOST[:PORT]")  //
       ("ca-file", "a further CA to trust; verification itself cannot be turned off",
-       cxxopts::value<std::string>(), "PEM")  //
+       cxxopts::value<std::string>(), "PEM")                                                 //
       ("profile", "profile in the credentials file", cxxopts::value<std::string>(), "NAME")  //
       ("credentials-file", "JSON file with the credential", cxxopts::value<std::string>(),
        "PATH")  //
       ("proxy", "HTTP proxy, http://[user:password@]host:port", cxxopts::value<std::string>(),
-       "URL")                                                                               //
+       "URL")  //
       ("rate", "requests per second, fractions allowed (default 2)", cxxopts::value<std::string>(),
-       "N|unlimited")                                                                       //
+       "N|unlimited")                                                                            //
       ("burst", "requests that may leave back to back (default 1)", cxxopts::value<int>(), "N")  //
-      ("in-flight", "requests under way at once (default 4)", cxxopts::value<int>(), "N")  //
-      ("timeout", "one request, connect to last byte (default 30s)",
-       cxxopts::value<std::string>(), "TIME")  //
+      ("in-flight", "requests under way at once (default 4)", cxxopts::value<int>(), "N")        //
+      ("timeout", "one request, connect to last byte (default 30s)", cxxopts::value<std::string>(),
+       "TIME")  //
       ("connect-timeout", "TCP, proxy and TLS handshake (default 5s)",
        cxxopts::value<std::string>(), "TIME")  //
       ("max-attempts", "tries of one item that cannot be sent (default 5)", cxxopts::value<int>(),
-       "N")  //
+       "N")                                                                        //
       ("sandbox", "call a simulator inside this process: no account, no network")  //
       ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
        cxxopts::value<std::string>(), "FILE");
@@ -90,22 +92,22 @@ void add_run_flags(cxxopts::Options& options) {
       ("format", "csv, json, ndjson or text (default: by extension or content)",
        cxxopts::value<std::string>(), "FORMAT")  //
       ("column", "CSV column with the disk ids: header or number", cxxopts::value<std::string>(),
-       "NAME")                                                                      //
-      ("goal", "release: exactly one accepted call per disk, ever",
-       cxxopts::value<std::string>(), "GOAL")  //
+       "NAME")  //
+      ("goal", "release: exactly one accepted call per disk, ever", cxxopts::value<std::string>(),
+       "GOAL")                                     //
       ("yes", "do not ask; needs a stated limit")  //
       ("max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
 }
 
 void add_common_flags(cxxopts::Options& options, bool has_database) {
   if (has_database) {
-    options.add_options("Common")(
-        "db", "audit database (default: below the XDG state directory)",
-        cxxopts::value<std::string>(), "PATH");
+    options.add_options("Common")("db", "audit database (default: below the XDG state directory)",
+                                  cxxopts::value<std::string>(), "PATH");
   }
-  options.add_options("Common")  //
+  options.add_options("Common")                                                  //
       ("json", "machine-readable output")("q,quiet", "only results and errors")  //
-      ("v,verbose", "tell about every attempt")("no-color", "no colours (NO_COLOR does the same)")  //
+      ("v,verbose", "tell about every attempt")("no-color",
+                                                "no colours (NO_COLOR does the same)")  //
       ("h,help", "this text");
 }
 
@@ -257,17 +259,17 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
                                 "STATE")("csv", "items as CSV");
   }
   if (command.name == "audit log") {
-    options.add_options("Filter")  //
+    options.add_options("Filter")                                      //
         ("run", "of this run", cxxopts::value<std::int64_t>(), "RUN")  //
         ("disk", "of this disk", cxxopts::value<std::string>(), "ID")  //
         ("outcome", "accepted, already_gone, rejected, throttled, not_sent, unknown or open",
-         cxxopts::value<std::string>(), "OUTCOME")  //
-        ("code", "with this API code", cxxopts::value<std::string>(), "CODE")  //
+         cxxopts::value<std::string>(), "OUTCOME")                                   //
+        ("code", "with this API code", cxxopts::value<std::string>(), "CODE")        //
         ("request-id", "with this request id", cxxopts::value<std::string>(), "ID")  //
         ("since", "announced at or after this time (UTC unless it has a zone)",
-         cxxopts::value<std::string>(), "TIME")  //
+         cxxopts::value<std::string>(), "TIME")                                         //
         ("until", "announced before this time", cxxopts::value<std::string>(), "TIME")  //
-        ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")  //
+        ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")               //
         ("csv", "CSV output");
   }
   if (command.name == "sandbox") {
@@ -276,8 +278,8 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
          "N")  //
         ("scenario", "what the simulator does (docs/sandbox.md)", cxxopts::value<std::string>(),
          "FILE")  //
-        ("ca-out", "write the CA's certificate here, for --ca-file",
-         cxxopts::value<std::string>(), "PEM")  //
+        ("ca-out", "write the CA's certificate here, for --ca-file", cxxopts::value<std::string>(),
+         "PEM")  //
         ("ledger", "append every request here, before it is answered (NDJSON)",
          cxxopts::value<std::string>(), "FILE");
   }

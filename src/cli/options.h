@@ -12,11 +12,13 @@
 
 namespace diskrelease {
 
-/// The command line, read and checked, free of the library that read it. Each command uses its own part.
+/// The command line, read and checked, free of the library that read it. Each command uses its own
+/// part.
 struct Options {
-  std::vector<std::string> words;    ///< the command first ("run"; "audit", "log"), then its arguments
-  std::optional<std::string> help;   ///< set = print this and end
-  JobSettings settings;              ///< what flags say
+  std::vector<std::string>
+      words;  ///< the command first ("run"; "audit", "log"), then its arguments
+  std::optional<std::string> help;  ///< set = print this and end
+  JobSettings settings;             ///< what flags say
 
   std::optional<std::string> database;
   bool yes = false;

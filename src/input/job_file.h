@@ -37,8 +37,8 @@ enum class JobFileKind {
 /// The same from a text, for settings that were recorded; relative paths stay as they are.
 [[nodiscard]] JobFile read_settings(const std::string& text, const std::string& source_name);
 
-/// Settings in the form of a job file, on one line: what read_settings() reads back to the same. A password in the proxy's
-/// URL is left out, and then the user name too.
+/// Settings in the form of a job file, on one line: what read_settings() reads back to the same. A
+/// password in the proxy's URL is left out, and then the user name too.
 [[nodiscard]] std::string write_settings(const JobSettings& settings);
 
 /// Whether a file is a job file rather than a list: its first JSON value is an object with a "list"

@@ -1,0 +1,78 @@
+#include "cli/audit_access.h"
+
+#include <charconv>
+
+#include "audit/audit_file.h"
+#include "model/errors.h"
+#include "model/visible_text.h"
+#include "platform/host.h"
+
+namespace diskrelease {
+
+std::filesystem::path database_path(const Options& options) {
+  if (options.database) return *options.database;
+  const auto state = state_directory();
+  if (!state) {
+    throw UsageError(
+        "neither XDG_STATE_HOME nor a home directory is known, so there is no default place for "
+        "the audit database; name it with --db PATH");
+  }
+  return *state / (options.sandbox ? "sandbox.db" : "audit.db");
+}
+
+FileLock lock_database(const std::filesystem::path& path, std::string_view command) {
+  // Two names of one file (links, relative paths) must lead to one lock.
+  std::error_code error;
+  std::filesystem::path lock_path = std::filesystem::weakly_canonical(path, error);
+  if (error) lock_path = std::filesystem::absolute(path);
+  if (lock_path.has_parent_path()) {
+    std::filesystem::create_directories(lock_path.parent_path(), error);
+    if (error) {
+      throw AuditUnusable("audit database " + path.string() +
+                          ": its folder cannot be created: " + error.message());
+    }
+  }
+  lock_path += ".lock";
+  const ProcessIdentity me = process_identity();
+  std::optional<FileLock> lock = FileLock::try_acquire(
+      lock_path, "pid " + std::to_string(me.pid) + " (diskrelease " + std::string(command) +
+                     ", user " + me.user + ", host " + me.host + ")");
+  if (!lock) {
+    throw LockHeld("audit database " + path.string() + ": " +
+                   visible(FileLock::read_holder(lock_path)) +
+                   " works on it. Nothing was sent; wait for it to end, or use another database "
+                   "for other disks.");
+  }
+  return std::move(*lock);
+}
+
+Database open_for_reading(const Options& options) {
+  return open_audit_for_reading(database_path(options));
+}
+
+std::optional<RunRecord> named_run(Database& database, const Options& options) {
+  if (options.words.size() < 2) return std::nullopt;
+  if (options.words.size() > 2) {
+    throw UsageError("one RUN is expected, not also \"" + visible(options.words[2]) + "\"");
+  }
+  const std::string& text = options.words[1];
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::optional<RunRecord> run;
+  if (error == std::errc() && end == text.data() + text.size()) {
+    run = find_run(database, RunId{number});
+  }
+  if (!run) {
+    throw UsageError("there is no run \"" + visible(text) + "\" in " + database.path() +
+                     "; `diskrelease status --all" + database_flag(options) + "` lists them");
+  }
+  return run;
+}
+
+std::string database_flag(const Options& options) {
+  std::string flags;
+  if (options.database) flags += " --db " + *options.database;
+  return flags;
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "audit/database.h"
+#include "audit/run_records.h"
+#include "cli/options.h"
+#include "platform/file_lock.h"
+
+namespace diskrelease {
+
+/// --db, else audit.db (for the sandbox sandbox.db) below the state directory.
+[[nodiscard]] std::filesystem::path database_path(const Options& options);
+
+/// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
+/// naming the holder.
+[[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
+
+[[nodiscard]] Database open_for_reading(const Options& options);
+
+/// The run that a command line names as its n-th word, or nullopt if there is none. Throws
+/// UsageError for what is no number or no run.
+[[nodiscard]] std::optional<RunRecord> named_run(Database& database, const Options& options);
+
+/// " --db PATH" where the database is not the default one, for commands that messages suggest.
+[[nodiscard]] std::string database_flag(const Options& options);
+
+}  // namespace diskrelease
