@@ -190,7 +190,7 @@ TEST_F(CredentialsTest, ContentsThatAreNotACredentialAreRefusedWithTheReason) {
   for (const Row& row : {
            Row{"", "is not usable JSON"},
            Row{"fake-token-1", "is not usable JSON"},
-           Row{R"({"token": fake-token-1})", "near byte 10"},
+           Row{R"({"token": fake-token-1})", "(near byte 12)"},
            Row{R"({"token": "fake-1", "token": "fake-2"})", "occurs twice"},
            Row{R"(["fake-token-1"])", "is not a JSON object"},
            Row{R"({"token": 12345})", "token is not a string"},

@@ -41,22 +41,27 @@ TEST(SecretTest, ConstructionLeavesNothingInAShortArgument) {
   EXPECT_EQ(secret.reveal(), k_short);
 }
 
+// The bytes of a short text stay in the object itself, those of a long one change hands.
+void expect_nothing_left(const Secret& moved_from, const char* bytes, std::string_view value) {
+  EXPECT_EQ(moved_from.reveal(), "");
+  if (value != k_short) return;
+  ASSERT_EQ(moved_from.reveal().data(), bytes);
+  for (std::size_t i = 1; i < value.size(); ++i) EXPECT_EQ(bytes[i], '\0') << i;
+}
+
 TEST(SecretTest, MovesLeaveNothingBehind) {
   for (const std::string_view value : {k_short, k_long}) {
-    Secret from{std::string(value)};
-    const Secret constructed(std::move(from));
-    EXPECT_EQ(constructed.reveal(), value);
-    EXPECT_EQ(from.reveal(), "");  // NOLINT(bugprone-use-after-move)
+    Secret first{std::string(value)};
+    const char* const first_bytes = first.reveal().data();
+    Secret second(std::move(first));
+    EXPECT_EQ(second.reveal(), value);
+    expect_nothing_left(first, first_bytes, value);  // NOLINT(bugprone-use-after-move)
 
-    Secret source{std::string(value)};
-    const char* const bytes = source.reveal().data();
-    Secret assigned{std::string("old-fake")};
-    assigned = std::move(source);
-    EXPECT_EQ(assigned.reveal(), value);
-    EXPECT_EQ(source.reveal(), "");  // NOLINT(bugprone-use-after-move)
-    if (value == k_short) {          // the bytes of a short text stay in the object itself
-      for (std::size_t i = 1; i < value.size(); ++i) EXPECT_EQ(bytes[i], '\0') << i;
-    }
+    const char* const second_bytes = second.reveal().data();
+    Secret third{std::string("old-fake")};
+    third = std::move(second);
+    EXPECT_EQ(third.reveal(), value);
+    expect_nothing_left(second, second_bytes, value);  // NOLINT(bugprone-use-after-move)
   }
 }
 
