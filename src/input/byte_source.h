@@ -26,7 +26,7 @@ class ByteSource {
   /// fails.
   bool next();
 
-  /// Why reading failed; empty = it did not.
+  /// Why reading failed; empty = it did not. The present block still holds what came before.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
  private:

@@ -5,6 +5,9 @@
 namespace diskrelease {
 namespace {
 
+/// libcsv grows its buffer by a fixed amount; its own 128 bytes make a long cell quadratic.
+constexpr std::size_t k_cell_growth_bytes = std::size_t{64} * 1024;
+
 /// A lone CR ends no row: it would give rows without line numbers of their own. It stays in its
 /// cell, where no id can hold it.
 int is_line_feed(unsigned char c) { return c == CSV_LF ? 1 : 0; }
@@ -39,6 +42,7 @@ void CsvRow::end_row(int /*terminator*/, void* self) {
 void CsvRow::reset() {
   if (csv_init(&parser_, CSV_STRICT | CSV_REPALL_NL) != 0) throw std::bad_alloc();
   csv_set_delim(&parser_, static_cast<unsigned char>(delimiter_));
+  csv_set_blk_size(&parser_, k_cell_growth_bytes);
   csv_set_term_func(&parser_, &is_line_feed);
   used_ = 0;
   row_ended_ = true;

@@ -390,7 +390,8 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
   }
 
   void give_up(std::string text) {
-    problem(std::move(text));
+    const bool said_enough = layout_ == Layout::line && reported_;
+    if (!said_enough) problem(std::move(text));
     gave_up_ = true;
   }
 
