@@ -54,8 +54,8 @@ std::string release_disk_body(const DiskId& disk) {
 
 std::string describe_disks_body(std::span<const DiskId> disks) {
   if (disks.empty() || disks.size() > k_max_described_disks) {
-    std::fprintf(stderr, "describe_disks: %zu ids given, allowed are 1 to %zu\n", disks.size(),
-                 k_max_described_disks);
+    (void)std::fprintf(stderr, "describe_disks: %zu ids given, allowed are 1 to %zu\n",
+                       disks.size(), k_max_described_disks);
     std::abort();
   }
   std::string body = R"({"diskIds":[)";

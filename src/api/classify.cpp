@@ -38,7 +38,8 @@ struct Body {
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool contains_ignoring_case(std::string_view text, std::string_view lower_case_part) {
-  return !std::ranges::search(text, lower_case_part, {}, lower).empty();
+  return std::search(text.begin(), text.end(), lower_case_part.begin(), lower_case_part.end(),
+                     [](char a, char b) { return lower(a) == b; }) != text.end();
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -21,8 +21,8 @@
 namespace diskrelease {
 namespace {
 
-constexpr std::size_t k_max_file_bytes = 64 * 1024;
-constexpr std::size_t k_max_value_bytes = 4 * 1024;  // servers cap a header field at 8 KiB or so
+constexpr std::size_t k_max_file_bytes = 65'536;
+constexpr std::size_t k_max_value_bytes = 4'096;  // servers cap a header field at 8 KiB or so
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blanks = " \t\r\n";

@@ -131,9 +131,9 @@ std::variant<JsonValue, JsonProblem> parse_json(std::string_view document) {
   TreeBuilder builder;
   const rapidjson::ParseResult result = reader.Parse<flags>(stream, builder);
   if (result.IsError()) {
-    const std::string_view reason =
-        builder.refusal().empty() ? std::string_view(rapidjson::GetParseError_En(result.Code()))
-                                  : builder.refusal();
+    std::string_view reason = builder.refusal();
+    if (reason.empty()) reason = rapidjson::GetParseError_En(result.Code());
+    if (reason.ends_with('.')) reason.remove_suffix(1);
     return JsonProblem{.reason = reason, .offset = stream.Tell()};
   }
   // The parser takes a NUL byte for the end of the text.

@@ -31,8 +31,9 @@ class InputProblems {
   [[nodiscard]] std::int64_t count() const noexcept { return count_; }
   [[nodiscard]] const std::vector<InputProblem>& shown() const noexcept { return shown_; }
 
-  /// "disks.csv:3: the disk id ..." a line each, then "... and N more problems" where there are
-  /// more.
+  /// "disks.csv:3: the disk id ..." a line each, "disks.csv: ..." where no line is concerned, then
+  /// "... and N more problems" where there are more. No line end at the end. The source "-" is
+  /// called <stdin>.
   [[nodiscard]] std::string describe(const std::string& source_name) const;
 
  private:
@@ -56,6 +57,29 @@ struct ListSummary {
 /// Called for each valid entry in file order.
 using TargetSink = std::function<void(Target&&)>;
 
+/// Forms that are read:
+/// - CSV (RFC 4180, UTF-8 with or without a byte order mark, LF or CRLF). The delimiter is comma,
+///   semicolon or tab, found in the first row (always tab for *.tsv). The column of the ids is the
+///   one asked for, else the one named diskId, disk_id or "disk id" in any case, else the one named
+///   id, else the only one. The first row is a header if a cell of it is such a name or the name
+///   asked for. Every row has as many cells as the first one; blank lines are left out.
+/// - JSON: an array of entries; an object with such an array under disks, diskIds or dataSet; a
+///   saved DescribeDisks answer, if its totalCount says that it is complete. An entry is a string,
+///   an object with one member "diskId", or a whole number up to 2^53: above it, many programs
+///   have already changed the number.
+/// - NDJSON: one such entry a line; blank lines are left out.
+/// - Text: one id a line; # at the beginning or after a blank begins a comment; blank lines are
+///   left out.
+/// ASCII blanks (space and tab) around an id are left out in CSV, inside quotes too, and in text:
+/// no id holds a blank, and spreadsheets and editors add them unseen. In a JSON string they are
+/// part of the id, which is then refused: a program wrote it, and meant it.
+///
+/// The format is the one asked for, else by the extension (csv, tsv, json, ndjson, jsonl, txt,
+/// list; in any case), else by the beginning of the content.
+///
+/// A line, a row with its quoted line ends, and a JSON string may be 1 MiB long; JSON may be nested
+/// 64 deep.
+///
 /// Reads a list from a stream to its end, and hands each valid entry to `sink` as it goes. Memory
 /// does not grow with the stream. Goes on after a problem where it can, so that all of them are
 /// found. What the sink was given counts only if the summary has no problem. An empty list is a

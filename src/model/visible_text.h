@@ -7,9 +7,9 @@
 namespace diskrelease {
 
 /// Text from outside made safe for a terminal or a log line: control characters (C0, DEL, C1, the
-/// Unicode bidirectional controls), and bytes that are not UTF-8, are written as \xNN a byte; a
-/// backslash stays as it is. At most `max_bytes` of the input are used, never cutting a character
-/// in two; "..." marks a cut.
+/// Unicode line and paragraph separators and bidirectional controls), and bytes that are not UTF-8,
+/// are written as \xNN a byte, in lower case; a backslash stays as it is. At most `max_bytes` of
+/// the input are used, never cutting a character in two; "..." marks a cut.
 [[nodiscard]] std::string visible(std::string_view text, std::size_t max_bytes = 400);
 
 /// True if the text is well-formed UTF-8 (no overlong form, no surrogate, nothing above U+10FFFF).

@@ -34,7 +34,7 @@ constexpr std::string_view k_rules =
     "  2. Poco and cxxopts are named in .cpp files only, and in a header whose first line is\n"
     "     \"// Private to ROOM.\"; only files of that room include such a header.\n"
     "  3. The clocks are read through Clock by run, sandbox and cli. Only platform and sandbox\n"
-    "     read the standard library's, and net its steady_clock, for deadlines.\n"
+    "     read the standard library's, and net the steady one, for its deadlines.\n"
     "  4. No file, folder or type is called util, helper, common, misc, manager, base or core.\n";
 
 constexpr std::array<std::string_view, 9> k_empty_words = {
@@ -255,14 +255,18 @@ class Inspection {
 
   void inspect_clock(std::size_t i, const Room& room) {
     const std::string_view word = token(i);
-    if (is_one_of(word, {"utc_now", "steady_now"}) && token(i + 1) == "(" &&
-        !is_one_of(room.name, {"platform", "run", "sandbox", "cli"})) {
-      add(tokens_[i].line,
-          "reads the clock (" + std::string(word) + "): take the time as a parameter");
+    const bool own_clock = is_one_of(room.name, {"platform", "sandbox"});
+    const bool deadlines = room.name == "net";
+    if (!own_clock && !is_one_of(room.name, {"run", "cli"})) {
+      const bool read = word == "utc_now" || (word == "steady_now" && !deadlines);
+      if (read && token(i + 1) == "(") {
+        add(tokens_[i].line,
+            "reads the clock (" + std::string(word) + "): take the time as a parameter");
+      }
     }
-    if (is_one_of(room.name, {"platform", "sandbox"})) return;
-    const bool deadline = room.name == "net" && word == "steady_clock";
-    const bool now = token(i + 1) == "::" && token(i + 2) == "now" && !deadline;
+    if (own_clock) return;
+    const bool now =
+        token(i + 1) == "::" && token(i + 2) == "now" && !(deadlines && word == "steady_clock");
     const bool time_of_day =
         is_one_of(word, {"clock_gettime", "gettimeofday"}) ||
         (word == "time" && token(i + 1) == "(" && is_one_of(token(i + 2), {"nullptr", "NULL"}));

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace diskrelease {
+
+/// The bytes of a list, block by block; a UTF-8 byte order mark at the beginning is left out.
+/// Reads past the stream's formatted layer, so that a failed read keeps its reason and is never
+/// taken for the end of the list.
+class ByteSource {
+ public:
+  static constexpr std::size_t k_block_bytes = 64 * 1024;
+
+  /// Reads the first block. `in` must outlive the source.
+  explicit ByteSource(std::istream& in);
+
+  /// The present block; empty only if the source is empty or has ended. The first block is full
+  /// unless the list is shorter, however the stream delivers its bytes.
+  [[nodiscard]] std::string_view block() const noexcept { return block_; }
+
+  /// Goes to the next block; views of the last one end here. False at the end and when reading
+  /// fails.
+  bool next();
+
+  /// Why reading failed; empty = it did not. The present block still holds what came before.
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+
+ private:
+  std::istream& in_;
+  std::vector<char> buffer_;
+  std::string_view block_;
+  std::string failure_;
+};
+
+}  // namespace diskrelease

@@ -1,0 +1,565 @@
+#include "input/json_list.h"
+
+#include <rapidjson/error/error.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <optional>
+#include <string>
+
+#include "model/visible_text.h"
+
+namespace diskrelease {
+namespace {
+
+/// A source as a RapidJSON input stream. Ends (Peek() is NUL) at the end of the source, at a NUL
+/// byte, and within a token that is too long.
+class JsonBytes {
+ public:
+  using Ch = char;
+
+  explicit JsonBytes(ByteSource& source) : source_(source) { enter_block(); }
+
+  [[nodiscard]] Ch Peek() const { return *at_; }
+
+  Ch Take() {
+    const Ch taken = *at_++;
+    if (taken == '\n') ++line_;
+    if (at_ == end_) next_block(taken);
+    return taken;
+  }
+
+  [[nodiscard]] std::size_t Tell() const {
+    if (ended_ || too_long_) return consumed_;
+    return consumed_ + static_cast<std::size_t>(at_ - source_.block().data());
+  }
+
+  /// RapidJSON asks for these to parse in place, which is never done here.
+  Ch* PutBegin() { return refuse_output(); }
+  void Put(Ch) { refuse_output(); }
+  void Flush() { refuse_output(); }
+  std::size_t PutEnd(Ch*) {
+    refuse_output();
+    return 0;
+  }
+
+  void begin_token() { token_from_ = Tell(); }
+
+  [[nodiscard]] const std::int64_t& line() const noexcept { return line_; }
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] bool at_nul_byte() const noexcept { return !ended_ && !too_long_ && *at_ == '\0'; }
+  [[nodiscard]] bool token_too_long() const noexcept { return too_long_; }
+  /// The line of the last byte: a line end belongs to the line that it ends.
+  [[nodiscard]] std::int64_t last_line() const noexcept {
+    return last_ == '\n' && line_ > 1 ? line_ - 1 : line_;
+  }
+
+ private:
+  static Ch* refuse_output() {
+    assert(false);
+    return nullptr;
+  }
+
+  void enter_block() {
+    const std::string_view block = source_.block();
+    if (block.empty()) {
+      ended_ = true;
+      stop();
+    } else {
+      at_ = block.data();
+      end_ = at_ + block.size();
+    }
+  }
+
+  void next_block(Ch last) {
+    if (ended_ || too_long_) {  // Take() of the NUL that stands for the end
+      stop();
+      return;
+    }
+    last_ = last;
+    consumed_ += source_.block().size();
+    // Checked a block at a time: what a token may hold is bounded, not exact to the byte.
+    if (consumed_ - token_from_ > k_max_line_bytes) {
+      too_long_ = true;
+      stop();
+      return;
+    }
+    source_.next();
+    enter_block();
+  }
+
+  void stop() {
+    static constexpr std::array<char, 2> k_end = {'\0', '\0'};
+    at_ = k_end.data();
+    end_ = k_end.data() + k_end.size();
+  }
+
+  ByteSource& source_;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  std::size_t consumed_ = 0;  ///< bytes of the blocks before this one
+  std::size_t token_from_ = 0;
+  std::int64_t line_ = 1;
+  Ch last_ = '\0';
+  bool ended_ = false;
+  bool too_long_ = false;
+};
+
+/// Hears the events of a JSON list and picks the entries out of it.
+///
+/// A document is an array of entries; an object that holds such an array as a member named in
+/// list_member(); or an object whose "response" is such an object: a saved DescribeDisks answer.
+/// In NDJSON the value of a line is the entry itself. An entry is a string, a whole number, or an
+/// object with the member "diskId".
+class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEvents> {
+ public:
+  enum class Layout { document, line };
+
+  /// `line` is where the events come from, kept up to date by whoever sends them.
+  ListEvents(Layout layout, const std::int64_t& line, ListOutput& output)
+      : layout_(layout), line_(line), output_(output) {
+    begin();
+  }
+
+  /// Before each NDJSON line.
+  void begin() {
+    gave_up_ = false;
+    depth_ = 0;
+    entry_open_ = false;
+    reported_ = false;
+    list_depth_ = layout_ == Layout::line ? std::optional<int>(0) : std::nullopt;
+  }
+
+  /// After a document without a syntax error.
+  void end_document() {
+    if (lists_ == 0 && !reported_) {
+      problem(
+          "the JSON object holds no list: expected an array of ids, an object with the ids "
+          "under disks, diskIds or dataSet, or a saved DescribeDisks answer");
+    }
+  }
+
+  /// True if there was something to report about this document or line.
+  [[nodiscard]] bool reported() const noexcept { return reported_; }
+
+  /// True if the handler itself has ended the parsing, and has said why.
+  [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
+
+  bool Null() { return scalar(Kind::null, {}); }
+  bool Bool(bool) { return scalar(Kind::boolean, {}); }
+  bool RawNumber(const char* text, rapidjson::SizeType bytes, bool) {
+    return scalar(Kind::number, {text, bytes});
+  }
+  bool String(const char* text, rapidjson::SizeType bytes, bool) {
+    return scalar(Kind::string, {text, bytes});
+  }
+  bool Key(const char* text, rapidjson::SizeType bytes, bool) {
+    const std::string_view key(text, bytes);
+    if (entry_open_ && depth_ == *list_depth_ + 1) {
+      at_disk_id_ = key == "diskId";
+      if (at_disk_id_) ++disk_id_members_;
+    } else if (!list_depth_ && depth_ == holder_depth_) {
+      member_ = key;
+    }
+    return true;
+  }
+  bool StartObject() { return start(Kind::object); }
+  bool StartArray() { return start(Kind::array); }
+  bool EndObject(rapidjson::SizeType) {
+    --depth_;
+    if (list_depth_) {
+      if (entry_open_ && depth_ == *list_depth_) end_entry();
+    } else if (depth_ == holder_depth_ - 1) {
+      check_total(holders_[static_cast<std::size_t>(depth_)]);
+      holder_depth_ = depth_;
+    }
+    return true;
+  }
+  bool EndArray(rapidjson::SizeType) {
+    --depth_;
+    if (layout_ == Layout::document && list_depth_ && depth_ == *list_depth_ - 1) {
+      list_depth_.reset();
+      if (holder_depth_ > 0) holder().rows = rows_;
+    }
+    return true;
+  }
+
+ private:
+  enum class Kind { null, boolean, number, string, object, array };
+
+  /// An object that may hold the list and a "totalCount" beside it.
+  struct Holder {
+    std::optional<std::int64_t> total;
+    std::int64_t total_line = 0;
+    std::optional<std::int64_t> rows;
+  };
+
+  static constexpr int k_max_depth = 64;
+  static constexpr std::uint64_t k_max_exact = std::uint64_t{1} << 53U;
+
+  static std::string_view name(Kind kind) noexcept {
+    switch (kind) {
+      case Kind::null:
+        return "null";
+      case Kind::boolean:
+        return "true or false";
+      case Kind::number:
+        return "a number";
+      case Kind::string:
+        return "a string";
+      case Kind::object:
+        return "an object";
+      case Kind::array:
+        return "an array";
+    }
+    return "";
+  }
+
+  static bool is_list_member(std::string_view key) noexcept {
+    return key == "disks" || key == "diskIds" || key == "dataSet";
+  }
+
+  [[nodiscard]] Holder& holder() { return holders_[static_cast<std::size_t>(holder_depth_ - 1)]; }
+
+  bool scalar(Kind kind, std::string_view text) {
+    value(kind, text);
+    return !gave_up_;
+  }
+
+  bool start(Kind kind) {
+    value(kind, {});
+    if (gave_up_) return false;
+    if (++depth_ > k_max_depth) {
+      give_up("the JSON is nested deeper than " + std::to_string(k_max_depth) +
+              " levels, so this is not a list of disk ids");
+    }
+    return !gave_up_;
+  }
+
+  void value(Kind kind, std::string_view text) {
+    if (list_depth_) {
+      if (depth_ == *list_depth_) {
+        entry_value(kind, text);
+      } else if (entry_open_ && at_disk_id_ && depth_ == *list_depth_ + 1) {
+        id_kind_ = kind;
+        id_line_ = line_;
+        id_text_ = text;
+      }
+    } else if (depth_ == 0) {
+      root_value(kind);
+    } else if (depth_ == holder_depth_) {
+      member_value(kind, text);
+    }
+  }
+
+  void root_value(Kind kind) {
+    if (kind == Kind::array) {
+      begin_list();
+    } else if (kind == Kind::object) {
+      holder_depth_ = 1;
+    } else {
+      give_up("the JSON value is " + std::string(name(kind)) +
+              "; expected an array of disk ids, or an object that holds one");
+    }
+  }
+
+  void member_value(Kind kind, std::string_view text) {
+    if (is_list_member(member_)) {
+      if (kind != Kind::array) {
+        problem(quote_text(member_) + " is " + std::string(name(kind)) +
+                "; expected an array of ids");
+      } else if (lists_ > 0) {
+        problem("the JSON holds a second list under " + quote_text(member_) +
+                "; leave only the one that is meant");
+      } else {
+        begin_list();
+      }
+    } else if (member_ == "response" && holder_depth_ == 1 && kind == Kind::object) {
+      holder_depth_ = 2;
+      holder() = {};
+    } else if (member_ == "diskId" && holder_depth_ == 1) {
+      problem(
+          "the JSON is one disk and not a list of disks; if the file has one JSON value a "
+          "line, add --format ndjson");
+    } else if (member_ == "totalCount" && kind != Kind::null) {
+      total_count(kind, text);
+    }
+  }
+
+  void total_count(Kind kind, std::string_view text) {
+    std::int64_t total = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), total);
+    if (kind != Kind::number || error != std::errc() || end != text.data() + text.size()) {
+      problem(
+          "\"totalCount\" is not a whole number, so whether the list is complete cannot be "
+          "told; save the answer again");
+      return;
+    }
+    holder().total = total;
+    holder().total_line = line_;
+  }
+
+  /// The API answers page by page: a saved page alone is a silently shortened list.
+  void check_total(const Holder& ended) {
+    if (!ended.total || !ended.rows || *ended.total <= *ended.rows) return;
+    output_.problem(ended.total_line,
+                    "\"totalCount\" is " + std::to_string(*ended.total) +
+                        " but the saved answer holds " + std::to_string(*ended.rows) +
+                        ": it is one page of several; list the disks of all pages");
+    reported_ = true;
+  }
+
+  void begin_list() {
+    ++lists_;
+    rows_ = 0;
+    list_depth_ = depth_ + 1;
+  }
+
+  void entry_value(Kind kind, std::string_view text) {
+    ++rows_;
+    if (kind == Kind::object) {
+      entry_open_ = true;
+      entry_line_ = line_;
+      at_disk_id_ = false;
+      disk_id_members_ = 0;
+    } else {
+      take_id(line_, line_, kind, text, "the entry");
+    }
+  }
+
+  void end_entry() {
+    entry_open_ = false;
+    if (disk_id_members_ == 0) {
+      entry_problem(entry_line_, "the object has no member \"diskId\"");
+    } else if (disk_id_members_ > 1) {
+      entry_problem(entry_line_, "the object has \"diskId\" " + std::to_string(disk_id_members_) +
+                                     " times, so it is not clear which disk is meant");
+    } else {
+      take_id(entry_line_, id_line_, id_kind_, id_text_, "\"diskId\"");
+    }
+  }
+
+  void take_id(std::int64_t entry_line, std::int64_t line, Kind kind, std::string_view text,
+               std::string_view what) {
+    if (kind == Kind::number) {
+      if (const auto reason = reason_against_number(text)) {
+        entry_problem(line, "the disk id " + visible(text, 80) + " " + *reason);
+        return;
+      }
+    } else if (kind != Kind::string) {
+      entry_problem(line, std::string(what) + " is " + std::string(name(kind)) +
+                              "; expected a disk id as a string");
+      return;
+    }
+    if (const auto bad = output_.take(entry_line, text)) {
+      entry_problem(line, describe_bad_id(text, *bad));
+    }
+  }
+
+  static std::optional<std::string> reason_against_number(std::string_view text) {
+    if (text.find_first_of("eE") != std::string_view::npos) {
+      return "is a number in scientific notation: its digits are lost; write the id as a string, "
+             "taken from where it came from";
+    }
+    if (text.find('.') != std::string_view::npos) {
+      return "is a fraction; write the id as a string";
+    }
+    if (text.starts_with('-')) return "is a negative number; write the id as a string";
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || number > k_max_exact) {
+      return "is a number above 2^53, which many programs round without a word; write the id as a "
+             "string, taken from where it came from";
+    }
+    return std::nullopt;
+  }
+
+  /// A whole document may be one line, so its problems also say which entry is meant.
+  void entry_problem(std::int64_t line, const std::string& text) {
+    output_.problem(
+        line, layout_ == Layout::document ? "entry " + std::to_string(rows_) + ": " + text : text);
+    reported_ = true;
+  }
+
+  void problem(std::string text) {
+    output_.problem(line_, std::move(text));
+    reported_ = true;
+  }
+
+  void give_up(std::string text) {
+    const bool said_enough = layout_ == Layout::line && reported_;
+    if (!said_enough) problem(std::move(text));
+    gave_up_ = true;
+  }
+
+  const Layout layout_;
+  const std::int64_t& line_;
+  ListOutput& output_;
+
+  int depth_ = 0;                  ///< open arrays and objects
+  std::optional<int> list_depth_;  ///< the depth at which values are entries; nothing = no list
+  int lists_ = 0;
+  std::int64_t rows_ = 0;  ///< entries of the list, bad ones included
+  bool reported_ = false;
+  bool gave_up_ = false;
+
+  int holder_depth_ = 0;  ///< the depth of the members that may hold the list; 0 = none
+  std::array<Holder, 2> holders_;
+  std::string member_;  ///< the member of the holder that is being read
+
+  bool entry_open_ = false;  ///< within an entry that is an object
+  std::int64_t entry_line_ = 0;
+  bool at_disk_id_ = false;
+  int disk_id_members_ = 0;
+  Kind id_kind_ = Kind::null;
+  std::int64_t id_line_ = 0;
+  std::string id_text_;
+};
+
+std::string_view describe(rapidjson::ParseErrorCode code) noexcept {
+  switch (code) {
+    case rapidjson::kParseErrorNone:
+    case rapidjson::kParseErrorTermination:
+    case rapidjson::kParseErrorUnspecificSyntaxError:
+      break;
+    case rapidjson::kParseErrorDocumentEmpty:
+      return "there is no JSON value";
+    case rapidjson::kParseErrorDocumentRootNotSingular:
+      return "there is text after the end of the JSON value";
+    case rapidjson::kParseErrorValueInvalid:
+      return "this is not a JSON value; texts need double quotes";
+    case rapidjson::kParseErrorObjectMissName:
+      return "the name of a member in double quotes is missing";
+    case rapidjson::kParseErrorObjectMissColon:
+      return "a colon after the name of a member is missing";
+    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
+      return "a comma or } after the member of an object is missing";
+    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
+      return "a comma or ] after the element of an array is missing";
+    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
+      return "\\u in a string is not followed by four hexadecimal digits";
+    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
+      return "a string holds half a surrogate pair";
+    case rapidjson::kParseErrorStringEscapeInvalid:
+      return "a string holds an unknown escape or a raw control character, such as a line end";
+    case rapidjson::kParseErrorStringMissQuotationMark:
+      return "the closing quote of a string is missing";
+    case rapidjson::kParseErrorStringInvalidEncoding:
+      return "a string is not valid UTF-8; save the file as UTF-8";
+    case rapidjson::kParseErrorNumberTooBig:
+      return "a number is too big; write disk ids as strings";
+    case rapidjson::kParseErrorNumberMissFraction:
+      return "the digits after a decimal point are missing";
+    case rapidjson::kParseErrorNumberMissExponent:
+      return "the digits of an exponent are missing";
+  }
+  return "the JSON is not well-formed";
+}
+
+constexpr unsigned k_parse_flags = rapidjson::kParseNumbersAsStringsFlag |
+                                   rapidjson::kParseValidateEncodingFlag |
+                                   rapidjson::kParseIterativeFlag;
+
+/// Notes whether the root is an object with a member "diskId".
+class RootMembers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, RootMembers> {
+ public:
+  [[nodiscard]] bool have_disk_id() const noexcept { return have_disk_id_; }
+
+  bool Key(const char* text, rapidjson::SizeType bytes, bool) {
+    if (depth_ == 1 && std::string_view(text, bytes) == "diskId") have_disk_id_ = true;
+    return true;
+  }
+  bool StartObject() { return ++depth_ > 0; }
+  bool StartArray() { return ++depth_ > 0; }
+  bool EndObject(rapidjson::SizeType) { return --depth_ >= 0; }
+  bool EndArray(rapidjson::SizeType) { return --depth_ >= 0; }
+
+ private:
+  int depth_ = 0;
+  bool have_disk_id_ = false;
+};
+
+}  // namespace
+}  // namespace diskrelease
+
+namespace rapidjson {
+
+/// RapidJSON skips white space between any two tokens: the place to learn where a token begins.
+template <>
+inline void SkipWhitespace(diskrelease::JsonBytes& bytes) {
+  for (char c = bytes.Peek(); c == ' ' || c == '\n' || c == '\r' || c == '\t'; c = bytes.Peek()) {
+    bytes.Take();
+    bytes.begin_token();
+  }
+  bytes.begin_token();
+}
+
+}  // namespace rapidjson
+
+namespace diskrelease {
+
+std::int64_t read_json_list(ByteSource& source, ListOutput& output) {
+  JsonBytes bytes(source);
+  ListEvents events(ListEvents::Layout::document, bytes.line(), output);
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<k_parse_flags>(bytes, events);
+
+  if (!source.failure().empty()) return bytes.last_line();  // the caller reports it
+  if (bytes.at_nul_byte()) {
+    output.problem(bytes.line(), std::string(describe(LineFlaw::nul_byte)));
+  } else if (bytes.token_too_long()) {
+    output.problem(bytes.line(),
+                   "a string or number is longer than 1 MiB, so this is not a list "
+                   "of disk ids; check which file was given");
+  } else if (events.gave_up() || result.Code() == rapidjson::kParseErrorDocumentEmpty) {
+    // Said already, or said by the caller: an empty list.
+  } else if (!result.IsError()) {
+    events.end_document();
+  } else if (bytes.ended()) {
+    output.problem(bytes.last_line(),
+                   "the JSON ends here before it is complete: the file is cut off; get it again");
+  } else {
+    std::string text(describe(result.Code()));
+    if (result.Code() == rapidjson::kParseErrorDocumentRootNotSingular) {
+      text += "; if the file has one JSON value a line, add --format ndjson";
+    }
+    output.problem(bytes.line(), std::move(text));
+  }
+  return bytes.last_line();
+}
+
+void read_ndjson_list(LineReader& lines, ListOutput& output) {
+  std::int64_t number = 0;
+  ListEvents events(ListEvents::Layout::line, number, output);
+  rapidjson::Reader reader;
+  while (const auto line = lines.next()) {
+    number = line->number;
+    if (line->flaw != LineFlaw::none) {
+      output.problem(number, std::string(describe(line->flaw)));
+      continue;
+    }
+    if (trim_blanks(line->text).empty()) continue;
+    events.begin();
+    rapidjson::MemoryStream text(line->text.data(), line->text.size());
+    const rapidjson::ParseResult result = reader.Parse<k_parse_flags>(text, events);
+    if (result.IsError() && !events.reported()) {
+      output.problem(number, text.Tell() == line->text.size()
+                                 ? "the line ends before its JSON value is complete; NDJSON has "
+                                   "one value a line: if the file is one JSON value, add --format "
+                                   "json"
+                                 : std::string(describe(result.Code())));
+    }
+  }
+}
+
+bool is_ndjson_entry(std::string_view line) {
+  rapidjson::MemoryStream text(line.data(), line.size());
+  rapidjson::Reader reader;
+  RootMembers members;
+  return !reader.Parse<k_parse_flags>(text, members).IsError() && members.have_disk_id();
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,183 @@
+#include "input/list_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <istream>
+#include <system_error>
+#include <utility>
+
+#include "input/byte_source.h"
+#include "input/csv_list.h"
+#include "input/descriptor_buffer.h"
+#include "input/json_list.h"
+#include "input/line_reader.h"
+#include "input/list_format.h"
+#include "input/list_output.h"
+#include "input/text_list.h"
+#include "model/visible_text.h"
+
+namespace diskrelease {
+namespace {
+
+/// Files that are no text at all, told by their first bytes; empty for none of them.
+std::string_view describe_binary(std::string_view beginning) noexcept {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> k_kinds = {{
+      {"\xFF\xFE", "the file is UTF-16 (it begins with the bytes FF FE); save it as UTF-8"},
+      {"\xFE\xFF", "the file is UTF-16 (it begins with the bytes FE FF); save it as UTF-8"},
+      {"PK\x03\x04", "the file is a spreadsheet or a zip archive; export the list as CSV (UTF-8)"},
+      {"\x1F\x8B", "the file is compressed with gzip; unpack it first"},
+  }};
+  for (const auto& [signature, text] : k_kinds) {
+    if (beginning.starts_with(signature)) return text;
+  }
+  return "";
+}
+
+std::string_view describe_empty(ListFormat format) noexcept {
+  switch (format) {
+    case ListFormat::csv:
+      return "the list holds no disk id, only a header or blank lines; check how it was made";
+    case ListFormat::json:
+      return "the list holds no disk id: its array is empty; check how it was made";
+    case ListFormat::ndjson:
+      return "the list holds no disk id, only blank lines; check how it was made";
+    case ListFormat::text:
+      return "the list holds no disk id, only comments or blank lines; check how it was made";
+    case ListFormat::automatic:
+      break;
+  }
+  return "the list is empty; check how it was made";
+}
+
+ListFormat choose_format(const ListOptions& options, const std::string& source_name,
+                         std::string_view beginning) {
+  if (options.format != ListFormat::automatic) return options.format;
+  if (const auto by_name = format_of_name(source_name)) return *by_name;
+  return format_of_content(beginning, options.column.has_value());
+}
+
+void read_format(ByteSource& source, const std::string& source_name, const ListOptions& options,
+                 ListSummary& summary, const TargetSink& sink) {
+  ListOutput output(summary, sink);
+  const std::string_view beginning = source.block();
+  LineReader lines(source);
+  std::int64_t lines_read = 0;
+  switch (summary.format) {
+    case ListFormat::csv: {
+      CsvOptions csv{options.column, std::nullopt};
+      if (has_extension(source_name, "tsv")) csv.delimiter = '\t';
+      read_csv_list(beginning, lines, csv, output);
+      break;
+    }
+    case ListFormat::json:
+      lines_read = read_json_list(source, output);
+      break;
+    case ListFormat::ndjson:
+      read_ndjson_list(lines, output);
+      break;
+    case ListFormat::text:
+    case ListFormat::automatic:
+      read_text_list(lines, output);
+      break;
+  }
+  if (!source.failure().empty()) {
+    lines_read = std::max(lines_read, lines.lines());
+    output.problem(0, "reading failed after " + std::to_string(lines_read) +
+                          (lines_read == 1 ? " line: " : " lines: ") + source.failure() +
+                          "; the rest of the list is unknown, so none of it is used");
+  }
+}
+
+ListSummary refused(std::string text) {
+  ListSummary summary;
+  summary.problems.add({0, std::move(text)});
+  return summary;
+}
+
+/// A file descriptor that is closed at the end of the scope.
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path)
+      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~OpenFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+void InputProblems::add(InputProblem problem) {
+  ++count_;
+  if (shown_.size() < k_shown) shown_.push_back(std::move(problem));
+}
+
+std::string InputProblems::describe(const std::string& source_name) const {
+  const std::string source = source_name == "-" ? "<stdin>" : visible(source_name);
+  std::string text;
+  for (const InputProblem& problem : shown_) {
+    if (!text.empty()) text += '\n';
+    text += source;
+    if (problem.line > 0) text += ':' + std::to_string(problem.line);
+    text += ": " + problem.text;
+  }
+  if (const std::int64_t more = count_ - static_cast<std::int64_t>(shown_.size()); more > 0) {
+    text += "\n... and " + std::to_string(more) + (more == 1 ? " more problem" : " more problems");
+  }
+  return text;
+}
+
+ListSummary read_list(std::istream& in, const std::string& source_name, const ListOptions& options,
+                      const TargetSink& sink) {
+  ByteSource source(in);
+  if (source.block().empty() && source.failure().empty()) {
+    return refused(std::string(describe_empty(ListFormat::automatic)));
+  }
+  if (const auto binary = describe_binary(source.block()); !binary.empty()) {
+    return refused(std::string(binary));
+  }
+  ListSummary summary;
+  summary.format = choose_format(options, source_name, source.block());
+  if (options.column && summary.format != ListFormat::csv) {
+    summary.problems.add({0,
+                          "a column was asked for, but the list is not read as CSV, the only "
+                          "form with columns; leave the column out, or add --format csv"});
+    return summary;
+  }
+  read_format(source, source_name, options, summary, sink);
+  if (summary.targets == 0 && summary.problems.empty()) {
+    summary.problems.add({0, std::string(describe_empty(summary.format))});
+  }
+  return summary;
+}
+
+ListSummary read_list_file(const std::string& path, const ListOptions& options,
+                           const TargetSink& sink) {
+  if (path == "-") {
+    DescriptorBuffer buffer(STDIN_FILENO);
+    std::istream in(&buffer);
+    return read_list(in, path, options, sink);
+  }
+  const OpenFile file(path);
+  struct stat status {};
+  if (file.descriptor() < 0 || ::fstat(file.descriptor(), &status) != 0) {
+    return refused("cannot open the list: " + std::generic_category().message(errno));
+  }
+  if (S_ISDIR(status.st_mode)) return refused("this is a directory; name the list file in it");
+  DescriptorBuffer buffer(file.descriptor());
+  std::istream in(&buffer);
+  return read_list(in, path, options, sink);
+}
+
+}  // namespace diskrelease
