@@ -395,7 +395,7 @@ ExitCode work_on(const Options& options, const std::string& command, const JobSe
         if (options.json) std::cout << event_json(event) << '\n';
         if (options.verbose) display.say(event_line(event));
       };
-      run_senders({log, transport, clock, caller, dispatch}, spec.in_flight, observer);
+      run_senders({log, transport, clock, caller, dispatch, spec.goal}, spec.in_flight, observer);
     }
     stop = dispatch.stop_reason().value_or(stop);
     database = log.close();

@@ -56,7 +56,7 @@ Sender::Due Sender::announce() {
                                item_->pending.attempts + 1, Stage::release, parts_.clock.utc_now());
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
   if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
-    close(classify_release(std::move(*failure), {}), std::nullopt, std::nullopt,
+    close(classify_release(std::move(*failure), {false, parts_.goal}), std::nullopt, std::nullopt,
           parts_.clock.steady_now());
     return SleepUntil{parts_.clock.steady_now()};
   }
@@ -78,7 +78,7 @@ Sender::Due Sender::send() {
       parts_.transport.exchange(lane_, release_disk_request(parts_.caller, *open_, sent));
   const auto latency =
       std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.steady_now() - departed);
-  const Classification result = classify_release(reply, {});
+  const Classification result = classify_release(reply, {false, parts_.goal});
   const auto* failure = std::get_if<TransportFailure>(&reply);
   const bool nothing_left = failure != nullptr && !failure->request_may_have_left;
   close(result, nothing_left ? std::nullopt : std::optional(sent),

@@ -21,6 +21,7 @@ struct RunnerParts {
   const Clock& clock;
   const Caller& caller;
   Dispatch& dispatch;
+  Goal goal = Goal::release;
 };
 
 /// Told of every attempt that has ended, by one thread at a time.

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <iterator>
 #include <limits>
 #include <numbers>
@@ -535,7 +536,9 @@ ScenarioFile parse_scenario(std::string_view json, const std::string& source_nam
 
 ScenarioFile read_scenario_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::ostringstream content;
+  content << in.rdbuf();
+  const std::string text = content.str();
   if (!in || text.empty()) {
     return {{}, {path.string() + ": cannot be read, or is empty"}};
   }
