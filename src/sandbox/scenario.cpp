@@ -12,10 +12,9 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <limits>
 #include <numbers>
-#include <span>
+#include <sstream>
 #include <unordered_set>
 
 #include "model/disk_id.h"
@@ -535,11 +534,12 @@ ScenarioFile parse_scenario(std::string_view json, const std::string& source_nam
 
 ScenarioFile read_scenario_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in || text.empty()) {
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in || text.str().empty()) {
     return {{}, {path.string() + ": cannot be read, or is empty"}};
   }
-  return parse_scenario(text, path.string());
+  return parse_scenario(text.str(), path.string());
 }
 
 }  // namespace diskrelease::sandbox

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -400,8 +400,9 @@ TEST(SandboxFilesTest, TheCaFileHoldsTheCertificateAndUnwritableFilesAreUsageErr
   settings.ca_file = folder.path() / "ca.pem";
   Sandbox sandbox(settings);
   std::ifstream in(*settings.ca_file);
-  const std::string pem{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  EXPECT_EQ(pem, sandbox.ca_pem());
+  std::ostringstream pem;
+  pem << in.rdbuf();
+  EXPECT_EQ(pem.str(), sandbox.ca_pem());
   settings.ca_file = folder.path() / "missing" / "ca.pem";
   EXPECT_THROW(Sandbox{settings}, UsageError);
   settings.ca_file.reset();
