@@ -132,7 +132,7 @@ class Fields {
       if (number >= from && number <= to) return number;
     }
     std::array<char, 64> range{};
-    std::snprintf(range.data(), range.size(), "must be a number from %g to %g", from, to);
+    (void)std::snprintf(range.data(), range.size(), "must be a number from %g to %g", from, to);
     problem(key, range.data());
     return std::nullopt;
   }
