@@ -61,6 +61,7 @@ std::optional<FaultKind> fault_kind_from_text(std::string_view text) noexcept {
 
 std::vector<std::string_view> fault_kind_names() {
   std::vector<std::string_view> names;
+  names.reserve(k_kinds.size());
   for (const auto& kind : k_kinds) names.push_back(kind.name);
   return names;
 }

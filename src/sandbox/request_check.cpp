@@ -68,7 +68,7 @@ std::optional<KeyPairClaim> parse_claim(std::string_view text) noexcept {
   KeyPairClaim claim{text.substr(0, id_end), {}};
   text.remove_prefix(id_end);
   if (!consume(text, ", SignedHeaders=content-type;host, Signature=")) return std::nullopt;
-  if (text.size() != 2 * SHA256_DIGEST_LENGTH) return std::nullopt;
+  if (text.size() != std::size_t{2} * SHA256_DIGEST_LENGTH) return std::nullopt;
   claim.signature = text;
   return claim;
 }

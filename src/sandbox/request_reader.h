@@ -11,8 +11,8 @@ namespace diskrelease::sandbox {
 /// Puts requests together from the bytes of one connection. Pure.
 class RequestReader {
  public:
-  static constexpr std::size_t k_max_head = 32 * 1024;
-  static constexpr std::size_t k_max_body = 1024 * 1024;
+  static constexpr std::size_t k_max_head = 32UL * 1024;
+  static constexpr std::size_t k_max_body = 1024UL * 1024;
 
   enum class State {
     incomplete,  ///< more bytes are needed

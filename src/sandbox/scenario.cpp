@@ -12,11 +12,9 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <sstream>
-#include <iterator>
 #include <limits>
 #include <numbers>
-#include <span>
+#include <sstream>
 #include <unordered_set>
 
 #include "model/disk_id.h"
@@ -134,7 +132,7 @@ class Fields {
       if (number >= from && number <= to) return number;
     }
     std::array<char, 64> range{};
-    std::snprintf(range.data(), range.size(), "must be a number from %g to %g", from, to);
+    (void)std::snprintf(range.data(), range.size(), "must be a number from %g to %g", from, to);
     problem(key, range.data());
     return std::nullopt;
   }
@@ -536,13 +534,12 @@ ScenarioFile parse_scenario(std::string_view json, const std::string& source_nam
 
 ScenarioFile read_scenario_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream content;
-  content << in.rdbuf();
-  const std::string text = content.str();
-  if (!in || text.empty()) {
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in || text.str().empty()) {
     return {{}, {path.string() + ": cannot be read, or is empty"}};
   }
-  return parse_scenario(text, path.string());
+  return parse_scenario(text.str(), path.string());
 }
 
 }  // namespace diskrelease::sandbox

@@ -119,7 +119,7 @@ void converse(SSL* session, int socket, const TlsServer::Handler& handler,
               const std::optional<IdleClose>& idle_close) {
   RequestReader reader;
   ReceivedRequest request;
-  std::array<char, 16 * 1024> chunk{};
+  std::array<char, 16UL * 1024> chunk{};
   for (;;) {
     ERR_clear_error();
     const int got = SSL_read(session, chunk.data(), static_cast<int>(chunk.size()));

@@ -68,7 +68,11 @@ TEST_P(SignatureVectorTest, IsAcceptedAsItIsAndRefusedWithOneBitOff) {
   EXPECT_EQ(verdict(request, vector), "let in");
 
   auto other_body = request;
-  other_body.body.front() = static_cast<char>(other_body.body.front() ^ 1);
+  if (other_body.body.empty()) {
+    other_body.body = "\x01";
+  } else {
+    other_body.body.front() = static_cast<char>(other_body.body.front() ^ 1);
+  }
   EXPECT_EQ(verdict(other_body, vector), "AUTHFAILURE_SIGNATURE_FAILURE");
   auto other_signature = vector;
   other_signature.signature.back() = other_signature.signature.back() == '0' ? '1' : '0';
@@ -105,6 +109,18 @@ INSTANTIATE_TEST_SUITE_P(
                .body = "{\"diskName\":\"\xe6\x95\xb0\xe6\x8d\xae\xe7\x9b\x98-\xc3\xa9-"
                        "\xf0\x9f\x98\x80\"}",
                .signature = "cc8f2b6b88bb43842abdcaaf7597fba353b664ef66318a1611e219d9f70459d9"},
+        Vector{.name = "escaped",
+               .body = "{\"diskName\":\"\\u6570\\u636e\\u76d8-\\u00e9-\\ud83d\\ude00\"}",
+               .signature = "1bec92797feabdfa8913754eb6451d36596a3df33f5f6cf99d814bd754852563"},
+        Vector{.name = "utf8_secret",
+               .signature = "f4956c9896bab17815405fa395f331718272eefd6660d17f7464edd891f88a7b",
+               .secret = "p\xc3\xa4ssw\xc3\xb6rd-\xe5\xaf\x86\xe7\xa0\x81"},
+        Vector{.name = "line_ends",
+               .body = "{\n  \"diskId\": \"862857204414550690\"\n}\n",
+               .signature = "6d373f6e2a14cd123ee1cac2ee818592700a9e01bb048f528c22b60cf0e29f1b"},
+        Vector{.name = "no_body",
+               .body = "",
+               .signature = "1207dd0e6bb2e4851e7ccc2b82fa2789ce2c83e6abb43fba4ea369a10c6731bc"},
         Vector{.name = "empty_object",
                .body = "{}",
                .signature = "c449cacf0e67538cf03df0ebe537fd4d09632a636b29dc31b352112bdb5f0f83"},
