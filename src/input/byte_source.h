@@ -13,7 +13,7 @@ namespace diskrelease {
 /// taken for the end of the list.
 class ByteSource {
  public:
-  static constexpr std::size_t k_block_bytes = 64 * 1024;
+  static constexpr std::size_t k_block_bytes = std::size_t{64} * 1024;
 
   /// Reads the first block. `in` must outlive the source.
   explicit ByteSource(std::istream& in);

@@ -214,12 +214,20 @@ TEST(CsvListTest, GoesOnAfterBadRows) {
                    "9: the line is not valid UTF-8; save the file as UTF-8"}));
 }
 
-TEST(CsvListTest, BoundsARowWhoseQuoteIsNotClosed) {
-  std::string text = "diskId,name\n11,a\n12,\"b\n";
-  while (text.size() < 3 * 1024 * 1024) text += "13,c and so on, and so on, and so on\n";
-  EXPECT_EQ(only_problem(read_csv(text)),
-            "3: the quote that opens here is not closed within 1 MiB, so the rows after it cannot "
-            "be told apart; close it, or double a quote that belongs to the text");
+TEST(CsvListTest, BoundsARowWithQuotedLineEnds) {
+  const std::string begin = "diskId,name\n11,a\n12,\"b\n";
+  const std::string line = "13,c and so on, and so on, and so on\n";
+  std::string cell;
+  while (cell.size() + line.size() < std::size_t{1000} * 1024) cell += line;
+  EXPECT_EQ(read_csv(begin + cell + "\"\n").targets, (Lines{"2 11", "3 12"}));
+  EXPECT_EQ(read_csv(begin + cell + "\"\n").problems, Lines{});
+
+  const std::string not_closed =
+      "3: the quote that opens here is not closed within 1 MiB, so the rows after it cannot be "
+      "told apart; close it, or double a quote that belongs to the text";
+  while (cell.size() < std::size_t{1100} * 1024) cell += line;
+  EXPECT_EQ(only_problem(read_csv(begin + cell)), not_closed);
+  EXPECT_EQ(only_problem(read_csv(begin + cell + "\"\n")), not_closed);
 }
 
 }  // namespace
