@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include <unistd.h>
+
 #include <cxxopts.hpp>
 
 #include <array>
@@ -11,6 +13,7 @@
 #include "model/errors.h"
 #include "model/outcome.h"
 #include "model/visible_text.h"
+#include "platform/host.h"
 
 namespace diskrelease {
 namespace {
@@ -288,6 +291,10 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
 }
 
 }  // namespace
+
+bool wants_colour(const Options& options) {
+  return !options.no_color && !environment_variable("NO_COLOR") && ::isatty(STDOUT_FILENO) == 1;
+}
 
 std::string_view tool_version() noexcept { return DISKRELEASE_VERSION; }
 

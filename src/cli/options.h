@@ -57,6 +57,9 @@ struct Options {
 /// Throws UsageError for anything that is not understood.
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 
+/// Colours only on a terminal, and not with --no-color or NO_COLOR (no-color.org).
+[[nodiscard]] bool wants_colour(const Options& options);
+
 [[nodiscard]] std::string_view tool_version() noexcept;
 
 }  // namespace diskrelease

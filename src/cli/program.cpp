@@ -21,7 +21,7 @@ ExitCode dispatch_command(const Options& options) {
 
 int run_program(int argc, const char* const* argv) {
   // Writing to a closed connection or pipe is an error to be told, not a reason to die.
-  std::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   ExitCode code = ExitCode::internal_error;
   try {
     const Options options = parse_options(argc, argv);

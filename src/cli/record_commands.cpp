@@ -86,7 +86,7 @@ ExitCode status_command(const Options& options) {
     std::cout << summary_json(summary, explain_code) << '\n';
     return ExitCode::done;
   }
-  print_summary(std::cout, summary, explain_code);
+  print_summary(std::cout, summary, explain_code, wants_colour(options));
   const std::int64_t open = count_open_attempts(database, run);
   if (open > 0) {
     std::cout << "  of the unknown, " << open
@@ -104,7 +104,7 @@ ExitCode audit_show_command(const Options& options) {
       options.state ? item_state_from_text(*options.state) : std::nullopt;
   if (options.table_format() == TableFormat::text) {
     const Summary summary = summarise(database, run);
-    print_summary(std::cout, summary, explain_code);
+    print_summary(std::cout, summary, explain_code, wants_colour(options));
     std::cout << "created " << format_utc(run.created) << ", list sha256 " << run.list_sha256
               << ", seed " << run.description.random_seed << "\ninvocations:\n";
     print_invocations(read_invocations(database, run.id));

@@ -45,7 +45,10 @@ class SignalTarget {
     const std::lock_guard lock(mutex_);
     action_ = std::move(action);
   }
-  void disarm() { arm(nullptr); }
+  /// From here on the books are being closed: a signal must not cut that short.
+  void disarm() {
+    arm([](int, int) {});
+  }
 
   void signal(int number, int count) {
     const std::lock_guard lock(mutex_);
@@ -188,6 +191,8 @@ struct Callee {
   std::optional<TemporaryFile> ca;
   std::optional<sandbox::Sandbox> simulator;
   HttpsSettings https;
+  std::optional<HttpsTransport>
+      transport;  ///< made early: a CA file that cannot be read is told before anything is enrolled
   std::optional<Credential> credential;
   std::string endpoint_name;  ///< as recorded: "sandbox" for the simulator inside this process
 };
@@ -201,6 +206,7 @@ void find_callee(const Options& options, const JobSpec& spec, Callee& callee) {
     local.ca_file = callee.ca->path().string();
     callee.https = https_settings(local);
     callee.https.proxy.reset();
+    callee.transport.emplace(callee.https, static_cast<std::size_t>(spec.in_flight));
     callee.endpoint_name = "sandbox";
     const sandbox::SandboxCredentials& keys = callee.simulator->credentials();
     callee.credential.emplace(Credential{Credential::Kind::key_pair, keys.key_id,
@@ -208,6 +214,7 @@ void find_callee(const Options& options, const JobSpec& spec, Callee& callee) {
     return;
   }
   callee.https = https_settings(spec);
+  callee.transport.emplace(callee.https, static_cast<std::size_t>(spec.in_flight));
   callee.endpoint_name = host_header(callee.https.endpoint);
   std::vector<std::string> warnings;
   callee.credential.emplace(
@@ -324,7 +331,7 @@ void print(const Options& options, const Summary& summary) {
   if (options.json) {
     std::cout << summary_json(summary, explain_code) << '\n';
   } else {
-    print_summary(std::cout, summary, explain_code);
+    print_summary(std::cout, summary, explain_code, wants_colour(options));
   }
 }
 
@@ -365,8 +372,7 @@ ExitCode work_on(const Options& options, const std::string& command, const JobSe
 
   RunStop stop{EndReason::finished, "", ""};
   if (at_start[ItemState::pending] > 0) {
-    const auto lanes = static_cast<std::size_t>(spec.in_flight);
-    HttpsTransport transport(callee.https, lanes);
+    HttpsTransport& transport = *callee.transport;
     const Caller caller{*callee.credential, host_header(callee.https.endpoint),
                         "diskrelease-" + std::string(tool_version())};
     Dispatch dispatch(PendingFeed(open_audit_for_reading(database_file), run), spec.rate,
@@ -457,7 +463,11 @@ std::string stored_list_path(const std::string& list) {
 ExitCode run_command(const Options& options) {
   SignalTarget signals;
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
-  if (options.words.size() != 2) {
+  if (options.words.size() > 2) {
+    throw UsageError("run takes one LIST or JOB, not also \"" + visible(options.words[2]) +
+                     "\"; several lists are several runs");
+  }
+  if (options.words.size() < 2) {
     throw UsageError(
         "run takes one LIST or JOB (\"-\" for standard input)\nSee: diskrelease run --help");
   }

@@ -51,15 +51,19 @@ Summary summarise(Database& database, const RunRecord& run) {
   return summary;
 }
 
-void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain) {
+void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain,
+                   bool colour) {
   const RunRecord& run = summary.run;
   out << "run " << run.id.value << " (" << visible(run.description.name) << "): goal "
       << to_text(run.description.goal) << ", list " << visible(run.description.list_source) << ", "
       << visible(run.description.endpoint) << '\n';
   for (const ItemState state : k_states) {
     if (summary.counts[state] == 0) continue;
-    out << "  " << std::left << std::setw(13) << label(state) << std::right << std::setw(9)
-        << summary.counts[state] << '\n';
+    const bool alarming = colour && (state == ItemState::rejected || state == ItemState::failed ||
+                                     state == ItemState::unknown);
+    out << (alarming ? "\x1b[31m" : "") << "  " << std::left << std::setw(13) << label(state)
+        << std::right << std::setw(9) << summary.counts[state] << (alarming ? "\x1b[0m" : "")
+        << '\n';
     for (const EndingCount& ending : summary.endings) {
       if (ending.state != state || ending.code.empty()) continue;
       out << "    " << std::setw(9) << ending.items << "  " << visible(ending.code);

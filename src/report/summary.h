@@ -31,7 +31,8 @@ struct Summary {
 /// listed.
 [[nodiscard]] Summary summarise(Database& database, const RunRecord& run);
 
-void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain);
+void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain,
+                   bool colour);
 
 /// One line of JSON, {"event":"summary",...}; docs/json-output.md.
 [[nodiscard]] std::string summary_json(const Summary& summary, const ExplainCode& explain);
