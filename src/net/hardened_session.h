@@ -36,7 +36,7 @@ class HardenedSession final : public Poco::Net::HTTPSClientSession {
   /// Writes the request; up to 4096 bytes of head and body go out in one TLS record.
   void send(const HttpRequest& request, const std::string& host, const Bounds& bounds);
 
-  [[nodiscard]] const TlsSocketImpl& tls() const noexcept { return *tls_; }
+  [[nodiscard]] const TlsSocketImpl& tls() const { return *tls_; }
 
   /// Reads up to the empty line, which is part of `head`.
   [[nodiscard]] ReadEnd read_head(std::string& head);
