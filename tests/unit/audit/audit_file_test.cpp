@@ -6,7 +6,7 @@
 
 #include <fstream>
 #include <functional>
-#include <thread>
+#include <limits>
 
 #include "model/errors.h"
 #include "support/temporary_directory.h"

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <thread>
 
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
