@@ -19,9 +19,10 @@ nanoseconds stretched(double seconds) {
 Pacer::Pacer(const RateLimit& limit, std::uint64_t seed) : limit_(limit), random_(seed) {
   if (!limit_.per_second) return;
   const double rate = *limit_.per_second;
-  // The longest window that one second's worth of requests fills: a second, or one interval of a
-  // slow rate.
-  const double per_window = std::max(1.0, std::floor(rate));
+  // The shortest window of at least a second that a whole number of requests fills: a second, or
+  // one interval of a slow rate. Rounded down, two windows of a rate such as 2.5 would touch one
+  // second.
+  const double per_window = std::ceil(rate);
   window_ = stretched(per_window / rate);
   departures_.resize(static_cast<std::size_t>(per_window) +
                      static_cast<std::size_t>(limit_.burst - 1));

@@ -23,9 +23,9 @@ struct Slot {
 ///
 /// Rate: a token bucket with reserve semantics. reserve() hands out slots that are 1/rate apart
 /// (after a pause of `burst` slots at once), depart() is asked at the moment of departure and may
-/// push a late sender back. In no window of one second do more requests leave than the rate allows
-/// plus burst - 1, however late senders wake up. Slots are k_margin further apart than the rate
-/// asks, so that requests which travel for different times still arrive within the limit.
+/// push a late sender back. In no window of one second do more requests leave than the rate,
+/// rounded up, plus burst - 1, however late senders wake up. Slots are k_margin further apart than
+/// the rate asks, so that requests which travel for different times still arrive within the limit.
 ///
 /// Throttling: throttled() voids all slots, pauses all senders together (Retry-After, else
 /// exponential with full jitter) and halves the rate; the rate then grows back by

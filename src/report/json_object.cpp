@@ -3,6 +3,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <cmath>
+
 #include "model/visible_text.h"
 
 namespace diskrelease {
@@ -45,6 +47,7 @@ JsonObject& JsonObject::add(std::string_view key, std::int64_t value) {
 }
 
 JsonObject& JsonObject::add(std::string_view key, double value) {
+  if (!std::isfinite(value)) return add_null(key);
   private_->key(key);
   private_->writer.Double(value);
   return *this;

@@ -20,6 +20,7 @@ class JsonObject {
   JsonObject& add(std::string_view key, std::string_view value);
   JsonObject& add(std::string_view key, const char* value);
   JsonObject& add(std::string_view key, std::int64_t value);
+  /// A number that is not finite becomes null: JSON has none.
   JsonObject& add(std::string_view key, double value);
   JsonObject& add(std::string_view key, bool value);
   JsonObject& add_null(std::string_view key);

@@ -1,0 +1,55 @@
+# bash completion for diskrelease
+
+_diskrelease() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=${COMP_WORDS[1]-} words=''
+  local common='--json --quiet --verbose --no-color --help'
+  local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight
+    --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario --yes --max-disks'
+  COMPREPLY=()
+
+  case $previous in
+    --format) words='csv json ndjson text' ;;
+    --goal) words='release' ;;
+    --state) words='pending released already_gone rejected failed skipped unknown' ;;
+    --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
+    --rate) words='unlimited' ;;
+    --db | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
+      compopt -o default
+      return
+      ;;
+    --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
+      --max-attempts | --max-disks | --name | --column | --run | --disk | --code | --request-id | \
+      --since | --until | --limit | --port)
+      return
+      ;;
+  esac
+
+  if [[ -z $words ]]; then
+    if ((COMP_CWORD == 1)); then
+      words='run resume status audit sandbox --help --version'
+    elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
+      words='show log --help'
+    elif [[ $current == -* ]]; then
+      case $command in
+        run) words="$common $calls --db --name --format --column --goal" ;;
+        resume) words="$common $calls --db" ;;
+        status) words="$common --db --all" ;;
+        audit)
+          words="$common --db --csv"
+          case ${COMP_WORDS[2]} in
+            show) words+=' --state' ;;
+            log) words+=' --run --disk --outcome --code --request-id --since --until --limit' ;;
+          esac
+          ;;
+        sandbox) words="$common --port --scenario --ca-out --ledger" ;;
+      esac
+    elif [[ $command == run ]]; then
+      compopt -o default
+      return
+    fi
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _diskrelease diskrelease

@@ -1,0 +1,216 @@
+#include "audit/attempt_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <type_traits>
+
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "model/errors.h"
+#include "support/enrolled_run.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+static_assert(!std::is_copy_constructible_v<OpenAttempt> && !std::is_copy_assignable_v<OpenAttempt>,
+              "a licence to send can be used once");
+static_assert(!std::is_default_constructible_v<OpenAttempt>);
+
+class AttemptLogTest : public ::testing::Test {
+ protected:
+  void enrol_disks(int count) {
+    create_audit_database(file_);
+    Database database = open_audit_for_writing(file_);
+    run_ = enrol(database, numbered_disks(count));
+    invocation_ = begin_test_invocation(database, run_.id);
+  }
+  [[nodiscard]] ItemId item(int number) const { return ItemId{run_.first_item.value + number - 1}; }
+  OpenAttempt announce(AttemptLog& log, int number) {
+    return log.record_intent(item(number), disk_id("disk-" + std::to_string(number)), 1,
+                             Stage::release, k_test_time);
+  }
+  std::int64_t query(const std::string& sql) {
+    return open_audit_for_reading(file_).query_integer(sql);
+  }
+  void break_table(const std::string& table) {
+    open_audit_for_writing(file_).execute("CREATE TRIGGER broken BEFORE INSERT ON " + table +
+                                          " BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path file_ = directory_ / "audit.db";
+  RunRecord run_;
+  InvocationId invocation_;
+};
+
+TEST_F(AttemptLogTest, AnIntentIsOnDiskWhenItsLicenceIsHandedOut) {
+  enrol_disks(1);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  const OpenAttempt attempt = announce(log, 1);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE attempt_id = " +
+                  std::to_string(attempt.id().value) +
+                  " AND item_id = 1 AND attempt_number = 1 AND stage = 1"),
+            1);
+  EXPECT_EQ(attempt.item(), item(1));
+  EXPECT_EQ(attempt.disk(), disk_id("disk-1"));
+  EXPECT_EQ(attempt.number(), 1);
+  EXPECT_EQ(attempt.stage(), Stage::release);
+}
+
+TEST_F(AttemptLogTest, RecordsEveryFieldOfAnOutcome) {
+  enrol_disks(2);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  OutcomeRecord full;
+  full.outcome = Outcome::throttled;
+  full.scope = Scope::run;
+  full.http_status = 429;
+  full.api_code = "CODE";
+  full.request_id = "request-1";
+  full.message = "slow down";
+  full.retry_after = milliseconds(1'500);
+  full.sent = k_test_time + milliseconds(1);
+  full.finished = k_test_time + milliseconds(2);
+  full.latency = microseconds(777);
+  log.record_outcome(announce(log, 1), full);
+  OutcomeRecord empty;
+  empty.finished = k_test_time;
+  log.record_outcome(announce(log, 2), empty);
+  log.flush();
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 1 AND outcome = 'throttled'"
+                  " AND scope = 'run' AND http_status = 429 AND api_code = 'CODE'"
+                  " AND request_id = 'request-1' AND message = 'slow down'"
+                  " AND retry_after_ms = 1500 AND sent_utc_ms = 1795000000001"
+                  " AND finished_utc_ms = 1795000000002 AND latency_us = 777"),
+            1);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 2 AND outcome = 'unknown'"
+                  " AND scope = 'disk' AND coalesce(http_status, api_code, request_id, message,"
+                  " retry_after_ms, sent_utc_ms, latency_us) IS NULL"),
+            1);
+}
+
+TEST_F(AttemptLogTest, ADroppedLicenceLeavesTheAttemptOpen) {
+  enrol_disks(1);
+  {
+    AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+    static_cast<void>(announce(log, 1));
+  }
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 1);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome"), 0);
+}
+
+TEST_F(AttemptLogTest, DestructionWritesWhatWasHandedOver) {
+  enrol_disks(1);
+  {
+    AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+    OutcomeRecord outcome;
+    outcome.outcome = Outcome::accepted;
+    log.record_outcome(announce(log, 1), outcome);
+    log.record_decision({DecisionKind::stop, std::nullopt, "signal", ""}, k_test_time);
+  }
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE outcome = 'accepted'"), 1);
+  EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'stop' AND reason = 'signal'"
+                  " AND item_id IS NULL AND detail IS NULL"),
+            1);
+}
+
+TEST_F(AttemptLogTest, CloseGivesTheConnectionBack) {
+  enrol_disks(1);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  log.record_outcome(announce(log, 1), {});
+  Database database = log.close();
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM outcome"), 1);
+  end_invocation(database, invocation_, EndReason::finished, "", 0, k_test_time);
+  EXPECT_EQ(query("SELECT count(*) FROM invocation_end"), 1);
+}
+
+TEST_F(AttemptLogTest, KeepsTheRecordsOfManyThreadsApartAndAllOfThem) {
+  constexpr int k_threads = 8;
+  constexpr int k_each = 50;
+  enrol_disks(k_threads * k_each);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  std::mutex mutex;
+  std::set<std::int64_t> ids;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < k_threads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 1; i <= k_each; ++i) {
+          const int number = thread * k_each + i;
+          OpenAttempt attempt = announce(log, number);
+          {
+            const std::lock_guard lock(mutex);
+            ids.insert(attempt.id().value);
+          }
+          OutcomeRecord outcome;
+          outcome.outcome = Outcome::accepted;
+          outcome.request_id = "disk-" + std::to_string(number);
+          log.record_outcome(std::move(attempt), outcome);
+        }
+      });
+    }
+  }
+  log.flush();
+  EXPECT_EQ(ids.size(), std::size_t{k_threads * k_each});
+  EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome = 'accepted'"
+                  " AND request_id = disk_id"),
+            k_threads * k_each);
+}
+
+TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {
+  enrol_disks(64);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  OpenAttempt before = announce(log, 1);
+  break_table("attempt");
+  std::atomic<int> told = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 8; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int i = 0; i < 3; ++i) {
+          try {
+            static_cast<void>(announce(log, 2 + thread * 3 + i));
+          } catch (const AuditUnusable&) {
+            ++told;
+          }
+        }
+      });
+    }
+  }
+  EXPECT_EQ(told, 24);
+  EXPECT_THROW(log.flush(), AuditUnusable);
+  EXPECT_THROW(log.record_outcome(std::move(before), {}), AuditUnusable);
+  EXPECT_THROW(log.record_decision({}, k_test_time), AuditUnusable);
+  EXPECT_THROW(static_cast<void>(log.close()), AuditUnusable);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 1);
+}
+
+TEST_F(AttemptLogTest, AnOutcomeThatCannotBeWrittenFailsTheNextIntent) {
+  enrol_disks(2);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  OpenAttempt attempt = announce(log, 1);
+  break_table("outcome");
+  log.record_outcome(std::move(attempt), {});
+  EXPECT_THROW(static_cast<void>(announce(log, 2)), AuditUnusable);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE item_id = 2"), 0);
+}
+
+TEST_F(AttemptLogTest, RefusesASecondIntentForADiskWhoseAttemptIsOpen) {
+  enrol_disks(1);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  const OpenAttempt attempt = announce(log, 1);
+  EXPECT_THROW(static_cast<void>(
+                   log.record_intent(item(1), disk_id("disk-1"), 2, Stage::release, k_test_time)),
+               AuditUnusable);
+}
+
+}  // namespace
+}  // namespace diskrelease

@@ -1,0 +1,299 @@
+#include "audit/run_records.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/attempt_log.h"
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "model/errors.h"
+#include "support/enrolled_run.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+Database new_database(const TemporaryDirectory& directory) {
+  create_audit_database(directory / "audit.db");
+  return open_audit_for_writing(directory / "audit.db");
+}
+
+class RunRecordsTest : public ::testing::Test {
+ protected:
+  /// One attempt for the item at this place (from 0) of the run; nullopt leaves it open.
+  void attempt(const RunRecord& run, std::int64_t place, std::optional<OutcomeRecord> outcome,
+               int number = 1, UtcTime at = k_test_time) {
+    const InvocationId invocation = begin_test_invocation(database_, run.id);
+    AttemptLog log(open_audit_for_writing(directory_ / "audit.db"), run.id, invocation);
+    OpenAttempt open = log.record_intent(ItemId{run.first_item.value + place}, disk_id("unused"),
+                                         number, Stage::release, at);
+    if (outcome) log.record_outcome(std::move(open), *outcome);
+    log.flush();
+  }
+  static OutcomeRecord outcome(Outcome outcome, Scope scope = Scope::disk,
+                               const std::string& code = "", std::optional<int> status = {},
+                               const std::string& request_id = "") {
+    OutcomeRecord record;
+    record.outcome = outcome;
+    record.scope = scope;
+    record.api_code = code;
+    record.http_status = status;
+    record.request_id = request_id;
+    record.finished = k_test_time;
+    return record;
+  }
+  std::vector<std::string> pending_disks(const RunRecord& run, std::int64_t page_size) {
+    PendingFeed feed(open_audit_for_reading(directory_ / "audit.db"), run);
+    std::vector<std::string> disks;
+    while (true) {
+      const std::vector<PendingItem> page = feed.next_page(page_size);
+      for (const PendingItem& item : page) {
+        disks.push_back(item.disk.text() + "+" + std::to_string(item.attempts));
+      }
+      if (std::ssize(page) < page_size) return disks;
+    }
+  }
+  template <class Field, class Value>
+  static LogFilter only(Field LogFilter::*field, const Value& value) {
+    LogFilter filter;
+    filter.*field = value;
+    return filter;
+  }
+  std::vector<std::string> logged(const LogFilter& filter) {
+    std::vector<std::string> rows;
+    read_log(database_, filter, [&](const LogRow& row) {
+      rows.push_back(row.disk_id + " " + row.outcome);
+      return true;
+    });
+    return rows;
+  }
+
+  TemporaryDirectory directory_;
+  Database database_ = new_database(directory_);
+};
+
+TEST_F(RunRecordsTest, SkipsDisksThatAnotherRunHasOrMayHaveReleased) {
+  const RunRecord earlier =
+      enrol(database_, {"released", "unknown", "open", "rejected", "gone", "not-sent", "untried"});
+  attempt(earlier, 0, outcome(Outcome::accepted));
+  attempt(earlier, 1, outcome(Outcome::unknown));
+  attempt(earlier, 2, std::nullopt);
+  attempt(earlier, 3, outcome(Outcome::rejected));
+  attempt(earlier, 4, outcome(Outcome::already_gone));
+  attempt(earlier, 5, outcome(Outcome::not_sent));
+  const RunRecord run = enrol(
+      database_, {"open", "new", "rejected", "gone", "not-sent", "untried", "unknown", "released"});
+  const InvocationId invocation = begin_test_invocation(database_, run.id);
+
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 3);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 0);
+
+  std::vector<std::string> skipped;
+  read_items(database_, run, ItemState::skipped, [&](const ItemRow& row) {
+    skipped.push_back(row.disk_id + " " + row.decision_reason);
+    return true;
+  });
+  EXPECT_THAT(skipped, ElementsAre("open unsettled_before", "unknown unsettled_before",
+                                   "released released_before"));
+  EXPECT_EQ(count_states(database_, run)[ItemState::pending], 5);
+  EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"), 3);
+  // The earlier run keeps its own states.
+  EXPECT_EQ(count_states(database_, earlier)[ItemState::skipped], 0);
+}
+
+TEST_F(RunRecordsTest, SkipsADiskThatOneRunReleasedAndAnotherLeftUnknownAsReleased) {
+  const RunRecord first = enrol(database_, {"disk"});
+  const RunRecord second = enrol(database_, {"disk"});
+  attempt(second, 0, outcome(Outcome::not_sent));
+  attempt(first, 0, outcome(Outcome::accepted));
+  const RunRecord run = enrol(database_, {"disk"});
+  const InvocationId invocation = begin_test_invocation(database_, run.id);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 1);
+  EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"
+                                    " AND reason = 'released_before'"),
+            1);
+}
+
+TEST_F(RunRecordsTest, ARunDoesNotSkipItsOwnDisks) {
+  const RunRecord run = enrol(database_, {"disk-1", "disk-2"});
+  attempt(run, 0, outcome(Outcome::accepted));
+  enrol(database_, {"other"});
+  const InvocationId invocation = begin_test_invocation(database_, run.id);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 0);
+}
+
+TEST_F(RunRecordsTest, FindsTheNewestUnfinishedRunOfTheSameListGoalAndEndpoint) {
+  RunDescription description = test_description();
+  description.endpoint = "here";
+  const auto find = [&](const RunRecord& like, Goal goal = Goal::release,
+                        const std::string& endpoint = "here") -> std::int64_t {
+    const auto found = find_unfinished_run(database_, like.list_sha256, goal, endpoint);
+    return found ? found->id.value : 0;
+  };
+  const RunRecord first = enrol(database_, {"a", "b"}, description);
+  const RunRecord second = enrol(database_, {"a", "b"}, description);
+  const RunRecord other = enrol(database_, {"c"}, description);
+  EXPECT_EQ(find(first), second.id.value);
+  EXPECT_EQ(find(other), other.id.value);
+  EXPECT_EQ(find(first, Goal::purge), 0);
+  EXPECT_EQ(find(first, Goal::release, "there"), 0);
+
+  attempt(second, 0, outcome(Outcome::rejected));
+  EXPECT_EQ(find(first), second.id.value);
+  attempt(second, 1, outcome(Outcome::rejected));
+  EXPECT_EQ(find(first), first.id.value);
+  attempt(first, 0, outcome(Outcome::accepted));
+  attempt(first, 1, outcome(Outcome::unknown));
+  EXPECT_EQ(find(first), first.id.value) << "an unknown item is unfinished business";
+  EXPECT_TRUE(is_unfinished(database_, first));
+  EXPECT_FALSE(is_unfinished(database_, second));
+}
+
+TEST_F(RunRecordsTest, RecoveryClosesOpenAttemptsOfAllRunsAndOnlyThose) {
+  const RunRecord first = enrol(database_, {"a", "b"});
+  const RunRecord second = enrol(database_, {"c"});
+  attempt(first, 0, outcome(Outcome::accepted));
+  attempt(first, 1, std::nullopt);
+  attempt(second, 0, std::nullopt);
+  EXPECT_EQ(count_open_attempts(database_, first), 1);
+  const Recovery recovery = recover(database_, k_test_time + milliseconds(9));
+  EXPECT_EQ(recovery.open_attempts, 2);
+  EXPECT_EQ(recovery.dead_invocations, 3);
+  EXPECT_EQ(count_open_attempts(database_, first), 0);
+  EXPECT_EQ(database_.query_integer(
+                "SELECT count(*) FROM outcome WHERE outcome = 'unknown' AND scope = 'disk'"
+                " AND sent_utc_ms IS NULL AND finished_utc_ms = 1795000000009"),
+            2);
+  EXPECT_EQ(recover(database_, k_test_time).open_attempts, 0);
+  EXPECT_EQ(recover(database_, k_test_time).dead_invocations, 0);
+}
+
+TEST_F(RunRecordsTest, RecoveryClosesAnOpenAttemptOfAnInvocationThatWroteItsEnd) {
+  const RunRecord run = enrol(database_, {"a"});
+  attempt(run, 0, std::nullopt);
+  end_invocation(database_, InvocationId{1}, EndReason::failed, "disk full", 10, k_test_time);
+  const Recovery recovery = recover(database_, k_test_time);
+  EXPECT_EQ(recovery.open_attempts, 1);
+  EXPECT_EQ(recovery.dead_invocations, 0);
+}
+
+TEST_F(RunRecordsTest, ReadsInvocationsWithAndWithoutAnEnd) {
+  const RunRecord run = enrol(database_, {"a"});
+  const InvocationId ended = begin_test_invocation(database_, run.id);
+  static_cast<void>(begin_test_invocation(database_, run.id));
+  end_invocation(database_, ended, EndReason::interrupted, "SIGTERM", 6, k_test_time);
+  const std::vector<InvocationRow> rows = read_invocations(database_, run.id);
+  ASSERT_THAT(rows, SizeIs(2));
+  EXPECT_EQ(rows[0].description.credential_id, "AKTEST0001");
+  EXPECT_EQ(rows[0].end_reason, "interrupted");
+  EXPECT_EQ(rows[0].end_detail, "SIGTERM");
+  EXPECT_EQ(rows[0].exit_code, 6);
+  EXPECT_EQ(rows[0].ended, k_test_time);
+  EXPECT_EQ(rows[1].end_reason, "");
+  EXPECT_FALSE(rows[1].exit_code);
+  EXPECT_FALSE(rows[1].ended);
+}
+
+TEST_F(RunRecordsTest, AnEmptyDatabaseIsNeitherOfTheSandboxNorReal) {
+  EXPECT_FALSE(is_sandbox_database(database_));
+  enrol(database_, {"a"});
+  EXPECT_EQ(is_sandbox_database(database_), false);
+}
+
+TEST_F(RunRecordsTest, ListsRunsNewestFirst) {
+  for (int i = 0; i < 3; ++i) enrol(database_, {"a"});
+  std::vector<std::int64_t> ids;
+  for (const RunRecord& run : list_runs(database_, 2)) ids.push_back(run.id.value);
+  EXPECT_THAT(ids, ElementsAre(3, 2));
+}
+
+TEST_F(RunRecordsTest, FeedsPendingItemsInListOrderWhateverThePageSize) {
+  enrol(database_, {"before"});
+  const RunRecord run = enrol(database_, {"z", "y", "x", "w", "v"});
+  enrol(database_, {"after"});
+  attempt(run, 1, outcome(Outcome::accepted));
+  attempt(run, 2, outcome(Outcome::not_sent));
+  for (const std::int64_t page : {1, 2, 3, 4, 5, 100}) {
+    EXPECT_THAT(pending_disks(run, page), ElementsAre("z+0", "x+1", "w+0", "v+0")) << page;
+  }
+}
+
+TEST_F(RunRecordsTest, TheFeedDoesNotGoBackBehindItsCursor) {
+  const RunRecord run = enrol(database_, {"a", "b", "c"});
+  PendingFeed feed(open_audit_for_reading(directory_ / "audit.db"), run);
+  EXPECT_THAT(feed.next_page(2), SizeIs(2));
+  attempt(run, 2, outcome(Outcome::accepted));
+  EXPECT_THAT(feed.next_page(2), IsEmpty());
+  EXPECT_THAT(feed.next_page(2), IsEmpty());
+}
+
+TEST_F(RunRecordsTest, FiltersTheLogByEachField) {
+  const RunRecord first = enrol(database_, {"a", "b", "c"});
+  const RunRecord second = enrol(database_, {"c"});
+  attempt(first, 0, outcome(Outcome::accepted, Scope::disk, "", 200, "request-a"));
+  attempt(first, 1, outcome(Outcome::rejected, Scope::disk, "CODE_B", 400), 1,
+          k_test_time + milliseconds(1));
+  attempt(first, 2, outcome(Outcome::rejected, Scope::disk, "CODE_C", 400), 1,
+          k_test_time + milliseconds(2));
+  attempt(second, 0, std::nullopt, 1, k_test_time + milliseconds(3));
+
+  EXPECT_THAT(logged({}), ElementsAre("a accepted", "b rejected", "c rejected", "c open"));
+  EXPECT_THAT(logged(only(&LogFilter::run, second.id.value)), ElementsAre("c open"));
+  EXPECT_THAT(logged(only(&LogFilter::disk, "c")), ElementsAre("c rejected", "c open"));
+  EXPECT_THAT(logged(only(&LogFilter::disk, "nowhere")), IsEmpty());
+  EXPECT_THAT(logged(only(&LogFilter::outcome, "rejected")),
+              ElementsAre("b rejected", "c rejected"));
+  EXPECT_THAT(logged(only(&LogFilter::outcome, "open")), ElementsAre("c open"));
+  EXPECT_THAT(logged(only(&LogFilter::code, "CODE_B")), ElementsAre("b rejected"));
+  EXPECT_THAT(logged(only(&LogFilter::code, "CODE")), IsEmpty());
+  EXPECT_THAT(logged(only(&LogFilter::request_id, "request-a")), ElementsAre("a accepted"));
+  EXPECT_THAT(logged(only(&LogFilter::since, k_test_time + milliseconds(2))),
+              ElementsAre("c rejected", "c open"));
+  EXPECT_THAT(logged(only(&LogFilter::until, k_test_time + milliseconds(2))),
+              ElementsAre("a accepted", "b rejected"));
+  EXPECT_THAT(logged(only(&LogFilter::limit, 0)), IsEmpty());
+  EXPECT_THAT(logged(only(&LogFilter::limit, 1)), ElementsAre("a accepted"));
+  LogFilter both = only(&LogFilter::run, first.id.value);
+  both.outcome = "rejected";
+  both.disk = "c";
+  EXPECT_THAT(logged(both), ElementsAre("c rejected"));
+  EXPECT_THAT(logged(only(&LogFilter::disk, "' OR 1 --")), IsEmpty());
+}
+
+TEST_F(RunRecordsTest, TheReaderOfTheLogMayEndIt) {
+  const RunRecord run = enrol(database_, {"a", "b"});
+  attempt(run, 0, outcome(Outcome::accepted));
+  attempt(run, 1, outcome(Outcome::accepted));
+  int rows = 0;
+  read_log(database_, {}, [&](const LogRow&) {
+    ++rows;
+    return false;
+  });
+  EXPECT_EQ(rows, 1);
+}
+
+TEST_F(RunRecordsTest, CountsEndingsByCodeStatusOrReason) {
+  const RunRecord run = enrol(database_, {"a", "b", "c", "d", "e", "f"});
+  attempt(run, 0, outcome(Outcome::rejected, Scope::disk, "CODE", 400));
+  attempt(run, 1, outcome(Outcome::rejected, Scope::disk, "CODE", 400));
+  attempt(run, 2, outcome(Outcome::unknown, Scope::disk, "", 502));
+  attempt(run, 3, outcome(Outcome::accepted, Scope::disk, "", 200));
+  record_decision(database_, run.id, InvocationId{1},
+                  {DecisionKind::skip, ItemId{run.first_item.value + 4}, "released_before", ""},
+                  k_test_time);
+  std::vector<std::string> endings;
+  for (const EndingCount& ending : count_endings(database_, run)) {
+    endings.push_back(std::string(to_text(ending.state)) + "|" + ending.code + "|" +
+                      std::to_string(ending.items) + "|" + ending.example_disk);
+  }
+  EXPECT_THAT(endings, ElementsAre("rejected|CODE|2|a", "pending||1|f", "released||1|d",
+                                   "skipped|released_before|1|e", "unknown|HTTP 502|1|c"));
+}
+
+}  // namespace
+}  // namespace diskrelease

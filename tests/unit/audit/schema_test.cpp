@@ -1,0 +1,252 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "model/errors.h"
+#include "support/enrolled_run.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+Database new_database(const TemporaryDirectory& directory) {
+  create_audit_database(directory / "audit.db");
+  return open_audit_for_writing(directory / "audit.db");
+}
+
+std::vector<std::string> texts(Database& database, const std::string& sql) {
+  Statement select = database.prepare(sql);
+  std::vector<std::string> rows;
+  while (select.step()) rows.emplace_back(select.text(0));
+  return rows;
+}
+
+std::string error_of(Database& database, const std::string& sql) {
+  try {
+    database.execute(sql);
+  } catch (const AuditUnusable& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+/// Rows by plain SQL: the schema has to hold whatever the program believes.
+class SchemaTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    first_ = enrol(database_, {"disk-1", "disk-2"});
+    invocation_ = begin_test_invocation(database_, first_.id);
+  }
+
+  void insert_attempt(std::int64_t item, int number, int stage = 1) {
+    database_.execute(
+        "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage,"
+        " intent_utc_ms) VALUES (" +
+        std::to_string(item) + "," + std::to_string(invocation_.value) + "," +
+        std::to_string(number) + "," + std::to_string(stage) + ",1000)");
+  }
+  void insert_outcome(const std::string& outcome, const std::string& scope = "disk") {
+    database_.execute(
+        "INSERT INTO outcome (attempt_id, outcome, scope, finished_utc_ms)"
+        " SELECT max(attempt_id), '" +
+        outcome + "', '" + scope + "', 2000 FROM attempt");
+  }
+  void insert_decision(std::int64_t item, const std::string& kind, const std::string& reason) {
+    record_decision(
+        database_, first_.id, invocation_,
+        {kind == "skip" ? DecisionKind::skip : DecisionKind::give_up, ItemId{item}, reason, ""},
+        k_test_time);
+  }
+  std::string state_of(std::int64_t item) {
+    return texts(database_, "SELECT state FROM item_state WHERE item_id = " + std::to_string(item))
+        .at(0);
+  }
+
+  TemporaryDirectory directory_;
+  Database database_ = new_database(directory_);
+  RunRecord first_;
+  InvocationId invocation_;
+};
+
+TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTable) {
+  enrol(database_, {"disk-1"});
+  insert_attempt(1, 1);
+  insert_outcome("accepted");
+  insert_decision(2, "skip", "test");
+  end_invocation(database_, invocation_, EndReason::finished, "", 0, k_test_time);
+  database_.execute("INSERT INTO duplicate_line VALUES (1, 3, 'disk-1')");
+  const std::vector<std::string> tables =
+      texts(database_,
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+  EXPECT_GE(tables.size(), 9U);
+  for (const std::string& table : tables) {
+    ASSERT_GT(database_.query_integer("SELECT count(*) FROM " + table), 0)
+        << table << ": this test has to put a row into every table";
+    const std::string column =
+        texts(database_, "SELECT name FROM pragma_table_info('" + table + "')").at(0);
+    EXPECT_THAT(error_of(database_, "UPDATE " + table + " SET " + column + " = " + column),
+                HasSubstr("append-only"))
+        << table;
+    EXPECT_THAT(error_of(database_, "DELETE FROM " + table), HasSubstr("append-only")) << table;
+  }
+}
+
+TEST_F(SchemaTest, AllTablesAreStrict) {
+  EXPECT_THAT(texts(database_,
+                    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+                    " AND NOT strict AND name NOT LIKE 'sqlite_%'"),
+              ElementsAre());
+}
+
+struct SecondAttempt {
+  const char* outcome;  ///< of the first attempt; nullptr = open
+  const char* scope;
+  bool same_item_allowed;
+  bool other_run_allowed;
+};
+
+class NeverTwiceTest : public SchemaTest, public ::testing::WithParamInterface<SecondAttempt> {};
+
+TEST_P(NeverTwiceTest, DecidesOnASecondAttemptForTheDisk) {
+  const SecondAttempt& row = GetParam();
+  const RunRecord second = enrol(database_, {"disk-2", "disk-1"});
+  insert_attempt(1, 1);
+  if (row.outcome != nullptr) insert_outcome(row.outcome, row.scope);
+
+  const auto is_allowed = [&](std::int64_t item, int number) {
+    try {
+      insert_attempt(item, number);
+      return true;
+    } catch (const AuditUnusable& error) {
+      EXPECT_THAT(error.what(), HasSubstr("never twice"));
+      return false;
+    }
+  };
+  // Each is tried on its own; a Transaction that is not committed leaves nothing.
+  {
+    const Transaction undone(database_);
+    EXPECT_EQ(is_allowed(1, 2), row.same_item_allowed) << "same item";
+  }
+  {
+    const Transaction undone(database_);
+    EXPECT_EQ(is_allowed(second.first_item.value + 1, 1), row.other_run_allowed) << "other run";
+  }
+  {
+    const Transaction undone(database_);
+    EXPECT_TRUE(is_allowed(2, 1)) << "another disk";
+  }
+  {
+    const Transaction undone(database_);
+    EXPECT_NO_THROW(insert_attempt(1, 2, 2)) << "the other stage";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllOutcomes, NeverTwiceTest,
+                         ::testing::Values(SecondAttempt{nullptr, "", false, false},
+                                           SecondAttempt{"accepted", "disk", false, false},
+                                           SecondAttempt{"unknown", "disk", false, false},
+                                           SecondAttempt{"already_gone", "disk", false, true},
+                                           SecondAttempt{"rejected", "disk", false, true},
+                                           SecondAttempt{"rejected", "run", true, true},
+                                           SecondAttempt{"throttled", "disk", true, true},
+                                           SecondAttempt{"not_sent", "disk", true, true},
+                                           SecondAttempt{"not_sent", "run", true, true}),
+                         [](const auto& instance) {
+                           const SecondAttempt& row = instance.param;
+                           return row.outcome == nullptr
+                                      ? std::string("open")
+                                      : std::string(row.outcome) + "_scope_" + row.scope;
+                         });
+
+TEST_F(SchemaTest, LooksBehindLaterHarmlessAttemptsForAnAcceptedOne) {
+  const RunRecord second = enrol(database_, {"disk-1"});
+  const RunRecord third = enrol(database_, {"disk-1"});
+  insert_attempt(second.first_item.value, 1);
+  insert_outcome("not_sent");
+  insert_attempt(1, 1);
+  insert_outcome("accepted");
+  EXPECT_THROW(insert_attempt(second.first_item.value, 2), AuditUnusable);
+  EXPECT_THROW(insert_attempt(third.first_item.value, 1), AuditUnusable);
+}
+
+TEST_F(SchemaTest, RefusesASecondOutcomeForAnAttempt) {
+  insert_attempt(1, 1);
+  insert_outcome("unknown");
+  EXPECT_THROW(insert_outcome("not_sent"), AuditUnusable);
+}
+
+TEST_F(SchemaTest, RefusesOutcomesAndScopesItDoesNotKnow) {
+  insert_attempt(1, 1);
+  EXPECT_THROW(insert_outcome("fine"), AuditUnusable);
+  EXPECT_THROW(insert_outcome("accepted", "world"), AuditUnusable);
+  EXPECT_NO_THROW(insert_outcome("accepted"));
+}
+
+TEST_F(SchemaTest, RefusesRowsThatPointNowhere) {
+  EXPECT_THROW(insert_attempt(99, 1), AuditUnusable);
+  EXPECT_THROW(database_.execute("INSERT INTO outcome (attempt_id, outcome, scope,"
+                                 " finished_utc_ms) VALUES (99, 'accepted', 'disk', 1)"),
+               AuditUnusable);
+}
+
+TEST_F(SchemaTest, AttemptLogKeepsItsPublicColumns) {
+  EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('attempt_log')"),
+              ElementsAre("run_id", "item_id", "disk_id", "attempt_number", "outcome",
+                          "http_status", "api_code", "request_id", "message", "intent_utc_ms",
+                          "sent_utc_ms", "finished_utc_ms", "latency_us", "retry_after_ms", "scope",
+                          "stage", "source_line", "attempt_id", "invocation_id"));
+}
+
+TEST_F(SchemaTest, ItemStateKeepsItsPublicColumns) {
+  EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('item_state')"),
+              ElementsAre("run_id", "item_id", "disk_id", "source_line", "state", "attempts",
+                          "last_outcome", "last_http_status", "last_api_code", "last_request_id",
+                          "last_message", "last_finished_utc_ms", "decision_reason"));
+}
+
+TEST_F(SchemaTest, ItemStateFollowsTheLatestAttempt) {
+  struct Case {
+    const char* outcome;
+    const char* scope;
+    const char* state;
+  };
+  for (const Case& row : {Case{"accepted", "disk", "released"},
+                          {"already_gone", "disk", "already_gone"},
+                          {"unknown", "disk", "unknown"},
+                          {"rejected", "disk", "rejected"},
+                          {"rejected", "run", "pending"},
+                          {"throttled", "disk", "pending"},
+                          {"not_sent", "disk", "pending"},
+                          {"not_sent", "run", "pending"}}) {
+    const Transaction undone(database_);
+    insert_attempt(1, 1);
+    EXPECT_EQ(state_of(1), "unknown") << "an open attempt";
+    insert_outcome(row.outcome, row.scope);
+    EXPECT_EQ(state_of(1), row.state) << row.outcome << " " << row.scope;
+    EXPECT_EQ(state_of(2), "pending");
+  }
+}
+
+TEST_F(SchemaTest, ItemStateTakesDecisionsOnlyWhereNoAttemptHasEndedTheItem) {
+  insert_decision(1, "skip", "released_before");
+  EXPECT_EQ(state_of(1), "skipped");
+  EXPECT_THAT(texts(database_, "SELECT decision_reason FROM item_state WHERE item_id = 1"),
+              ElementsAre("released_before"));
+
+  insert_attempt(2, 1);
+  insert_outcome("not_sent");
+  insert_decision(2, "give_up", "max_attempts");
+  EXPECT_EQ(state_of(2), "failed");
+
+  insert_attempt(2, 2);
+  EXPECT_EQ(state_of(2), "unknown");
+  insert_outcome("accepted");
+  EXPECT_EQ(state_of(2), "released");
+}
+
+}  // namespace
+}  // namespace diskrelease

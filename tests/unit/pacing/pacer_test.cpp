@@ -1,0 +1,299 @@
+#include "pacing/pacer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <deque>
+#include <queue>
+#include <random>
+#include <vector>
+
+namespace diskrelease {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr SteadyTime k_start{std::chrono::hours(1)};
+
+RateLimit limit(double per_second, int burst = 1) {
+  return {.per_second = per_second, .burst = burst};
+}
+
+TEST(PacerTest, GivesSlotsOneIntervalAndAMarginApart) {
+  struct Case {
+    double rate;
+    nanoseconds interval;
+  };
+  for (const Case& row : {Case{2, milliseconds(502) + nanoseconds(500'000)},
+                          {1, milliseconds(1'005)},
+                          {0.5, milliseconds(2'010)},
+                          {1'000, nanoseconds(1'005'000)}}) {
+    Pacer pacer(limit(row.rate), 1);
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_NEAR(static_cast<double>((pacer.reserve(k_start).at - k_start).count()),
+                  static_cast<double>((i * row.interval).count()), 5.0)
+          << row.rate;
+    }
+  }
+}
+
+TEST(PacerTest, GivesTheFirstSlotAtOnce) {
+  Pacer pacer(limit(2), 1);
+  const Slot slot = pacer.reserve(k_start);
+  EXPECT_EQ(slot.at, k_start);
+  EXPECT_FALSE(pacer.depart(slot, k_start));
+}
+
+TEST(PacerTest, ABurstLeavesAtOnceAndAPauseEarnsNoMoreThanOneBurst) {
+  Pacer pacer(limit(1, 3), 1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pacer.reserve(k_start).at, k_start) << i;
+  EXPECT_EQ(pacer.reserve(k_start).at, k_start + milliseconds(1'005));
+
+  const SteadyTime much_later = k_start + std::chrono::hours(5);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(pacer.reserve(much_later).at, much_later) << i;
+  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'005));
+}
+
+TEST(PacerTest, WithoutBurstAPauseEarnsNothing) {
+  Pacer pacer(limit(1), 1);
+  static_cast<void>(pacer.reserve(k_start));
+  const SteadyTime much_later = k_start + std::chrono::hours(5);
+  EXPECT_EQ(pacer.reserve(much_later).at, much_later);
+  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'005));
+}
+
+TEST(PacerTest, UnlimitedSlotsAreAllDueNow) {
+  Pacer pacer({.per_second = std::nullopt}, 1);
+  for (int i = 0; i < 100; ++i) {
+    const Slot slot = pacer.reserve(k_start);
+    EXPECT_EQ(slot.at, k_start);
+    EXPECT_FALSE(pacer.depart(slot, k_start));
+  }
+  EXPECT_FALSE(pacer.rate(k_start));
+}
+
+TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
+  Pacer pacer(limit(1), 1);
+  const Slot first = pacer.reserve(k_start);
+  const Slot second = pacer.reserve(k_start);
+  const SteadyTime late = k_start + milliseconds(900);
+  ASSERT_FALSE(pacer.depart(first, late));
+
+  const std::optional<Slot> instead = pacer.depart(second, second.at);
+  ASSERT_TRUE(instead);
+  EXPECT_EQ(instead->at, late + milliseconds(1'005));
+  EXPECT_TRUE(pacer.depart(*instead, instead->at - nanoseconds(1)));
+  EXPECT_FALSE(pacer.depart(*instead, instead->at));
+}
+
+struct Traffic {
+  double rate;
+  int burst;
+  int requests;
+};
+
+/// Departures of 32 senders that wake up as late as `lateness` says.
+template <class Lateness>
+std::vector<SteadyTime> simulate(const Traffic& traffic, Lateness lateness) {
+  Pacer pacer(limit(traffic.rate, traffic.burst), 1);
+  struct Waking {
+    SteadyTime at;
+    Slot slot;
+    bool operator<(const Waking& other) const { return at > other.at; }
+  };
+  std::priority_queue<Waking> senders;
+  for (int i = 0; i < 32; ++i) {
+    const Slot slot = pacer.reserve(k_start);
+    senders.push({slot.at + lateness(), slot});
+  }
+  std::vector<SteadyTime> departures;
+  while (std::ssize(departures) < traffic.requests) {
+    const Waking sender = senders.top();
+    senders.pop();
+    if (const std::optional<Slot> later = pacer.depart(sender.slot, sender.at)) {
+      EXPECT_GT(later->at, sender.at);
+      senders.push({later->at + lateness(), *later});
+      continue;
+    }
+    departures.push_back(sender.at);
+    const Slot next = pacer.reserve(sender.at);
+    senders.push({next.at + lateness(), next});
+  }
+  return departures;
+}
+
+class PacerTrafficTest : public ::testing::TestWithParam<Traffic> {};
+
+TEST_P(PacerTrafficTest, NoWindowHoldsMoreThanTheRateHoweverLateSendersWake) {
+  const Traffic& traffic = GetParam();
+  // One second; for slow rates the time of one request. A second holds the next whole number of
+  // requests of a rate that is not whole: even spacing cannot avoid that.
+  const auto window = nanoseconds(static_cast<std::int64_t>(1e9 * std::max(1.0, 1 / traffic.rate)));
+  const auto allowed = static_cast<std::size_t>(std::max(1.0, std::ceil(traffic.rate))) +
+                       static_cast<std::size_t>(traffic.burst - 1);
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
+    std::mt19937_64 random(seed);
+    // Mostly punctual; now and then a sender oversleeps by up to two intervals.
+    const auto interval = static_cast<std::int64_t>(1e9 / traffic.rate);
+    const std::vector<SteadyTime> departures = simulate(traffic, [&]() -> nanoseconds {
+      if (random() % 4 != 0) return nanoseconds(0);
+      return nanoseconds(
+          static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(2 * interval)));
+    });
+    std::deque<SteadyTime> in_window;
+    std::size_t most = 0;
+    for (const SteadyTime departure : departures) {
+      while (!in_window.empty() && in_window.front() + window <= departure) in_window.pop_front();
+      in_window.push_back(departure);
+      most = std::max(most, in_window.size());
+    }
+    EXPECT_LE(most, allowed) << "seed " << seed;
+  }
+}
+
+TEST_P(PacerTrafficTest, PunctualSendersReachTheRate) {
+  const Traffic& traffic = GetParam();
+  const std::vector<SteadyTime> departures = simulate(traffic, [] { return nanoseconds(0); });
+  const double took = std::chrono::duration<double>(departures.back() - departures.front()).count();
+  const auto intervals = static_cast<double>(traffic.requests - 1);
+  EXPECT_GE(intervals / took, 0.99 * traffic.rate);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rates, PacerTrafficTest,
+                         ::testing::Values(Traffic{0.5, 1, 10'000}, Traffic{1, 1, 10'000},
+                                           Traffic{2, 1, 10'000}, Traffic{2.5, 1, 10'000},
+                                           Traffic{1.5, 3, 10'000}, Traffic{50, 1, 10'000},
+                                           Traffic{50, 10, 10'000}, Traffic{1'000, 1, 10'000}),
+                         [](const auto& instance) {
+                           return std::to_string(static_cast<int>(instance.param.rate * 10)) +
+                                  "_per_10_seconds_burst_" + std::to_string(instance.param.burst);
+                         });
+
+TEST(PacerThrottledTest, HalvesTheRateAndGrowsBackToAllOfIt) {
+  Pacer pacer(limit(100), 1);
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 100);
+  pacer.throttled(k_start, k_start, milliseconds(0));
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 50);
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start + seconds(1)), 55);
+  EXPECT_LT(*pacer.rate(k_start + milliseconds(9'999)), 100);
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start + seconds(10)), 100);
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start + std::chrono::hours(10)), 100);
+}
+
+TEST(PacerThrottledTest, NeverCutsBelowTheLowestShare) {
+  Pacer pacer(limit(64), 1);
+  SteadyTime now = k_start;
+  for (int i = 0; i < 20; ++i) {
+    pacer.throttled(now, now, milliseconds(0));
+    now += nanoseconds(1);
+  }
+  EXPECT_NEAR(*pacer.rate(now), 1, 0.001);
+}
+
+TEST(PacerThrottledTest, AnswersToRequestsFromBeforeTheCutDoNotCutAgain) {
+  Pacer pacer(limit(100), 1);
+  const SteadyTime cut = k_start + seconds(1);
+  pacer.throttled(k_start, cut, milliseconds(0));
+  const std::uint64_t epoch = pacer.reserve(cut).epoch;
+  pacer.throttled(cut - nanoseconds(1), cut, std::nullopt);
+  pacer.throttled(cut, cut, std::nullopt);
+  EXPECT_DOUBLE_EQ(*pacer.rate(cut), 50);
+  EXPECT_EQ(pacer.reserve(cut).epoch, epoch);
+  pacer.throttled(cut + nanoseconds(1), cut + nanoseconds(2), milliseconds(0));
+  EXPECT_NEAR(*pacer.rate(cut + nanoseconds(2)), 25, 0.001);
+}
+
+TEST(PacerThrottledTest, HonoursRetryAfterUpToAMinute) {
+  struct Case {
+    milliseconds told;
+    milliseconds waited;
+  };
+  for (const Case& row : {Case{milliseconds(59'999), milliseconds(59'999)},
+                          {milliseconds(60'000), milliseconds(60'000)},
+                          {milliseconds(60'001), milliseconds(60'000)},
+                          {milliseconds(-1), milliseconds(0)}}) {
+    Pacer pacer(limit(2), 1);
+    pacer.throttled(k_start, k_start, row.told);
+    EXPECT_EQ(pacer.reserve(k_start).at, k_start + row.waited) << row.told.count();
+  }
+}
+
+TEST(PacerThrottledTest, AnOldAnswerMayLengthenThePauseAndNeverShortensIt) {
+  Pacer pacer(limit(2), 1);
+  pacer.throttled(k_start, k_start, seconds(10));
+  pacer.throttled(k_start, k_start, seconds(5));
+  EXPECT_EQ(pacer.paused_until(k_start), k_start + seconds(10));
+  pacer.throttled(k_start, k_start, seconds(20));
+  EXPECT_EQ(pacer.paused_until(k_start), k_start + seconds(20));
+  EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 1);
+}
+
+TEST(PacerThrottledTest, PausesAllSendersTogetherAndVoidsTheirSlots) {
+  Pacer pacer(limit(2), 1);
+  const Slot old = pacer.reserve(k_start);
+  pacer.throttled(k_start, k_start, seconds(3));
+  const std::optional<Slot> instead = pacer.depart(old, k_start);
+  ASSERT_TRUE(instead);
+  EXPECT_EQ(instead->at, k_start + seconds(3));
+  EXPECT_FALSE(pacer.depart(*instead, instead->at));
+  EXPECT_EQ(pacer.paused_until(k_start + seconds(3) - nanoseconds(1)), k_start + seconds(3));
+  EXPECT_FALSE(pacer.paused_until(k_start + seconds(3)));
+}
+
+TEST(PacerThrottledTest, TheEndOfAPauseReleasesNoBurst) {
+  Pacer pacer(limit(2, 5), 1);
+  pacer.throttled(k_start, k_start, seconds(3));
+  const SteadyTime end = k_start + seconds(3);
+  EXPECT_EQ(pacer.reserve(k_start).at, end);
+  EXPECT_GT(pacer.reserve(k_start).at, end);
+}
+
+TEST(PacerThrottledTest, PausesAnUnlimitedRateToo) {
+  Pacer pacer({.per_second = std::nullopt}, 1);
+  const Slot old = pacer.reserve(k_start);
+  pacer.throttled(k_start, k_start, seconds(3));
+  EXPECT_FALSE(pacer.rate(k_start));
+  const std::optional<Slot> instead = pacer.depart(old, k_start);
+  ASSERT_TRUE(instead);
+  EXPECT_EQ(instead->at, k_start + seconds(3));
+}
+
+TEST(PacerThrottledTest, WithoutRetryAfterItPausesWithFullJitterBelowADoublingCeiling) {
+  std::vector<nanoseconds> longest(9, nanoseconds(0));
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Pacer pacer(limit(100), seed);
+    SteadyTime now = k_start;
+    SteadyTime end_before = now;
+    for (std::size_t storm = 0; storm < longest.size(); ++storm) {
+      now = end_before + nanoseconds(1);
+      pacer.throttled(now, now, std::nullopt);
+      const SteadyTime end = pacer.paused_until(now).value_or(now);
+      const auto ceiling =
+          std::min(Pacer::k_first_pause * (std::int64_t{1} << std::min<std::size_t>(storm, 6)),
+                   Pacer::k_longest_pause);
+      ASSERT_LE(end - now, ceiling) << "storm " << storm << " seed " << seed;
+      longest[storm] = std::max<nanoseconds>(longest[storm], end - now);
+      end_before = end;
+      // More than ten seconds without being throttled would end the storm.
+      if (end - now >= seconds(10)) break;
+    }
+  }
+  EXPECT_GT(longest[0], milliseconds(900));
+  EXPECT_GT(longest[1], milliseconds(1'600));
+  EXPECT_GT(longest[2], milliseconds(3'000));
+}
+
+TEST(PacerThrottledTest, TheSameSeedGivesTheSamePauses) {
+  const auto pause = [](std::uint64_t seed) {
+    Pacer pacer(limit(2), seed);
+    pacer.throttled(k_start, k_start, std::nullopt);
+    return pacer.reserve(k_start).at;
+  };
+  EXPECT_EQ(pause(7), pause(7));
+  EXPECT_NE(pause(7), pause(8));
+}
+
+}  // namespace
+}  // namespace diskrelease

@@ -1,0 +1,521 @@
+#include "run/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "model/errors.h"
+#include "support/enrolled_run.h"
+#include "support/fake_clock.h"
+#include "support/scripted_transport.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAreArray;
+
+const Caller k_caller{
+    {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
+    "127.0.0.1:1",
+    "diskrelease-test"};
+
+JobSpec quick_job() {
+  JobSpec job;
+  job.rate.per_second = std::nullopt;
+  job.retry.first_backoff = std::chrono::milliseconds(1);
+  job.retry.max_backoff = std::chrono::milliseconds(2);
+  return job;
+}
+
+/// A run in a database of its own, on which one invocation after another works.
+class RunnerTest : public ::testing::Test {
+ protected:
+  void enrol_disks(const std::vector<std::string>& disks) {
+    create_audit_database(file_);
+    Database database = open_audit_for_writing(file_);
+    run_ = enrol(database, disks);
+  }
+
+  /// What one process holds while it works on the run.
+  struct Invocation {
+    Invocation(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
+               Transport& transport, const Clock& clock)
+        : writer(open_audit_for_writing(file)),
+          id(begin_test_invocation(writer, run.id)),
+          at_start(count_states(writer, run)),
+          dispatch(PendingFeed(open_audit_for_reading(file), run), job.rate, job.retry, at_start,
+                   1),
+          log(std::move(writer), run.id, id),
+          parts{log, transport, clock, k_caller, dispatch, job.goal} {}
+    Database writer;
+    InvocationId id;
+    StateCounts at_start;
+    Dispatch dispatch;
+    AttemptLog log;
+    RunnerParts parts;
+  };
+
+  std::unique_ptr<Invocation> begin(Transport& transport, const JobSpec& job = quick_job()) {
+    return std::make_unique<Invocation>(file_, run_, job, transport, system_clock_);
+  }
+  std::unique_ptr<Invocation> begin_with_fake_clock(Transport& transport,
+                                                    const JobSpec& job = quick_job()) {
+    return std::make_unique<Invocation>(file_, run_, job, transport, fake_clock_);
+  }
+
+  /// Sends what is pending, closes the log, and compares what the dispatch counts with the rows.
+  std::optional<RunStop> send_all(Transport& transport, const JobSpec& job = quick_job(),
+                                  int in_flight = 1) {
+    const auto invocation = begin(transport, job);
+    run_senders(invocation->parts, in_flight, {});
+    static_cast<void>(invocation->log.close());
+    EXPECT_EQ(invocation->dispatch.progress(system_clock_.steady_now()).counts.by_state,
+              counts().by_state);
+    EXPECT_EQ(invocation->dispatch.progress(system_clock_.steady_now()).in_flight, 0);
+    return invocation->dispatch.stop_reason();
+  }
+
+  StateCounts counts() {
+    Database reader = open_audit_for_reading(file_);
+    return count_states(reader, run_);
+  }
+
+  std::vector<LogRow> log_rows() {
+    Database reader = open_audit_for_reading(file_);
+    std::vector<LogRow> rows;
+    read_log(reader, {}, [&](const LogRow& row) {
+      rows.push_back(row);
+      return true;
+    });
+    return rows;
+  }
+
+  std::vector<std::string> outcomes() {
+    std::vector<std::string> texts;
+    for (const LogRow& row : log_rows()) texts.push_back(row.outcome);
+    return texts;
+  }
+
+  std::int64_t query(const std::string& sql) {
+    return open_audit_for_reading(file_).query_integer(sql);
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path file_ = directory_ / "audit.db";
+  RunRecord run_;
+  SystemClock system_clock_;
+  FakeClock fake_clock_;
+};
+
+TEST_F(RunnerTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
+  enrol_disks(numbered_disks(40));
+  std::atomic<int> seen_open = 0;
+  ScriptedTransport transport([&](const HttpRequest& request) {
+    Database other_process = open_audit_for_reading(file_);
+    Statement select = other_process.prepare(
+        "SELECT count(*) FROM attempt_log WHERE disk_id = ?1 AND outcome IS NULL");
+    const std::string disk = disk_of(request);
+    select.bind(1, disk);
+    EXPECT_TRUE(select.step());
+    EXPECT_EQ(select.integer(0), 1) << disk << " was sent without a row that announces it";
+    if (select.integer(0) == 1) ++seen_open;
+    return accepted_reply();
+  });
+
+  EXPECT_EQ(send_all(transport, quick_job(), 4), std::nullopt);
+
+  EXPECT_EQ(seen_open, 40);
+  EXPECT_THAT(transport.sent_disks(), UnorderedElementsAreArray(numbered_disks(40)));
+  EXPECT_EQ(counts()[ItemState::released], 40);
+}
+
+TEST_F(RunnerTest, SendsNothingWhenTheIntentCannotBeCommitted) {
+  enrol_disks(numbered_disks(20));
+  ScriptedTransport transport;
+  const auto invocation = begin(transport);
+  {
+    Database saboteur = open_audit_for_writing(file_);
+    saboteur.execute(
+        "CREATE TRIGGER disk_is_full BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'full'); "
+        "END");
+  }
+  EXPECT_THROW(run_senders(invocation->parts, 4, {}), AuditUnusable);
+  EXPECT_THAT(transport.sent_disks(), IsEmpty());
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
+}
+
+TEST_F(RunnerTest, SendsNothingWhenTheDatabaseCannotGrow) {
+  enrol_disks(numbered_disks(3'000));
+  ScriptedTransport transport;
+  Database writer = open_audit_for_writing(file_);
+  const InvocationId id = begin_test_invocation(writer, run_.id);
+  const JobSpec job = quick_job();
+  Dispatch dispatch(PendingFeed(open_audit_for_reading(file_), run_), job.rate, job.retry,
+                    count_states(writer, run_), 1);
+  // No page is left; the first intents still fit into the table's first page.
+  writer.execute("PRAGMA max_page_count = 1");
+  AttemptLog log(std::move(writer), run_.id, id);
+
+  EXPECT_THROW(run_senders({log, transport, system_clock_, k_caller, dispatch}, 4, {}),
+               AuditUnusable);
+
+  EXPECT_LT(transport.sent_disks().size(), 3'000U);
+  for (const std::string& disk : transport.sent_disks()) {
+    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE disk_id = '" + disk + "'"), 1) << disk;
+  }
+}
+
+TEST_F(RunnerTest, StopsAllSendersWhenAnOutcomeCannotBeRecorded) {
+  enrol_disks(numbered_disks(50));
+  std::atomic<bool> broken = false;
+  ScriptedTransport transport([&](const HttpRequest&) {
+    if (!broken.exchange(true)) {
+      open_audit_for_writing(file_).execute(
+          "CREATE TRIGGER disk_is_full BEFORE INSERT ON outcome BEGIN SELECT RAISE(ABORT, 'full'); "
+          "END");
+    }
+    return accepted_reply();
+  });
+  const auto invocation = begin(transport);
+  EXPECT_THROW(run_senders(invocation->parts, 4, {}), AuditUnusable);
+  // Each sender may have sent what it had announced before the failure was known.
+  EXPECT_LE(transport.sent_disks().size(), 8U);
+  for (const std::string& disk : transport.sent_disks()) {
+    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE disk_id = '" + disk + "'"), 1) << disk;
+  }
+}
+
+TEST_F(RunnerTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
+  enrol_disks(numbered_disks(5));
+  {
+    Database writer = open_audit_for_writing(file_);
+    const InvocationId id = begin_test_invocation(writer, run_.id);
+    AttemptLog log(std::move(writer), run_.id, id);
+    for (const int disk : {2, 4}) {
+      static_cast<void>(log.record_intent(ItemId{run_.first_item.value + disk - 1},
+                                          disk_id("disk-" + std::to_string(disk)), 1,
+                                          Stage::release, k_test_time));
+    }
+  }
+  // Not yet recovered, and unknown all the same.
+  EXPECT_EQ(counts()[ItemState::unknown], 2);
+  {
+    Database writer = open_audit_for_writing(file_);
+    const Recovery recovery = recover(writer, k_test_time);
+    EXPECT_EQ(recovery.open_attempts, 2);
+    EXPECT_EQ(recovery.dead_invocations, 1);
+    const Recovery again = recover(writer, k_test_time);
+    EXPECT_EQ(again.open_attempts, 0);
+    EXPECT_EQ(again.dead_invocations, 0);
+  }
+
+  ScriptedTransport transport;
+  EXPECT_EQ(send_all(transport), std::nullopt);
+
+  EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1", "disk-3", "disk-5"));
+  EXPECT_EQ(counts()[ItemState::released], 3);
+  EXPECT_EQ(counts()[ItemState::unknown], 2);
+  EXPECT_EQ(query("SELECT count(*) FROM invocation_end WHERE reason = 'died'"), 1);
+}
+
+TEST_F(RunnerTest, TriesAgainWhatWasNotSentUntilTheLimitAndThenGivesUp) {
+  for (const int max_attempts : {1, 2, 5}) {
+    file_ = directory_ / (std::to_string(max_attempts) + ".db");
+    enrol_disks({"disk-1"});
+    ScriptedTransport transport([](const HttpRequest&) { return not_sent_reply(); });
+    JobSpec job = quick_job();
+    job.retry.max_attempts = max_attempts;
+
+    EXPECT_EQ(send_all(transport, job), std::nullopt);
+
+    EXPECT_THAT(transport.sent_disks(), SizeIs(static_cast<std::size_t>(max_attempts)));
+    EXPECT_EQ(counts()[ItemState::failed], 1);
+    EXPECT_EQ(query("SELECT max(attempt_number) FROM attempt"), max_attempts);
+    EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'give_up' AND item_id = 1"
+                    " AND reason = 'max_attempts'"),
+              1);
+    EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE outcome = 'not_sent' AND sent_utc_ms IS "
+                    "NULL AND latency_us IS NULL"),
+              max_attempts);
+  }
+}
+
+TEST_F(RunnerTest, ReleasesADiskThatCouldNotBeSentAtFirst) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport;
+  transport.reply_next(not_sent_reply());
+  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent", "accepted"));
+  EXPECT_EQ(counts()[ItemState::released], 1);
+}
+
+TEST_F(RunnerTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
+  enrol_disks({"disk-1"});
+  int prepared = 0;
+  ScriptedTransport transport({}, [&]() -> std::optional<TransportFailure> {
+    if (++prepared > 1) return std::nullopt;
+    return TransportFailure{TransportProblem::connect, false, "refused", std::nullopt};
+  });
+  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent", "accepted"));
+  EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1"));
+}
+
+TEST_F(RunnerTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport;
+  HttpResponse throttled = std::get<HttpResponse>(error_reply(429, "REQUEST_LIMIT_EXCEEDED"));
+  throttled.headers.emplace_back("retry-after", "0");
+  for (int i = 0; i < 7; ++i) transport.reply_next(throttled);
+  JobSpec job = quick_job();
+  job.retry.max_attempts = 1;
+
+  EXPECT_EQ(send_all(transport, job), std::nullopt);
+
+  EXPECT_THAT(outcomes(), SizeIs(8));
+  EXPECT_EQ(outcomes().back(), "accepted");
+  EXPECT_EQ(counts()[ItemState::released], 1);
+}
+
+TEST_F(RunnerTest, NeverTriesAgainWhatHasAFinalOrAnUnknownOutcome) {
+  const std::vector<std::pair<Reply, ItemState>> endings{
+      {accepted_reply(), ItemState::released},
+      {error_reply(400, "UNSUPPORTED_OPERATION_DISK_STATUS"), ItemState::rejected},
+      {lost_reply(), ItemState::unknown},
+      {error_reply(500, "INTERNAL_SERVER_ERROR"), ItemState::unknown},
+  };
+  int file = 0;
+  for (const auto& [reply, expected] : endings) {
+    file_ = directory_ / (std::to_string(++file) + ".db");
+    enrol_disks({"disk-1"});
+    ScriptedTransport transport;
+    transport.reply_next(reply);
+    EXPECT_EQ(send_all(transport), std::nullopt);
+    EXPECT_THAT(transport.sent_disks(), SizeIs(1)) << file;
+    EXPECT_EQ(counts()[expected], 1) << file;
+    ScriptedTransport second_invocation;
+    EXPECT_EQ(send_all(second_invocation), std::nullopt);
+    EXPECT_THAT(second_invocation.sent_disks(), IsEmpty()) << file;
+  }
+}
+
+TEST_F(RunnerTest, StopsAtAnAnswerThatConcernsTheWholeRunAndLeavesTheRestPending) {
+  enrol_disks(numbered_disks(10));
+  ScriptedTransport transport;
+  transport.reply_next(accepted_reply());
+  transport.reply_next(error_reply(401, "AUTHFAILURE_SIGNATURE_FAILURE"));
+
+  const std::optional<RunStop> stop = send_all(transport);
+
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->reason, EndReason::stopped);
+  EXPECT_EQ(stop->cause, "authentication");
+  EXPECT_THAT(stop->detail, HasSubstr("AUTHFAILURE_SIGNATURE_FAILURE"));
+  EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1", "disk-2"));
+  EXPECT_EQ(counts()[ItemState::released], 1);
+  EXPECT_EQ(counts()[ItemState::pending], 9);
+
+  // The next invocation, with a good key, sends the refused one too.
+  ScriptedTransport good;
+  EXPECT_EQ(send_all(good), std::nullopt);
+  EXPECT_THAT(good.sent_disks(), SizeIs(9));
+  EXPECT_EQ(good.sent_disks().front(), "disk-2");
+  EXPECT_EQ(counts()[ItemState::released], 10);
+}
+
+TEST_F(RunnerTest, StopsByTheCircuitBreakerAfterTooManyUnknownOutcomesInARow) {
+  enrol_disks(numbered_disks(30));
+  ScriptedTransport transport([](const HttpRequest&) { return lost_reply(); });
+  const std::optional<RunStop> stop = send_all(transport);
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->cause, "circuit_breaker");
+  EXPECT_EQ(counts()[ItemState::unknown], CircuitBreaker::k_max_unknown);
+  EXPECT_EQ(counts()[ItemState::pending], 30 - CircuitBreaker::k_max_unknown);
+}
+
+TEST_F(RunnerTest, StopsWhenTheRunNeedsMoreRetriesThanItsBudget) {
+  enrol_disks(numbered_disks(30));
+  // Never two failures in a row, so the circuit breaker keeps still.
+  std::map<std::string, int> tries;
+  ScriptedTransport transport([&](const HttpRequest& request) {
+    return ++tries[disk_of(request)] == 1 ? not_sent_reply() : accepted_reply();
+  });
+  JobSpec job = quick_job();
+  job.retry.budget_percent = 0;
+  const std::optional<RunStop> stop = send_all(transport, job);
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->cause, "retry_budget");
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE outcome = 'not_sent'"), 11);
+  EXPECT_EQ(counts()[ItemState::failed], 0);
+  EXPECT_EQ(counts()[ItemState::pending] + counts()[ItemState::released], 30);
+}
+
+TEST_F(RunnerTest, StaysWithinARetryBudgetThatJustSuffices) {
+  enrol_disks(numbered_disks(10));
+  std::map<std::string, int> tries;
+  ScriptedTransport transport([&](const HttpRequest& request) {
+    return ++tries[disk_of(request)] == 1 ? not_sent_reply() : accepted_reply();
+  });
+  JobSpec job = quick_job();
+  job.retry.budget_percent = 0;
+  EXPECT_EQ(send_all(transport, job), std::nullopt);
+  EXPECT_EQ(counts()[ItemState::released], 10);
+}
+
+TEST_F(RunnerTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
+  enrol_disks({"disk-1", "disk-2"});
+  ScriptedTransport transport;
+  {
+    const auto invocation = begin_with_fake_clock(transport);
+    std::vector<AttemptEvent> events;
+    const AttemptObserver observer = [&](const AttemptEvent& event) { events.push_back(event); };
+    Sender sender(invocation->parts, 0, observer);
+    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));  // has a slot
+    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));  // has an intent
+    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
+
+    invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
+    EXPECT_TRUE(std::holds_alternative<Dispatch::Finished>(sender.step()));
+    static_cast<void>(invocation->log.close());
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(events[0].outcome, Outcome::not_sent);
+    EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 0);
+  }
+  EXPECT_THAT(transport.sent_disks(), IsEmpty());
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
+  EXPECT_EQ(counts()[ItemState::pending], 2);
+
+  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1", "disk-2"));
+  EXPECT_EQ(counts()[ItemState::released], 2);
+}
+
+TEST_F(RunnerTest, PutsAnItemBackWithoutARowWhenStoppedBeforeItsIntent) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport;
+  const auto invocation = begin_with_fake_clock(transport);
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, observer);
+  ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
+  EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 1);
+  invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+  ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
+  EXPECT_TRUE(std::holds_alternative<Dispatch::Finished>(sender.step()));
+  EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 0);
+  static_cast<void>(invocation->log.close());
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
+  EXPECT_EQ(counts()[ItemState::pending], 1);
+}
+
+TEST_F(RunnerTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
+  enrol_disks({"disk-1", "disk-2"});
+  ScriptedTransport transport;
+  JobSpec job = quick_job();
+  job.rate.per_second = 1.0;
+  const auto invocation = begin_with_fake_clock(transport, job);
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, observer);
+  for (int step = 0; step < 3; ++step) {
+    const Sender::Due due = sender.step();
+    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(due));
+    fake_clock_.advance_to(std::get<Sender::SleepUntil>(due).at);
+  }
+  ASSERT_THAT(transport.sent_disks(), SizeIs(1));
+  const SteadyTime first = fake_clock_.steady_now();
+
+  const Sender::Due second = sender.step();
+  EXPECT_EQ(std::get<Sender::SleepUntil>(second).at,
+            first + std::chrono::milliseconds(1'005) - Sender::k_intent_lead);
+  fake_clock_.advance_to(std::get<Sender::SleepUntil>(second).at);
+  const Sender::Due announced = sender.step();
+  EXPECT_EQ(std::get<Sender::SleepUntil>(announced).at, first + std::chrono::milliseconds(1'005));
+
+  // Woken too early, it does not send; it gets the time to wait for.
+  const Sender::Due too_early = sender.step();
+  EXPECT_EQ(std::get<Sender::SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'005));
+  EXPECT_THAT(transport.sent_disks(), SizeIs(1));
+  fake_clock_.advance_to(std::get<Sender::SleepUntil>(too_early).at);
+  static_cast<void>(sender.step());
+  EXPECT_THAT(transport.sent_disks(), SizeIs(2));
+}
+
+TEST_F(RunnerTest, StopWakesSendersThatWaitForDistantSlots) {
+  enrol_disks(numbered_disks(8));
+  JobSpec job = quick_job();
+  job.rate.per_second = k_min_rate;
+  std::unique_ptr<Invocation> invocation;
+  ScriptedTransport transport([&](const HttpRequest&) {
+    invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+    return accepted_reply();
+  });
+  invocation = begin(transport, job);
+  run_senders(invocation->parts, 4, {});
+  static_cast<void>(invocation->log.close());
+  EXPECT_THAT(transport.sent_disks(), SizeIs(1));
+  EXPECT_EQ(counts()[ItemState::released], 1);
+  EXPECT_EQ(counts()[ItemState::pending], 7);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 0);
+}
+
+TEST_F(RunnerTest, StopDoesNotCutOffARequestUnderWay) {
+  enrol_disks(numbered_disks(3));
+  std::unique_ptr<Invocation> invocation;
+  ScriptedTransport transport([&](const HttpRequest&) {
+    invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+    return accepted_reply();
+  });
+  invocation = begin(transport);
+  run_senders(invocation->parts, 1, {});
+  static_cast<void>(invocation->log.close());
+  EXPECT_THAT(outcomes(), ElementsAre("accepted"));
+}
+
+TEST_F(RunnerTest, RecordsWhatTheAnswerSaid) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport;
+  EXPECT_EQ(send_all(transport), std::nullopt);
+  const std::vector<LogRow> rows = log_rows();
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_EQ(rows[0].disk_id, "disk-1");
+  EXPECT_EQ(rows[0].http_status, 200);
+  EXPECT_EQ(rows[0].request_id, "request-0001");
+  EXPECT_TRUE(rows[0].sent);
+  EXPECT_TRUE(rows[0].finished);
+  EXPECT_GE(rows[0].latency_us.value_or(-1), 0);
+}
+
+TEST_F(RunnerTest, TellsTheObserverOfEveryAttemptOneAtATime) {
+  enrol_disks(numbered_disks(50));
+  ScriptedTransport transport;
+  const auto invocation = begin(transport);
+  std::atomic<int> inside = 0;
+  std::set<std::string> told;
+  run_senders(invocation->parts, 8, [&](const AttemptEvent& event) {
+    EXPECT_EQ(++inside, 1);
+    told.insert(event.disk_id);
+    --inside;
+  });
+  EXPECT_THAT(told, SizeIs(50));
+}
+
+TEST_F(RunnerTest, SendsEveryItemOfSeveralPagesExactlyOnceOverManyLanes) {
+  enrol_disks(numbered_disks(1'203));
+  ScriptedTransport transport;
+  EXPECT_EQ(send_all(transport, quick_job(), 8), std::nullopt);
+  EXPECT_THAT(transport.sent_disks(), UnorderedElementsAreArray(numbered_disks(1'203)));
+}
+
+}  // namespace
+}  // namespace diskrelease
