@@ -1,11 +1,24 @@
 #include "audit/enrolment.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "platform/sha256.h"
 
 namespace diskrelease {
 namespace {
+
 constexpr std::size_t k_duplicates_shown = 20;
+
+/// Duplicates are found in the order of disk ids; the first ones of the list are kept.
+void keep_first(std::vector<Enrolment::Duplicate>& kept, Enrolment::Duplicate found) {
+  const auto place = std::ranges::upper_bound(kept, found.line, {}, &Enrolment::Duplicate::line);
+  if (place == kept.end() && kept.size() == k_duplicates_shown) return;
+  kept.insert(place, std::move(found));
+  if (kept.size() > k_duplicates_shown) kept.pop_back();
 }
+
+}  // namespace
 
 struct Enrolment::Private {
   explicit Private(Database& connection) : database(connection) {
@@ -58,9 +71,7 @@ Enrolment::Staged Enrolment::finish() {
       }
       repeat.bind(1, sorted.integer(1)).run();
       ++my.staged.duplicates;
-      if (my.staged.first_duplicates.size() < k_duplicates_shown) {
-        my.staged.first_duplicates.push_back({sorted.integer(2), previous_line, previous});
-      }
+      keep_first(my.staged.first_duplicates, {sorted.integer(2), previous_line, previous});
     }
   }
   my.database.execute("RELEASE staging");

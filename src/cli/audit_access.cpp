@@ -70,9 +70,8 @@ std::optional<RunRecord> named_run(Database& database, const Options& options) {
 }
 
 std::string database_flag(const Options& options) {
-  std::string flags;
-  if (options.database) flags += " --db " + *options.database;
-  return flags;
+  if (!options.database && !options.sandbox) return {};
+  return " --db " + database_path(options).string();
 }
 
 }  // namespace diskrelease

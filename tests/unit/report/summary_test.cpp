@@ -59,7 +59,7 @@ TEST_F(SummaryTest, PrintsStatesCodesAndTheNextCommand) {
   made.end_detail = "SIG\x1b[2J";
   made.next_command = "diskrelease resume 1";
   std::ostringstream out;
-  print_summary(out, made, explain);
+  print_summary(out, made, explain, false);
   EXPECT_THAT(out.str(), HasSubstr("  released             1\n"));
   EXPECT_THAT(out.str(), HasSubstr("        1  CODE: a reason (e.g. disk disk-2)\n"));
   EXPECT_THAT(out.str(), HasSubstr("  listed               3\n"));
