@@ -1,3 +1,4 @@
+// Private to net.
 #pragma once
 
 #include <Poco/Net/Context.h>

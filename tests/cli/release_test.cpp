@@ -1,0 +1,340 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "sandbox/sandbox.h"
+#include "support/child_process.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// The real binary in a child process against the simulator in this one, whose ledger is the
+/// independent truth.
+class ReleaseTest : public ::testing::Test {
+ protected:
+  void serve(const std::string& scenario) {
+    sandbox::SandboxOptions options;
+    sandbox::ScenarioFile file = sandbox::parse_scenario(scenario, "test");
+    ASSERT_THAT(file.problems, ::testing::IsEmpty());
+    options.scenario = std::move(file.scenario);
+    options.ca_file = path("ca.pem");
+    server_.emplace(options);
+    environment_["ZENLAYER_ACCESS_KEY_ID"] = server_->credentials().key_id;
+    environment_["ZENLAYER_ACCESS_KEY_SECRET"] = server_->credentials().key_secret;
+  }
+
+  std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
+
+  std::string write_list(int count) {
+    std::ofstream out(path("list.txt"));
+    for (int i = 0; i < count; ++i)
+      out << 9900000000000000000ull + static_cast<unsigned>(i) << '\n';
+    return path("list.txt");
+  }
+
+  std::vector<std::string> command(std::vector<std::string> words) const {
+    words.insert(words.begin(), DISKRELEASE_BINARY);
+    return words;
+  }
+
+  std::vector<std::string> calling(std::vector<std::string> words) const {
+    for (const std::string& word :
+         {std::string("--db"), path("a.db"), std::string("--endpoint"), server_->endpoint(),
+          std::string("--ca-file"), path("ca.pem")}) {
+      words.push_back(word);
+    }
+    return command(std::move(words));
+  }
+
+  ChildResult run(std::vector<std::string> words) {
+    ChildProcess child(std::move(words), environment_, directory_.path());
+    return child.wait();
+  }
+
+  std::int64_t query(const std::string& sql) {
+    Database database = open_audit_for_reading(path("a.db"));
+    return database.query_integer(sql);
+  }
+
+  std::map<std::int64_t, std::string> outcomes() {
+    std::map<std::int64_t, std::string> found;
+    Database database = open_audit_for_reading(path("a.db"));
+    Statement select = database.prepare("SELECT attempt_id, outcome FROM outcome");
+    while (select.step()) found[select.integer(0)] = select.text(1);
+    return found;
+  }
+
+  /// Waits, at most 20 s, until the simulator has seen so many requests.
+  void await_requests(std::size_t count) const {
+    for (int i = 0; i < 10'000 && server_->ledger().size() < count; ++i) ::poll(nullptr, 0, 2);
+    ASSERT_GE(server_->ledger().size(), count);
+  }
+
+  /// No disk accepted twice; each accepted request id is in the database as accepted for the same
+  /// disk, or its disk is unknown there; no accepted row that the simulator does not know.
+  void expect_books_agree() {
+    std::map<std::string, std::string> executed;
+    std::map<std::string, int> accepted_per_disk;
+    for (const sandbox::LedgerEntry& entry : server_->ledger()) {
+      if (entry.action != "ReleaseDisk" || !entry.executed) continue;
+      executed[entry.request_id] = entry.disk_ids.at(0);
+      ++accepted_per_disk[entry.disk_ids.at(0)];
+    }
+    for (const auto& [disk, times] : accepted_per_disk) EXPECT_EQ(times, 1) << disk;
+    Database database = open_audit_for_reading(path("a.db"));
+    std::set<std::string> known;
+    Statement select = database.prepare(
+        "SELECT disk_id, outcome, request_id FROM attempt_log WHERE outcome IN ('accepted',"
+        " 'unknown')");
+    while (select.step()) {
+      known.insert(std::string(select.text(0)));
+      if (select.text(1) == "accepted") {
+        EXPECT_EQ(executed[std::string(select.text(2))], select.text(0));
+      }
+    }
+    for (const auto& [request, disk] : executed) EXPECT_TRUE(known.contains(disk)) << request;
+    EXPECT_EQ(query("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+  }
+
+  TemporaryDirectory directory_;
+  std::map<std::string, std::string> environment_{{"HOME", directory_.path().string()},
+                                                  {"PATH", "/usr/bin:/bin"}};
+  std::optional<sandbox::Sandbox> server_;
+};
+
+TEST_F(ReleaseTest, MixedDisksEndAsTheyDeserveAndTheBooksAgree) {
+  serve(R"({"unknown_disks": {"in_use": 0.1, "not_found": 0.1, "not_portable": 0.1}})");
+  const ChildResult result =
+      run(calling({"run", write_list(300), "--rate", "unlimited", "--in-flight", "8", "--yes",
+                   "--max-disks", "300", "--json"}));
+  EXPECT_EQ(result.exit_code, 3) << result.error;
+  EXPECT_THAT(result.out, HasSubstr(R"("listed":300)"));
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state IN ('released', 'rejected')"), 300);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome = 'accepted'"),
+            static_cast<std::int64_t>(server_->stats().accepted_releases));
+  // Refusals too carry the request ids of the ledger.
+  std::map<std::string, std::string> ledger;
+  for (const sandbox::LedgerEntry& entry : server_->ledger()) {
+    ledger[entry.request_id] = entry.disk_ids.at(0);
+  }
+  Database database = open_audit_for_reading(path("a.db"));
+  read_log(database, {}, [&](const LogRow& row) {
+    EXPECT_EQ(ledger[row.request_id], row.disk_id);
+    return true;
+  });
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, SurvivesKillsAtRandomMomentsWithoutSendingAnythingTwice) {
+  const char* count_text = std::getenv("DISKRELEASE_KILLS");
+  const int kills = count_text == nullptr ? 10 : std::atoi(count_text);
+  const char* seed_text = std::getenv("DISKRELEASE_SEED");
+  const unsigned seed =
+      seed_text == nullptr ? std::random_device{}() : static_cast<unsigned>(std::atoi(seed_text));
+  std::cout << "DISKRELEASE_SEED=" << seed << '\n';
+  std::mt19937 random(seed);
+  serve(R"({"latency": {"uniform": {"from_ms": 1, "to_ms": 10}},
+            "unknown_disks": {"in_use": 0.05}})");
+  const int disks = 60 * kills;
+  std::vector<std::string> words =
+      calling({"run", write_list(disks), "--rate", "unlimited", "--in-flight", "8", "--yes",
+               "--max-disks", std::to_string(disks), "-q"});
+  std::map<std::int64_t, std::string> recorded;
+  for (int i = 0; i < kills; ++i) {
+    ChildProcess child(words, environment_, directory_.path());
+    const std::size_t seen = server_->ledger().size();
+    if (i == 0) await_requests(1);
+    // A random number of requests later, or a random time later where nothing comes any more.
+    const std::size_t target = seen + random() % 60;
+    for (int wait = 0; wait < 100 && server_->ledger().size() < target; ++wait) {
+      ::poll(nullptr, 0, 1);
+    }
+    child.send_signal(SIGKILL);
+    static_cast<void>(child.wait());
+    const std::map<std::int64_t, std::string> now = outcomes();
+    for (const auto& [attempt, outcome] : recorded) EXPECT_EQ(now.at(attempt), outcome);
+    recorded = now;
+    words = calling({"resume", "--rate", "unlimited", "--in-flight", "8", "-q"});
+  }
+  const ChildResult last = run(words);
+  EXPECT_THAT(last.exit_code, ::testing::AnyOf(0, 3, 4)) << last.error;
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 0);
+  EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE attempt_id NOT IN"
+                  " (SELECT attempt_id FROM outcome)"),
+            0);
+  // Nothing is ever sent again here, since nothing is throttled and every connection works.
+  std::map<std::string, int> requests;
+  for (const sandbox::LedgerEntry& entry : server_->ledger()) ++requests[entry.disk_ids.at(0)];
+  for (const auto& [disk, times] : requests) EXPECT_EQ(times, 1) << disk;
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, TheSecondProcessOnADatabaseIsTurnedAwayAndADeadHolderIsTakenOver) {
+  serve(R"({"latency": {"fixed_ms": 30000}})");
+  ChildProcess first(calling({"run", write_list(3), "--yes", "--max-disks", "3"}), environment_,
+                     directory_.path());
+  await_requests(1);
+  const ChildResult second = run(calling({"resume"}));
+  EXPECT_EQ(second.exit_code, 8);
+  EXPECT_THAT(second.error, HasSubstr("pid " + std::to_string(first.pid())));
+  first.send_signal(SIGKILL);
+  static_cast<void>(first.wait());
+  ChildProcess third(calling({"resume"}), environment_, directory_.path());
+  await_requests(2);
+  EXPECT_EQ(query("SELECT count(*) FROM invocation_end WHERE reason = 'died'"), 1);
+}
+
+TEST_F(ReleaseTest, OneSignalAwaitsAnswersAndTheSecondCutsThemOff) {
+  serve(R"({"latency": {"fixed_ms": 200}})");
+  ChildProcess gentle(
+      calling({"run", write_list(50), "--rate", "20", "--yes", "--max-disks", "50"}), environment_,
+      directory_.path());
+  await_requests(3);
+  gentle.send_signal(SIGTERM);
+  const ChildResult interrupted = gentle.wait();
+  EXPECT_EQ(interrupted.exit_code, 6) << interrupted.error;
+  EXPECT_THAT(interrupted.out, HasSubstr("next: diskrelease resume 1"));
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'unknown'"), 0);
+  expect_books_agree();
+
+  server_.reset();
+  serve(R"({"faults": [{"match": {"action": "ReleaseDisk"}, "fault": {"kind": "stall"}}]})");
+  ChildProcess harsh(calling({"resume", "--rate", "20", "--in-flight", "1"}), environment_,
+                     directory_.path());
+  await_requests(1);
+  harsh.send_signal(SIGINT);
+  ::poll(nullptr, 0, 50);
+  harsh.send_signal(SIGINT);
+  const ChildResult cut = harsh.wait();
+  EXPECT_EQ(cut.exit_code, 6) << cut.error;
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'unknown'"), 1);
+}
+
+TEST_F(ReleaseTest, NothingIsSentWithoutConfirmationOrLimit) {
+  serve("{}");
+  const std::string list = write_list(5);
+  const ChildResult nobody = run(calling({"run", list}));
+  EXPECT_EQ(nobody.exit_code, 5);
+  EXPECT_THAT(nobody.error, HasSubstr("--yes --max-disks 5"));
+  EXPECT_EQ(run(calling({"run", list, "--yes"})).exit_code, 5);
+  EXPECT_EQ(run(calling({"run", list, "--yes", "--max-disks", "4"})).exit_code, 5);
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM run"), 0);
+  EXPECT_EQ(run(calling({"run", list, "--yes", "--max-disks", "5", "--rate", "1000"})).exit_code,
+            0);
+}
+
+TEST_F(ReleaseTest, AnInvalidListSendsNothingAndMakesNoRun) {
+  serve("{}");
+  std::ofstream(path("bad.txt")) << "9900000000000000001\n8.62857E+17\nwhat is this\n";
+  const ChildResult result = run(calling({"run", path("bad.txt"), "--yes", "--max-disks", "9"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.error, HasSubstr("bad.txt:2: "));
+  EXPECT_THAT(result.error, HasSubstr("bad.txt:3: "));
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM run"), 0);
+}
+
+TEST_F(ReleaseTest, AWrongSecretStopsTheRunAndTheRightOneFinishesIt) {
+  serve("{}");
+  const std::string right = environment_["ZENLAYER_ACCESS_KEY_SECRET"];
+  environment_["ZENLAYER_ACCESS_KEY_SECRET"] = "obviously-fake-and-wrong";
+  const ChildResult refused =
+      run(calling({"run", write_list(20), "--rate", "unlimited", "--yes", "--max-disks", "20"}));
+  EXPECT_EQ(refused.exit_code, 7);
+  EXPECT_THAT(refused.out, HasSubstr("authentication"));
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 20);
+  environment_["ZENLAYER_ACCESS_KEY_SECRET"] = right;
+  const ChildResult resumed = run(calling({"resume", "--rate", "unlimited"}));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.error;
+  for (const ChildResult& result : {refused, resumed}) {
+    EXPECT_THAT(result.out + result.error, Not(HasSubstr(right)));
+    EXPECT_THAT(result.out + result.error, Not(HasSubstr("obviously-fake-and-wrong")));
+  }
+  std::ifstream database(path("a.db"), std::ios::binary);
+  std::ostringstream bytes;
+  bytes << database.rdbuf();
+  EXPECT_THAT(bytes.str(), Not(HasSubstr(right)));
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, WhatIsUnknownStaysSoAndIsNotSentAgain) {
+  serve(R"({"faults": [{"match": {"action": "ReleaseDisk", "every": 5},
+                        "fault": {"kind": "close_after_executing"}}]})");
+  const std::string list = write_list(20);
+  const ChildResult first = run(calling(
+      {"run", list, "--rate", "unlimited", "--in-flight", "1", "--yes", "--max-disks", "20"}));
+  EXPECT_EQ(first.exit_code, 4) << first.error;
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'unknown'"), 4);
+  const std::size_t requests = server_->ledger().size();
+  EXPECT_EQ(run(calling({"resume"})).exit_code, 4);
+  const ChildResult again = run(calling({"run", list, "--yes", "--max-disks", "20"}));
+  EXPECT_EQ(again.exit_code, 4);
+  EXPECT_THAT(again.error, HasSubstr("it is continued"));
+  EXPECT_EQ(server_->ledger().size(), requests);
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, ADiskThatAnEarlierRunHasReleasedIsSkipped) {
+  serve("{}");
+  const std::vector<std::string> flags{"--rate", "unlimited", "--yes", "--max-disks", "20"};
+  const auto with_flags = [&](std::vector<std::string> words) {
+    words.insert(words.end(), flags.begin(), flags.end());
+    return calling(std::move(words));
+  };
+  EXPECT_EQ(run(with_flags({"run", write_list(5)})).exit_code, 0);
+  const ChildResult second = run(with_flags({"run", write_list(8)}));
+  EXPECT_EQ(second.exit_code, 0) << second.error;
+  EXPECT_THAT(second.out, HasSubstr("released_before"));
+  EXPECT_EQ(server_->ledger().size(), 8u);
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, AnUnknownCaStopsTheRunBeforeAnyRequest) {
+  serve("{}");
+  const ChildResult result = run(command({"run", write_list(3), "--db", path("a.db"), "--endpoint",
+                                          server_->endpoint(), "--yes", "--max-disks", "3"}));
+  EXPECT_EQ(result.exit_code, 7) << result.error;
+  EXPECT_THAT(result.out, HasSubstr("certificate"));
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 3);
+}
+
+TEST_F(ReleaseTest, ThrottlingDelaysButLosesNothing) {
+  serve(R"({"rate_limit": {"per_second": 200, "burst": 5, "retry_after_s": 0}})");
+  const ChildResult result = run(calling(
+      {"run", write_list(60), "--rate", "1000", "--in-flight", "8", "--yes", "--max-disks", "60"}));
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_GT(query("SELECT count(*) FROM attempt_log WHERE outcome = 'throttled'"), 0);
+  expect_books_agree();
+}
+
+TEST_F(ReleaseTest, WrongUseIsToldAndSendsNothing) {
+  serve("{}");
+  EXPECT_EQ(run(command({})).exit_code, 2);
+  const ChildResult misspelt = run(command({"stauts"}));
+  EXPECT_EQ(misspelt.exit_code, 2);
+  EXPECT_THAT(misspelt.error, HasSubstr("did you mean \"status\"?"));
+  EXPECT_EQ(run(command({"run", "x.txt", "--frobnicate"})).exit_code, 2);
+  EXPECT_EQ(run(calling({"run", path("nothing.txt"), "--yes", "--max-disks", "1"})).exit_code, 2);
+  EXPECT_EQ(run(command({"status", "--db", path("nothing.db")})).exit_code, 10);
+  EXPECT_EQ(run(command({"--version"})).exit_code, 0);
+  EXPECT_EQ(run(command({"run", "--help"})).exit_code, 0);
+  EXPECT_TRUE(server_->ledger().empty());
+}
+
+}  // namespace
+}  // namespace diskrelease

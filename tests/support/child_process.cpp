@@ -1,0 +1,80 @@
+#include "support/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace diskrelease {
+namespace {
+
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(std::vector<std::string> arguments,
+                           const std::map<std::string, std::string>& environment,
+                           const std::filesystem::path& output_folder) {
+  static int number = 0;
+  ++number;
+  out_ = output_folder / ("child" + std::to_string(number) + ".out");
+  error_ = output_folder / ("child" + std::to_string(number) + ".err");
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  std::vector<char*> argv;
+  std::vector<char*> envp;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& variable : variables) envp.push_back(variable.data());
+  argv.push_back(nullptr);
+  envp.push_back(nullptr);
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::runtime_error("fork failed");
+  if (pid_ > 0) return;
+  const int in = ::open("/dev/null", O_RDONLY);
+  const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  const int error = ::open(error_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  sigset_t none;
+  sigemptyset(&none);
+  if (::dup2(in, 0) != 0 || ::dup2(out, 1) != 1 || ::dup2(error, 2) != 2 ||
+      ::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) {
+    ::_exit(126);
+  }
+  ::execve(argv[0], argv.data(), envp.data());
+  ::_exit(127);
+}
+
+ChildProcess::~ChildProcess() {
+  if (ended_) return;
+  send_signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void ChildProcess::send_signal(int signal) const {
+  if (!ended_) ::kill(pid_, signal);
+}
+
+ChildResult ChildProcess::wait() {
+  const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+  if (descriptor < 0) throw std::runtime_error("pidfd_open failed");
+  pollfd watched{descriptor, POLLIN, 0};
+  if (::poll(&watched, 1, 60'000) == 0) send_signal(SIGKILL);
+  ::close(descriptor);
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  ended_ = true;
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), content_of(out_),
+          content_of(error_)};
+}
+
+}  // namespace diskrelease
