@@ -50,7 +50,7 @@ class Pacer {
   /// The end of the present pause, where there is one.
   [[nodiscard]] std::optional<SteadyTime> paused_until(SteadyTime now) const;
 
-  static constexpr double k_margin = 0.005;
+  static constexpr double k_margin = 0.008;
   static constexpr double k_recovery_per_second = 0.05;
   static constexpr double k_lowest_share =
       1.0 / 64;  ///< of the full rate, however often it is halved
