@@ -26,10 +26,10 @@ TEST(PacerTest, GivesSlotsOneIntervalAndAMarginApart) {
     double rate;
     nanoseconds interval;
   };
-  for (const Case& row : {Case{2, milliseconds(502) + nanoseconds(500'000)},
-                          {1, milliseconds(1'005)},
-                          {0.5, milliseconds(2'010)},
-                          {1'000, nanoseconds(1'005'000)}}) {
+  for (const Case& row : {Case{2, milliseconds(504)},
+                          {1, milliseconds(1'008)},
+                          {0.5, milliseconds(2'016)},
+                          {1'000, nanoseconds(1'008'000)}}) {
     Pacer pacer(limit(row.rate), 1);
     for (int i = 0; i < 5; ++i) {
       EXPECT_NEAR(static_cast<double>((pacer.reserve(k_start).at - k_start).count()),
@@ -49,11 +49,11 @@ TEST(PacerTest, GivesTheFirstSlotAtOnce) {
 TEST(PacerTest, ABurstLeavesAtOnceAndAPauseEarnsNoMoreThanOneBurst) {
   Pacer pacer(limit(1, 3), 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pacer.reserve(k_start).at, k_start) << i;
-  EXPECT_EQ(pacer.reserve(k_start).at, k_start + milliseconds(1'005));
+  EXPECT_EQ(pacer.reserve(k_start).at, k_start + milliseconds(1'008));
 
   const SteadyTime much_later = k_start + std::chrono::hours(5);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pacer.reserve(much_later).at, much_later) << i;
-  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'005));
+  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'008));
 }
 
 TEST(PacerTest, WithoutBurstAPauseEarnsNothing) {
@@ -61,7 +61,7 @@ TEST(PacerTest, WithoutBurstAPauseEarnsNothing) {
   static_cast<void>(pacer.reserve(k_start));
   const SteadyTime much_later = k_start + std::chrono::hours(5);
   EXPECT_EQ(pacer.reserve(much_later).at, much_later);
-  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'005));
+  EXPECT_EQ(pacer.reserve(much_later).at, much_later + milliseconds(1'008));
 }
 
 TEST(PacerTest, UnlimitedSlotsAreAllDueNow) {
@@ -83,7 +83,7 @@ TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
 
   const std::optional<Slot> instead = pacer.depart(second, second.at);
   ASSERT_TRUE(instead);
-  EXPECT_EQ(instead->at, late + milliseconds(1'005));
+  EXPECT_EQ(instead->at, late + milliseconds(1'008));
   EXPECT_TRUE(pacer.depart(*instead, instead->at - nanoseconds(1)));
   EXPECT_FALSE(pacer.depart(*instead, instead->at));
 }
