@@ -437,14 +437,14 @@ TEST_F(RunnerTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
 
   const Sender::Due second = sender.step();
   EXPECT_EQ(std::get<Sender::SleepUntil>(second).at,
-            first + std::chrono::milliseconds(1'005) - Sender::k_intent_lead);
+            first + std::chrono::milliseconds(1'008) - Sender::k_intent_lead);
   fake_clock_.advance_to(std::get<Sender::SleepUntil>(second).at);
   const Sender::Due announced = sender.step();
-  EXPECT_EQ(std::get<Sender::SleepUntil>(announced).at, first + std::chrono::milliseconds(1'005));
+  EXPECT_EQ(std::get<Sender::SleepUntil>(announced).at, first + std::chrono::milliseconds(1'008));
 
   // Woken too early, it does not send; it gets the time to wait for.
   const Sender::Due too_early = sender.step();
-  EXPECT_EQ(std::get<Sender::SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'005));
+  EXPECT_EQ(std::get<Sender::SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'008));
   EXPECT_THAT(transport.sent_disks(), SizeIs(1));
   fake_clock_.advance_to(std::get<Sender::SleepUntil>(too_early).at);
   static_cast<void>(sender.step());
