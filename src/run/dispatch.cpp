@@ -41,7 +41,7 @@ void Dispatch::refill() {
   std::ranges::move(page, std::back_inserter(page_));
 }
 
-Dispatch::Next Dispatch::next(SteadyTime now) {
+Dispatch::Next Dispatch::next(SteadyTime now, SteadyTime earliest) {
   const std::lock_guard lock(mutex_);
   if (stop_) return Finished{};
   const bool retry_is_due = !retries_.empty() && retries_.top().not_before <= now;
@@ -49,14 +49,14 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
     WorkItem item = retries_.top().item;
     retries_.pop();
     ++assigned_;
-    return Assignment{std::move(item), pacer_.reserve(now)};
+    return Assignment{std::move(item), pacer_.reserve(earliest)};
   }
   if (retries_.size() < k_max_retries_waiting) refill();
   if (!page_.empty() && retries_.size() < k_max_retries_waiting) {
     WorkItem item{std::move(page_.front()), {}};
     page_.pop_front();
     ++assigned_;
-    return Assignment{std::move(item), pacer_.reserve(now)};
+    return Assignment{std::move(item), pacer_.reserve(earliest)};
   }
   if (!retries_.empty()) return Wait{retries_.top().not_before, work_version_};
   if (assigned_ > 0) return Wait{SteadyTime::max(), work_version_};

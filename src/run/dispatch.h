@@ -58,7 +58,8 @@ class Dispatch {
 
   /// What the sender is to do now. Finished when stopped, or when no item is left here or with
   /// another sender.
-  [[nodiscard]] Next next(SteadyTime now);
+  /// A slot is not before `earliest`, for a sender that has to connect first.
+  [[nodiscard]] Next next(SteadyTime now, SteadyTime earliest);
 
   /// nullopt = the request leaves now. Else the slot to wait for instead.
   [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);

@@ -36,7 +36,10 @@ Sender::Due Sender::step() {
 }
 
 Sender::Due Sender::take() {
-  Dispatch::Next next = parts_.dispatch.next(parts_.clock.steady_now());
+  const SteadyTime now = parts_.clock.steady_now();
+  // The first slot leaves time for the handshakes of all lanes, so that the first requests are not
+  // bunched.
+  Dispatch::Next next = parts_.dispatch.next(now, has_connected_ ? now : now + k_intent_lead);
   if (auto* assignment = std::get_if<Dispatch::Assignment>(&next)) {
     item_ = std::move(assignment->item);
     slot_ = assignment->slot;
@@ -54,6 +57,7 @@ Sender::Due Sender::announce() {
   open_ =
       parts_.log.record_intent(item_->pending.item, item_->pending.disk,
                                item_->pending.attempts + 1, Stage::release, parts_.clock.utc_now());
+  has_connected_ = true;
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
   if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
     close(classify_release(std::move(*failure), {false, parts_.goal}), std::nullopt, std::nullopt,

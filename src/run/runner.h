@@ -63,6 +63,7 @@ class Sender {
   std::optional<WorkItem> item_;
   Slot slot_;
   std::optional<OpenAttempt> open_;
+  bool has_connected_ = false;
 };
 
 /// Sends what is pending: runs the senders, each on a thread of its own, until nothing is left or
