@@ -33,6 +33,16 @@ struct RetryLimits {
   friend bool operator==(const RetryLimits&, const RetryLimits&) = default;
 };
 
+/// How what became of a disk is found out by reading.
+struct SettleLimits {
+  /// How long a disk is read before it is left as it is: unknown, not yet gone, in transition.
+  std::chrono::milliseconds window{180'000};
+  std::chrono::milliseconds poll{3'000};  ///< between two reads of one disk
+  /// A disk that was AVAILABLE for the whole window is sent again, once for each unknown attempt.
+  bool resend = false;
+  friend bool operator==(const SettleLimits&, const SettleLimits&) = default;
+};
+
 /// What one layer of configuration (flags, environment, job file, user config) says; nullopt =
 /// silent. Paths are as the process is to open them.
 struct JobSettings {
@@ -57,6 +67,12 @@ struct JobSettings {
   std::optional<std::chrono::milliseconds> max_backoff;
   std::optional<int> budget_percent;
   std::optional<std::int64_t> max_disks;
+  std::optional<bool> preflight;
+  std::optional<bool> verify;
+  std::optional<std::chrono::milliseconds> settle_window;
+  std::optional<std::chrono::milliseconds> settle_poll;
+  std::optional<bool> resend_unsettled;
+  std::optional<bool> include_recycled;
 };
 
 /// `stronger` where it speaks, else `weaker`, setting by setting. An unlimited rate in `stronger`
@@ -81,6 +97,11 @@ struct JobSpec {
   std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
   RetryLimits retry;
   std::optional<std::int64_t> max_disks;
+  bool preflight = true;  ///< read a disk's status before anything is sent for it
+  bool verify = true;     ///< read accepted disks until they have left
+  SettleLimits settle;
+  bool include_recycled =
+      false;  ///< goal purge: also disks that are in the recycle bin at the start
 };
 
 /// Fills in defaults. Values are taken as they are: whoever read them has checked them against
@@ -105,6 +126,8 @@ inline constexpr int k_max_burst = 10'000;
 inline constexpr std::chrono::milliseconds k_min_timeout{
     10};  ///< less fails beyond a local network
 inline constexpr std::chrono::milliseconds k_max_timeout{3'600'000};
+inline constexpr std::chrono::milliseconds k_min_settle{10};
+inline constexpr std::chrono::milliseconds k_max_settle{86'400'000};  ///< a recycle bin keeps a day
 inline constexpr int k_max_attempts_limit = 1'000;  ///< an item tried more often is a bug
 inline constexpr std::chrono::milliseconds k_min_backoff{1};
 inline constexpr std::chrono::milliseconds k_max_backoff_limit{3'600'000};
