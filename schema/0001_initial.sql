@@ -76,6 +76,9 @@ CREATE TABLE attempt (
   attempt_number INTEGER NOT NULL CHECK (attempt_number >= 1),
   stage          INTEGER NOT NULL CHECK (stage IN (1, 2)),
   intent_utc_ms  INTEGER NOT NULL,
+  -- The latest observation of the item at that moment: what was known of the disk before. NULL = nothing.
+  -- Observations of the item with a higher id were made after the request.
+  observation_id INTEGER REFERENCES observation,
   UNIQUE (item_id, attempt_number)
 ) STRICT;
 
@@ -84,7 +87,8 @@ CREATE TABLE outcome (
   outcome         TEXT    NOT NULL CHECK (outcome IN ('accepted', 'already_gone', 'rejected', 'throttled',
                                                       'not_sent', 'unknown')),
   -- 'disk': the answer concerns this disk; 'run': every call would have ended so, the item stays pending.
-  scope           TEXT    NOT NULL CHECK (scope IN ('disk', 'run')),
+  -- 'moment': refused for the status that the disk has at present, the item is looked at again.
+  scope           TEXT    NOT NULL CHECK (scope IN ('disk', 'run', 'moment')),
   http_status     INTEGER,
   api_code        TEXT,
   request_id      TEXT,
@@ -95,22 +99,74 @@ CREATE TABLE outcome (
   latency_us      INTEGER
 ) STRICT;
 
+-- One DescribeDisks request, and how it ended. Only a complete one observes anything.
+CREATE TABLE disk_read (
+  read_id         INTEGER PRIMARY KEY,
+  invocation_id   INTEGER NOT NULL REFERENCES invocation,
+  purpose         TEXT    NOT NULL CHECK (purpose IN ('preflight', 'settle', 'verify')),
+  disk_count      INTEGER NOT NULL CHECK (disk_count BETWEEN 1 AND 100),
+  result          TEXT    NOT NULL CHECK (result IN ('complete', 'throttled', 'failed', 'stop')),
+  http_status     INTEGER,
+  api_code        TEXT,
+  request_id      TEXT,
+  message         TEXT,
+  sent_utc_ms     INTEGER NOT NULL,
+  finished_utc_ms INTEGER NOT NULL
+) STRICT;
+
+-- What a complete answer showed of one disk. A disk that the answer left out is ABSENT.
+CREATE TABLE observation (
+  observation_id INTEGER PRIMARY KEY,
+  read_id        INTEGER NOT NULL REFERENCES disk_read,
+  item_id        INTEGER NOT NULL REFERENCES item,
+  status         TEXT    NOT NULL CHECK (status IN ('CREATING', 'AVAILABLE', 'IN_USE', 'ATTACHING', 'DETACHING',
+                                                    'CHANGING', 'SNAPSHOT_CREATING', 'ROLLING_BACK', 'RECYCLING',
+                                                    'RECYCLED', 'DELETING', 'FAILED', 'ABSENT', 'OTHER')),
+  -- As received, where the status is OTHER.
+  status_text    TEXT,
+  disk_type      TEXT,
+  portable       INTEGER CHECK (portable IN (0, 1)),
+  disk_name      TEXT,
+  zone_id        TEXT,
+  category       TEXT,
+  instance_id    TEXT,
+  size_gb        INTEGER
+) STRICT;
+
+CREATE INDEX observation_by_item ON observation (item_id, observation_id);
+
+-- How an unknown outcome was settled: at most once. 'executed': the call took effect. 'gone': the disk is in the
+-- recycle bin or beyond, by whom is not known. 'refused': the disk is attached, the call had no effect.
+-- 'not_executed': the call had no effect, the item may be sent again.
+CREATE TABLE verdict (
+  attempt_id     INTEGER PRIMARY KEY REFERENCES attempt,
+  invocation_id  INTEGER NOT NULL REFERENCES invocation,
+  settled        TEXT    NOT NULL CHECK (settled IN ('executed', 'gone', 'refused', 'not_executed')),
+  reason         TEXT    NOT NULL,
+  -- What it rests on. NULL exactly where a person has decided (reason 'marked', their words in detail).
+  observation_id INTEGER REFERENCES observation,
+  detail         TEXT,
+  decided_utc_ms INTEGER NOT NULL,
+  CHECK ((observation_id IS NULL) = (reason = 'marked'))
+) STRICT;
+
 CREATE TABLE decision (
   decision_id    INTEGER PRIMARY KEY,
   run_id         INTEGER NOT NULL REFERENCES run,
   invocation_id  INTEGER NOT NULL REFERENCES invocation,
   item_id        INTEGER REFERENCES item,
-  kind           TEXT    NOT NULL CHECK (kind IN ('approve', 'skip', 'give_up', 'stop')),
+  kind           TEXT    NOT NULL CHECK (kind IN ('approve', 'skip', 'give_up', 'reject', 'already_gone', 'stop')),
   reason         TEXT    NOT NULL,
   detail         TEXT,
+  observation_id INTEGER REFERENCES observation,
   decided_utc_ms INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX decision_by_item ON decision (item_id) WHERE item_id IS NOT NULL;
 
 -- The last line of defence of "never twice": whatever the program believes, an intent is refused while an earlier
--- attempt for the same disk and stage, in any run, was accepted, is unknown or is open; or while the item has its
--- final answer.
+-- attempt for the same disk and stage, in any run, was accepted, may have been executed or is open; or while the item
+-- has its final answer.
 CREATE TRIGGER attempt_never_twice BEFORE INSERT ON attempt
 WHEN EXISTS (
   SELECT 1
@@ -118,13 +174,42 @@ WHEN EXISTS (
   JOIN disk_item ON disk_item.disk_id = wanted.disk_id
   JOIN attempt AS earlier ON earlier.item_id = disk_item.item_id AND earlier.stage = NEW.stage
   LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id
+  LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id
   WHERE wanted.item_id = NEW.item_id
-    AND (ended.outcome IS NULL OR ended.outcome IN ('accepted', 'unknown')
+    AND (ended.outcome IS NULL
+         OR ended.outcome = 'accepted'
+         OR (ended.outcome = 'unknown' AND coalesce(verdict.settled, 'unknown') NOT IN ('refused', 'not_executed'))
          OR (earlier.item_id = NEW.item_id
              AND (ended.outcome = 'already_gone'
+                  OR verdict.settled = 'refused'
                   OR (ended.outcome = 'rejected' AND ended.scope = 'disk')))))
 BEGIN
   SELECT RAISE(ABORT, 'never twice: an earlier attempt for this disk was accepted, is unknown or is open');
+END;
+
+-- The second stage destroys for good: only for goal purge, and only for a disk that this item's latest observation,
+-- made after its first stage, has shown in the recycle bin.
+CREATE TRIGGER attempt_destroys_only_recycled BEFORE INSERT ON attempt
+WHEN NEW.stage = 2
+  AND NOT EXISTS (
+    SELECT 1
+    FROM item
+    JOIN run ON run.run_id = item.run_id AND run.goal = 'purge'
+    JOIN observation ON observation.observation_id =
+           (SELECT max(observation_id) FROM observation WHERE observation.item_id = item.item_id)
+    WHERE item.item_id = NEW.item_id
+      AND observation.status = 'RECYCLED'
+      AND observation.observation_id >
+            (SELECT coalesce(max(observation_id), 0) FROM attempt WHERE attempt.item_id = item.item_id AND stage = 1))
+BEGIN
+  SELECT RAISE(ABORT, 'never by accident: the disk was not seen in the recycle bin after its first release');
+END;
+
+-- Only what is unknown can be settled.
+CREATE TRIGGER verdict_settles_unknown BEFORE INSERT ON verdict
+WHEN NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = NEW.attempt_id AND outcome.outcome = 'unknown')
+BEGIN
+  SELECT RAISE(ABORT, 'a verdict needs an unknown outcome');
 END;
 
 CREATE TRIGGER run_no_update BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'append-only'); END;
@@ -143,6 +228,12 @@ CREATE TRIGGER attempt_no_update BEFORE UPDATE ON attempt BEGIN SELECT RAISE(ABO
 CREATE TRIGGER attempt_no_delete BEFORE DELETE ON attempt BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER outcome_no_update BEFORE UPDATE ON outcome BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER outcome_no_delete BEFORE DELETE ON outcome BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER disk_read_no_update BEFORE UPDATE ON disk_read BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER disk_read_no_delete BEFORE DELETE ON disk_read BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER observation_no_update BEFORE UPDATE ON observation BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER observation_no_delete BEFORE DELETE ON observation BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER verdict_no_update BEFORE UPDATE ON verdict BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER verdict_no_delete BEFORE DELETE ON verdict BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_update BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 
@@ -166,40 +257,95 @@ SELECT item.run_id,
        attempt.stage,
        item.source_line,
        attempt.attempt_id,
-       attempt.invocation_id
+       attempt.invocation_id,
+       verdict.settled,
+       verdict.reason AS settled_reason,
+       verdict.decided_utc_ms AS settled_utc_ms
 FROM attempt
 JOIN item ON item.item_id = attempt.item_id
-LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id;
+LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id
+LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id;
 
 -- Public, stable interface: every item with its state. An open attempt counts as unknown: nothing else is proved.
+--
+-- ending: how the latest attempt ended, verdicts included. seen: the latest observation made after that attempt.
 CREATE VIEW item_state AS
-SELECT item.run_id,
-       item.item_id,
-       item.disk_id,
-       item.source_line,
+SELECT run_id,
+       item_id,
+       disk_id,
+       source_line,
        CASE
-         WHEN latest.attempt_id IS NOT NULL AND outcome.outcome IS NULL THEN 'unknown'
-         WHEN outcome.outcome = 'accepted' THEN 'released'
-         WHEN outcome.outcome IN ('already_gone', 'unknown') THEN outcome.outcome
-         WHEN outcome.outcome = 'rejected' AND outcome.scope = 'disk' THEN 'rejected'
-         ELSE coalesce((SELECT CASE decision.kind WHEN 'skip' THEN 'skipped' ELSE 'failed' END
-                        FROM decision
-                        WHERE decision.item_id = item.item_id AND decision.kind IN ('skip', 'give_up')
-                        ORDER BY decision.decision_id DESC LIMIT 1),
-                       'pending')
+         WHEN ending IN ('open', 'unknown') THEN 'unknown'
+         WHEN ending IN ('accepted', 'executed')
+              AND (goal = 'release' OR stage = 2 OR seen IN ('DELETING', 'ABSENT')) THEN 'released'
+         WHEN ending IN ('already_gone', 'gone') THEN 'already_gone'
+         WHEN ending = 'refused' OR (ending = 'rejected' AND scope = 'disk') THEN 'rejected'
+         ELSE coalesce(decided, 'pending')
        END AS state,
-       coalesce(latest.attempt_number, 0) AS attempts,
-       outcome.outcome AS last_outcome,
-       outcome.http_status AS last_http_status,
-       outcome.api_code AS last_api_code,
-       outcome.request_id AS last_request_id,
-       outcome.message AS last_message,
-       outcome.finished_utc_ms AS last_finished_utc_ms,
-       (SELECT decision.reason FROM decision
-        WHERE decision.item_id = item.item_id AND decision.kind IN ('skip', 'give_up')
-        ORDER BY decision.decision_id DESC LIMIT 1) AS decision_reason
-FROM item
-LEFT JOIN attempt AS latest
-       ON latest.item_id = item.item_id
-      AND latest.attempt_number = (SELECT max(attempt_number) FROM attempt WHERE attempt.item_id = item.item_id)
-LEFT JOIN outcome ON outcome.attempt_id = latest.attempt_id;
+       attempts,
+       last_outcome,
+       last_http_status,
+       last_api_code,
+       last_request_id,
+       last_message,
+       last_finished_utc_ms,
+       decision_reason,
+       -- What reading has shown of a release that was accepted; NULL for every other item.
+       CASE
+         WHEN ending IN ('accepted', 'executed') THEN
+           CASE
+             WHEN seen IS NULL THEN 'not_read'
+             WHEN seen = 'ABSENT' THEN 'destroyed'
+             WHEN seen = 'RECYCLED' AND stage = 1 THEN 'recycled'
+             WHEN seen IN ('RECYCLING', 'RECYCLED', 'DELETING') THEN 'leaving'
+             ELSE 'still_there'
+           END
+       END AS verified,
+       settled,
+       (SELECT status FROM observation WHERE observation.item_id = facts.item_id
+        ORDER BY observation_id DESC LIMIT 1) AS last_status,
+       stage AS last_stage,
+       -- What the next attempt would be, were the item pending; NULL = nothing can be sent now.
+       CASE WHEN ending IN ('accepted', 'executed') THEN CASE WHEN seen = 'RECYCLED' THEN 2 END
+            ELSE coalesce(stage, 1) END AS next_stage
+FROM (
+  SELECT item.run_id,
+         item.item_id,
+         item.disk_id,
+         item.source_line,
+         run.goal,
+         CASE
+           WHEN latest.attempt_id IS NULL THEN 'none'
+           WHEN outcome.outcome IS NULL THEN 'open'
+           WHEN outcome.outcome = 'unknown' THEN coalesce(verdict.settled, 'unknown')
+           ELSE outcome.outcome
+         END AS ending,
+         outcome.scope,
+         latest.stage,
+         coalesce(latest.attempt_number, 0) AS attempts,
+         outcome.outcome AS last_outcome,
+         outcome.http_status AS last_http_status,
+         outcome.api_code AS last_api_code,
+         outcome.request_id AS last_request_id,
+         outcome.message AS last_message,
+         outcome.finished_utc_ms AS last_finished_utc_ms,
+         verdict.settled,
+         (SELECT status FROM observation
+          WHERE observation.item_id = item.item_id AND observation_id > coalesce(latest.observation_id, 0)
+          ORDER BY observation_id DESC LIMIT 1) AS seen,
+         (SELECT CASE decision.kind WHEN 'skip' THEN 'skipped' WHEN 'give_up' THEN 'failed'
+                                    WHEN 'reject' THEN 'rejected' ELSE 'already_gone' END
+          FROM decision
+          WHERE decision.item_id = item.item_id AND decision.kind <> 'approve' AND decision.kind <> 'stop'
+          ORDER BY decision.decision_id DESC LIMIT 1) AS decided,
+         (SELECT decision.reason FROM decision
+          WHERE decision.item_id = item.item_id AND decision.kind <> 'approve' AND decision.kind <> 'stop'
+          ORDER BY decision.decision_id DESC LIMIT 1) AS decision_reason
+  FROM item
+  JOIN run ON run.run_id = item.run_id
+  LEFT JOIN attempt AS latest
+         ON latest.item_id = item.item_id
+        AND latest.attempt_number = (SELECT max(attempt_number) FROM attempt WHERE attempt.item_id = item.item_id)
+  LEFT JOIN outcome ON outcome.attempt_id = latest.attempt_id
+  LEFT JOIN verdict ON verdict.attempt_id = latest.attempt_id
+) AS facts;

@@ -34,11 +34,22 @@ struct DecisionEntry {
   UtcTime at;
 };
 
+struct ReadEntry {
+  ReadRecord record;
+  std::vector<ItemSighting> sightings;
+};
+
+struct VerdictEntry {
+  VerdictRecord record;
+  UtcTime at;
+};
+
 struct FlushEntry {
   std::promise<void> durable;
 };
 
-using Entry = std::variant<IntentEntry, OutcomeEntry, DecisionEntry, FlushEntry>;
+using Entry =
+    std::variant<IntentEntry, OutcomeEntry, DecisionEntry, ReadEntry, VerdictEntry, FlushEntry>;
 
 bool somebody_waits_for(const Entry& entry) {
   return std::holds_alternative<IntentEntry>(entry) || std::holds_alternative<FlushEntry>(entry);
@@ -52,15 +63,30 @@ class EntryWriter {
         run_(run),
         invocation_(invocation),
         insert_attempt_(database.prepare(
-            "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms)"
-            " VALUES (?1, ?2, ?3, ?4, ?5)")),
+            "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms,"
+            " observation_id) VALUES (?1, ?2, ?3, ?4, ?5,"
+            " (SELECT max(observation_id) FROM observation WHERE item_id = ?1))")),
         insert_outcome_(database.prepare(
             "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code, request_id,"
             " message, retry_after_ms, sent_utc_ms, finished_utc_ms, latency_us)"
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")),
         insert_decision_(database.prepare(
             "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail,"
-            " decided_utc_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")) {}
+            " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+            " CASE WHEN ?8 THEN (SELECT max(observation_id) FROM observation WHERE item_id = ?3)"
+            " END)")),
+        insert_read_(database.prepare(
+            "INSERT INTO disk_read (invocation_id, purpose, disk_count, result, http_status,"
+            " api_code, request_id, message, sent_utc_ms, finished_utc_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")),
+        insert_observation_(database.prepare(
+            "INSERT INTO observation (read_id, item_id, status, status_text, disk_type, portable,"
+            " disk_name, zone_id, category, instance_id, size_gb)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")),
+        insert_verdict_(database.prepare(
+            "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail,"
+            " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+            " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")) {}
 
   AttemptId write(const IntentEntry& intent) {
     insert_attempt_.bind(1, intent.item.value)
@@ -97,8 +123,53 @@ class EntryWriter {
         .bind(4, to_text(entry.record.kind))
         .bind(5, entry.record.reason)
         .bind_optional(6, entry.record.detail)
-        .bind(7, std::int64_t{entry.at.time_since_epoch().count()});
+        .bind(7, std::int64_t{entry.at.time_since_epoch().count()})
+        .bind(8, std::int64_t{entry.record.on_observation ? 1 : 0});
     insert_decision_.run();
+  }
+
+  void write(const ReadEntry& entry) {
+    const ReadRecord& record = entry.record;
+    insert_read_.bind(1, invocation_.value)
+        .bind(2, to_text(record.purpose))
+        .bind(3, record.disk_count)
+        .bind(4, record.result)
+        .bind(5, number(record.http_status))
+        .bind_optional(6, record.api_code)
+        .bind_optional(7, record.request_id)
+        .bind_optional(8, record.message)
+        .bind(9, std::int64_t{record.sent.time_since_epoch().count()})
+        .bind(10, std::int64_t{record.finished.time_since_epoch().count()});
+    insert_read_.run();
+    const std::int64_t read = database_.last_insert_rowid();
+    for (const auto& [item, sighting] : entry.sightings) {
+      const std::string_view status = to_text(sighting.status);
+      const bool says_more = sighting.status == DiskStatus::other;
+      insert_observation_.bind(1, read)
+          .bind(2, item.value)
+          .bind(3, status)
+          .bind_optional(4, says_more ? std::string_view(sighting.status_text) : std::string_view())
+          .bind_optional(5, sighting.disk_type)
+          .bind(6, sighting.portable ? std::optional<std::int64_t>(*sighting.portable ? 1 : 0)
+                                     : std::nullopt)
+          .bind_optional(7, sighting.name)
+          .bind_optional(8, sighting.zone)
+          .bind_optional(9, sighting.category)
+          .bind_optional(10, sighting.instance_id)
+          .bind(11, sighting.size_gb);
+      insert_observation_.run();
+    }
+  }
+
+  void write(const VerdictEntry& entry) {
+    insert_verdict_.bind(1, entry.record.attempt.value)
+        .bind(2, invocation_.value)
+        .bind(3, to_text(entry.record.settled))
+        .bind(4, entry.record.reason)
+        .bind_optional(5, entry.record.detail)
+        .bind(6, std::int64_t{entry.at.time_since_epoch().count()})
+        .bind(7, entry.record.item.value);
+    insert_verdict_.run();
   }
 
  private:
@@ -118,6 +189,9 @@ class EntryWriter {
   Statement insert_attempt_;
   Statement insert_outcome_;
   Statement insert_decision_;
+  Statement insert_read_;
+  Statement insert_observation_;
+  Statement insert_verdict_;
 };
 
 }  // namespace
@@ -185,6 +259,10 @@ struct AttemptLog::Private {
         writer->write(*outcome);
       } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
         writer->write(*decision);
+      } else if (auto* read = std::get_if<ReadEntry>(&entry)) {
+        writer->write(*read);
+      } else if (auto* verdict = std::get_if<VerdictEntry>(&entry)) {
+        writer->write(*verdict);
       }
     }
     transaction.commit();
@@ -239,6 +317,14 @@ void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
 
 void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {
   private_->push(DecisionEntry{std::move(decision), now});
+}
+
+void AttemptLog::record_read(ReadRecord read, std::vector<ItemSighting> sightings) {
+  private_->push(ReadEntry{std::move(read), std::move(sightings)});
+}
+
+void AttemptLog::record_verdict(VerdictRecord verdict, UtcTime now) {
+  private_->push(VerdictEntry{std::move(verdict), now});
 }
 
 void AttemptLog::flush() {

@@ -4,10 +4,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "audit/run_records.h"
 #include "model/attempt.h"
+#include "model/observation.h"
 #include "model/outcome.h"
+#include "model/settled.h"
 
 namespace diskrelease {
 
@@ -23,6 +27,34 @@ struct OutcomeRecord {
   std::optional<UtcTime> sent;  ///< when the request began to leave; nullopt = nothing was sent
   UtcTime finished;
   std::optional<std::chrono::microseconds> latency;  ///< from sent to the end of the answer
+};
+
+/// One DescribeDisks request, as it goes on record.
+struct ReadRecord {
+  ReadPurpose purpose = ReadPurpose::preflight;
+  std::int64_t disk_count = 0;
+  std::string_view result;  ///< static text: "complete", "throttled", "failed" or "stop"
+  std::optional<int> http_status;
+  std::string api_code;
+  std::string request_id;
+  std::string message;
+  UtcTime sent;
+  UtcTime finished;
+};
+
+/// What a complete read has shown of one item.
+struct ItemSighting {
+  ItemId item;
+  Sighting sighting;
+};
+
+/// How an unknown attempt was settled. It rests on the latest observation of its item.
+struct VerdictRecord {
+  AttemptId attempt;
+  ItemId item;
+  Settled settled = Settled::executed;
+  std::string reason;  ///< one snake_case word
+  std::string detail;  ///< for people; may be empty
 };
 
 /// The one writer of a run's attempts: a thread that owns the write connection and commits in
@@ -44,8 +76,9 @@ class AttemptLog {
   AttemptLog(const AttemptLog&) = delete;
   AttemptLog& operator=(const AttemptLog&) = delete;
 
-  /// Waits until the intent is durable. Throws AuditUnusable if it is not, then nothing may be
-  /// sent.
+  /// Waits until the intent is durable, and everything handed over before it. Throws AuditUnusable
+  /// if it is not, then nothing may be sent. The item's latest observation, durable by then, goes
+  /// on record as what was known of the disk.
   [[nodiscard]] OpenAttempt record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
                                           UtcTime now);
 
@@ -53,6 +86,9 @@ class AttemptLog {
   /// itself).
   void record_outcome(OpenAttempt attempt, OutcomeRecord outcome);
   void record_decision(DecisionRecord decision, UtcTime now);
+  /// `sightings` only with a complete read. What is handed over later finds them on record.
+  void record_read(ReadRecord read, std::vector<ItemSighting> sightings);
+  void record_verdict(VerdictRecord verdict, UtcTime now);
 
   /// Waits until everything handed over before is durable.
   void flush();

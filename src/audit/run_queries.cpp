@@ -27,6 +27,19 @@ ItemState state_of(std::string_view text, const Database& database) {
   return *state;
 }
 
+DiskId disk_of(std::string_view text, ItemId item, const Database& database) {
+  auto disk = DiskId::parse(text);
+  if (!std::holds_alternative<DiskId>(disk)) {
+    throw AuditUnusable("audit database " + database.path() + ": item " +
+                        std::to_string(item.value) +
+                        " holds something that is not a disk id; it was changed by another "
+                        "program");
+  }
+  return std::move(std::get<DiskId>(disk));
+}
+
+Stage stage_of(std::int64_t number) { return number == 2 ? Stage::destroy : Stage::release; }
+
 }  // namespace
 
 StateCounts count_states(Database& database, const RunRecord& run) {
@@ -50,6 +63,10 @@ std::vector<EndingCount> count_endings(Database& database, const RunRecord& run)
   Statement select = database.prepare(
       "SELECT state,"
       "       CASE WHEN state IN ('failed', 'skipped') THEN coalesce(decision_reason, '')"
+      "            WHEN state IN ('rejected', 'already_gone') AND decision_reason IS NOT NULL"
+      "                 AND last_outcome IS NOT 'already_gone' THEN decision_reason"
+      "            WHEN state IN ('released', 'rejected', 'already_gone') AND settled IS NOT NULL"
+      "              THEN 'settled_' || settled"
       "            ELSE coalesce(last_api_code, 'HTTP ' || nullif(last_http_status, 200), '') END"
       "         AS code,"
       "       count(*) AS items, min(disk_id)"
@@ -64,31 +81,115 @@ std::vector<EndingCount> count_endings(Database& database, const RunRecord& run)
   return endings;
 }
 
+VerifiedCounts count_verified(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT verified, count(*) FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
+      " AND state = 'released' GROUP BY verified");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  VerifiedCounts counts;
+  while (select.step()) {
+    const std::string_view text = select.text(0);
+    if (text == "recycled") counts.recycled = select.integer(1);
+    if (text == "destroyed") counts.destroyed = select.integer(1);
+    if (text == "leaving") counts.leaving = select.integer(1);
+    if (text == "still_there") counts.still_there = select.integer(1);
+    if (text == "not_read") counts.not_read = select.integer(1);
+  }
+  return counts;
+}
+
+bool has_sendable(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT 1 FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
+      " AND state = 'pending' AND next_stage IS NOT NULL LIMIT 1");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  return select.step();
+}
+
 PendingFeed::PendingFeed(Database database, const RunRecord& run)
     : database_(std::move(database)),
+      // What other runs have done is asked for goal purge only: for goal release such items were
+      // skipped.
       select_(database_.prepare(
-          "SELECT item_id, disk_id, attempts FROM item_state"
-          " WHERE item_id BETWEEN ?1 AND ?2 AND state = 'pending' ORDER BY item_id LIMIT ?3")),
+          "SELECT item_id, disk_id, attempts, next_stage,"
+          " EXISTS (SELECT 1 FROM observation WHERE observation.item_id = item_state.item_id"
+          "         AND observation.status <> 'ABSENT'),"
+          " ?4 AND EXISTS (SELECT 1 FROM disk_item"
+          "   JOIN item ON item.item_id = disk_item.item_id AND item.run_id <> item_state.run_id"
+          "   JOIN attempt ON attempt.item_id = item.item_id AND attempt.stage = 1"
+          "   LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id"
+          "   LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id"
+          "   WHERE disk_item.disk_id = item_state.disk_id"
+          "     AND (outcome.outcome = 'accepted' OR verdict.settled IN ('executed', 'gone'))),"
+          " coalesce(last_stage = 1 AND next_stage = 2, 0)"
+          " FROM item_state"
+          " WHERE item_id BETWEEN ?1 AND ?2 AND state = 'pending' AND next_stage IS NOT NULL"
+          " ORDER BY item_id LIMIT ?3")),
+      purge_(run.description.goal == Goal::purge),
       next_item_(run.first_item.value),
       last_item_(last_item(run)) {}
 
 std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
   std::vector<PendingItem> page;
-  select_.bind(1, next_item_).bind(2, last_item_).bind(3, limit);
+  select_.bind(1, next_item_).bind(2, last_item_).bind(3, limit).bind(4, std::int64_t{purge_});
   while (select_.step()) {
-    auto disk = DiskId::parse(select_.text(1));
-    if (!std::holds_alternative<DiskId>(disk)) {
-      throw AuditUnusable("audit database " + database_.path() + ": item " +
-                          std::to_string(select_.integer(0)) +
-                          " holds something that is not a disk id; it was changed by another "
-                          "program");
-    }
-    page.push_back({ItemId{select_.integer(0)}, std::move(std::get<DiskId>(disk)),
-                    static_cast<int>(select_.integer(2))});
+    const ItemId item{select_.integer(0)};
+    page.push_back({item, disk_of(select_.text(1), item, database_),
+                    static_cast<int>(select_.integer(2)), stage_of(select_.integer(3)),
+                    select_.integer(4) != 0, select_.integer(5) != 0, select_.integer(6) != 0});
   }
   select_.reset();
   next_item_ = page.empty() ? last_item_ + 1 : page.back().item.value + 1;
   return page;
+}
+
+std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run, ItemId after,
+                                          bool verify, std::int64_t limit) {
+  Statement select = database.prepare(
+      "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
+      "       matter.state = 'unknown', before.status, seen.status, disk_read.sent_utc_ms,"
+      "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
+      "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
+      "               AND observation.status <> CASE latest.stage WHEN 2 THEN 'RECYCLED'"
+      "                                         ELSE 'AVAILABLE' END)"
+      " FROM item_state AS matter"
+      " JOIN attempt AS latest ON latest.item_id = matter.item_id"
+      "                       AND latest.attempt_number = matter.attempts"
+      " LEFT JOIN observation AS before ON before.observation_id = latest.observation_id"
+      " LEFT JOIN observation AS seen ON seen.observation_id ="
+      "   (SELECT max(observation_id) FROM observation WHERE observation.item_id = matter.item_id"
+      "    AND observation.observation_id > coalesce(latest.observation_id, 0))"
+      " LEFT JOIN disk_read ON disk_read.read_id = seen.read_id"
+      " WHERE matter.item_id > ?1 AND matter.item_id BETWEEN ?2 AND ?3"
+      "   AND (matter.state = 'unknown'"
+      "        OR (?4 AND matter.state = 'released'"
+      "            AND matter.verified NOT IN ('recycled', 'destroyed'))"
+      "        OR (matter.state = 'pending' AND matter.next_stage IS NULL))"
+      " ORDER BY matter.item_id LIMIT ?5");
+  select.bind(1, after.value)
+      .bind(2, run.first_item.value)
+      .bind(3, last_item(run))
+      .bind(4, std::int64_t{verify ? 1 : 0})
+      .bind(5, limit);
+  std::vector<OpenMatter> matters;
+  while (select.step()) {
+    const ItemId item{select.integer(0)};
+    OpenMatter matter{item,
+                      disk_of(select.text(1), item, database),
+                      AttemptId{select.integer(2)},
+                      static_cast<int>(select.integer(3)),
+                      stage_of(select.integer(4)),
+                      select.integer(5) != 0,
+                      {},
+                      {},
+                      {},
+                      select.integer(9) != 0};
+    if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
+    if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
+    if (!select.is_null(8)) matter.last_seen = utc(select.integer(8));
+    matters.push_back(std::move(matter));
+  }
+  return matters;
 }
 
 void read_log(Database& database, const LogFilter& filter,
@@ -147,7 +248,8 @@ void read_items(Database& database, const RunRecord& run, std::optional<ItemStat
                 const std::function<bool(const ItemRow&)>& sink) {
   Statement select = database.prepare(
       "SELECT item_id, disk_id, source_line, state, attempts, last_outcome, last_http_status,"
-      " last_api_code, last_request_id, last_message, decision_reason FROM item_state"
+      " last_api_code, last_request_id, last_message, decision_reason, settled, verified,"
+      " last_status FROM item_state"
       " WHERE item_id BETWEEN ?1 AND ?2 AND (?3 = '' OR state = ?3) ORDER BY item_id");
   select.bind(1, run.first_item.value)
       .bind(2, last_item(run))
@@ -165,6 +267,9 @@ void read_items(Database& database, const RunRecord& run, std::optional<ItemStat
     row.last_request_id = select.text(8);
     row.last_message = select.text(9);
     row.decision_reason = select.text(10);
+    row.settled = select.text(11);
+    row.verified = select.text(12);
+    row.last_status = select.text(13);
     if (!sink(row)) return;
   }
 }

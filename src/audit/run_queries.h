@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "audit/run_records.h"
+#include "model/attempt.h"
 #include "model/disk_id.h"
+#include "model/observation.h"
 #include "model/progress.h"
 
 namespace diskrelease {
@@ -29,11 +31,29 @@ struct EndingCount {
 };
 [[nodiscard]] std::vector<EndingCount> count_endings(Database& database, const RunRecord& run);
 
+/// What reading has shown of the accepted releases of a run.
+struct VerifiedCounts {
+  std::int64_t recycled = 0;     ///< in the recycle bin
+  std::int64_t destroyed = 0;    ///< absent
+  std::int64_t leaving = 0;      ///< on its way
+  std::int64_t still_there = 0;  ///< accepted, and seen in a status as if nothing had happened
+  std::int64_t not_read = 0;
+};
+[[nodiscard]] VerifiedCounts count_verified(Database& database, const RunRecord& run);
+
+/// Whether a run has an item that can be sent now.
+[[nodiscard]] bool has_sendable(Database& database, const RunRecord& run);
+
 /// An item that is to be sent.
 struct PendingItem {
   ItemId item;
   DiskId disk;
   int attempts = 0;  ///< recorded so far
+  Stage stage = Stage::release;
+  bool seen_before = false;  ///< an observation of this run has shown the disk
+  /// Another run has reached stage `release` for the disk: it must not be reached again.
+  bool released_elsewhere = false;
+  bool first_accepted = false;  ///< goal purge: the latest attempt is the accepted first stage
 };
 
 /// The pending items of a run in list order, page by page, from a connection of its own. Items
@@ -48,9 +68,34 @@ class PendingFeed {
  private:
   Database database_;
   Statement select_;
+  bool purge_;
   std::int64_t next_item_;
   std::int64_t last_item_;
 };
+
+/// An item whose fate is to be read: its outcome is unknown, or its release was accepted and has
+/// not been seen to come true.
+struct OpenMatter {
+  ItemId item;
+  DiskId disk;
+  AttemptId attempt;  ///< the latest
+  int attempts = 0;
+  Stage stage = Stage::release;
+  bool unknown = false;              ///< false = accepted
+  std::optional<DiskStatus> before;  ///< as last seen before the attempt
+  /// As last seen after the attempt, and when that read was sent.
+  std::optional<DiskStatus> last;
+  UtcTime last_seen;
+  /// Whether it was seen after the attempt in another status than the one in which the attempt
+  /// would find and leave it without effect: AVAILABLE, for stage `destroy` RECYCLED.
+  bool changed = false;
+};
+
+/// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,
+/// accepted releases too; for goal purge the ones that wait for the recycle bin in any case.
+[[nodiscard]] std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run,
+                                                        ItemId after, bool verify,
+                                                        std::int64_t limit);
 
 /// Which rows of attempt_log to show. Unset = no restriction.
 struct LogFilter {
@@ -96,6 +141,9 @@ struct ItemRow {
   std::string last_request_id;
   std::string last_message;
   std::string decision_reason;
+  std::string settled;      ///< how an unknown outcome was settled
+  std::string verified;     ///< of an accepted release
+  std::string last_status;  ///< of the disk, as last read
 };
 
 /// Calls `sink` for each item in list order; false ends it.

@@ -58,6 +58,10 @@ std::string_view to_text(DecisionKind kind) noexcept {
       return "skip";
     case DecisionKind::give_up:
       return "give_up";
+    case DecisionKind::reject:
+      return "reject";
+    case DecisionKind::already_gone:
+      return "already_gone";
     case DecisionKind::stop:
       return "stop";
   }
@@ -164,33 +168,75 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
 }
 
 std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
-                                      InvocationId invocation, UtcTime now) {
+                                      InvocationId invocation, bool for_purge, UtcTime now) {
   if (database.query_integer("SELECT count(*) FROM run") == 1) return 0;
   Transaction transaction(database);
   Statement insert = database.prepare(
       "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
       " SELECT ?1, ?2, mine.item_id, 'skip',"
-      "        CASE WHEN max(ended.outcome IS 'accepted') THEN 'released_before'"
-      "             ELSE 'unsettled_before' END,"
+      "        CASE WHEN max(ended.outcome IS 'accepted'"
+      "                      OR verdict.settled IN ('executed', 'gone'))"
+      "             THEN 'released_before' ELSE 'unsettled_before' END,"
       "        'run ' || theirs.run_id, ?3"
       " FROM item AS mine"
       " JOIN disk_item ON disk_item.disk_id = mine.disk_id"
       " JOIN item AS theirs ON theirs.item_id = disk_item.item_id AND theirs.run_id <> ?1"
       " JOIN attempt AS earlier ON earlier.item_id = theirs.item_id"
       " LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id"
+      " LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id"
       " WHERE mine.item_id BETWEEN ?4 AND ?5"
-      "   AND (ended.outcome IS NULL OR ended.outcome IN ('accepted', 'unknown'))"
+      "   AND (ended.outcome IS NULL"
+      "        OR (ended.outcome = 'accepted' AND (earlier.stage = 2 OR NOT ?6))"
+      "        OR (ended.outcome = 'unknown'"
+      "            AND CASE coalesce(verdict.settled, 'unknown')"
+      "                  WHEN 'unknown' THEN 1"
+      "                  WHEN 'executed' THEN earlier.stage = 2 OR NOT ?6"
+      "                  WHEN 'gone' THEN earlier.stage = 2 OR NOT ?6"
+      "                  ELSE 0 END))"
       "   AND (SELECT state FROM item_state WHERE item_state.item_id = mine.item_id) = 'pending'"
       " GROUP BY mine.item_id");
   insert.bind(1, run.id.value)
       .bind(2, invocation.value)
       .bind(3, milliseconds(now))
       .bind(4, run.first_item.value)
-      .bind(5, run.first_item.value + run.item_count - 1);
+      .bind(5, run.first_item.value + run.item_count - 1)
+      .bind(6, std::int64_t{for_purge ? 1 : 0});
   insert.run();
   const std::int64_t skipped = database.query_integer("SELECT changes()");
   transaction.commit();
   return skipped;
+}
+
+void mark_item(Database& database, const RunRecord& run, InvocationId invocation,
+               const DiskId& disk, Settled settled, std::string_view words, UtcTime now) {
+  Transaction transaction(database);
+  Statement find = database.prepare(
+      "SELECT item_state.item_id, state, attempt_id FROM item_state"
+      " LEFT JOIN attempt ON attempt.item_id = item_state.item_id"
+      "                  AND attempt.attempt_number = item_state.attempts"
+      " WHERE item_state.item_id BETWEEN ?1 AND ?2 AND disk_id = ?3");
+  find.bind(1, run.first_item.value)
+      .bind(2, run.first_item.value + run.item_count - 1)
+      .bind(3, disk.text());
+  const std::string name = "run " + std::to_string(run.id.value) + ", disk " + disk.text();
+  if (!find.step()) {
+    throw UsageError(name + ": the run has no such disk; nothing was marked");
+  }
+  if (find.text(1) != "unknown") {
+    throw UsageError(name + ": is " + std::string(find.text(1)) +
+                     "; only what is unknown can be marked. Nothing was marked.");
+  }
+  Statement insert = database.prepare(
+      "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail, decided_utc_ms)"
+      " VALUES (?1, ?2, ?3, 'marked', ?4, ?5)");
+  insert.bind(1, find.integer(2))
+      .bind(2, invocation.value)
+      .bind(3, to_text(settled))
+      .bind(4, words)
+      .bind(5, milliseconds(now));
+  insert.run();
+  find.reset();
+  transaction.commit();
 }
 
 Recovery recover(Database& database, UtcTime now) {

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "audit/database.h"
+#include "model/disk_id.h"
 #include "model/goal.h"
 #include "model/ids.h"
+#include "model/settled.h"
 #include "model/time.h"
 
 namespace diskrelease {
@@ -62,10 +64,12 @@ enum class EndReason {
 
 /// What was decided other than by an answer of the API. Kind and reason are persisted as text.
 enum class DecisionKind {
-  approve,  ///< a person or a flag has let the run begin
-  skip,     ///< an item is not sent
-  give_up,  ///< an item is not tried any more
-  stop,     ///< the invocation stops before its end
+  approve,       ///< a person or a flag has let the run begin
+  skip,          ///< an item is not sent, for what other runs have done
+  give_up,       ///< an item is not tried any more
+  reject,        ///< an item is not sent: its disk was seen in a state that does not allow it
+  already_gone,  ///< an item is not sent: its disk was seen in the recycle bin or beyond
+  stop,          ///< the invocation stops before its end
 };
 [[nodiscard]] std::string_view to_text(DecisionKind kind) noexcept;
 
@@ -74,6 +78,8 @@ struct DecisionRecord {
   std::optional<ItemId> item;
   std::string reason;  ///< one snake_case word
   std::string detail;  ///< for people; may be empty
+  /// Whether it rests on the item's latest observation.
+  bool on_observation = false;
 };
 
 /// Each function below that writes is one transaction, durable on return. All throw AuditUnusable.
@@ -98,9 +104,15 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
 
 /// Skips every pending item of the run whose disk another run has released already (reason
 /// `released_before`) or may have released (reason `unsettled_before`). Returns how many were
-/// skipped by this call.
+/// skipped by this call. With `for_purge`, disks whose first stage another run has reached stay
+/// pending: what is done with them depends on what the preflight sees.
 std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
-                                      InvocationId invocation, UtcTime now);
+                                      InvocationId invocation, bool for_purge, UtcTime now);
+
+/// Settles an unknown item by a person's word, which goes on record in `words`. Throws UsageError
+/// when the run has no such disk, or its outcome is not unknown.
+void mark_item(Database& database, const RunRecord& run, InvocationId invocation,
+               const DiskId& disk, Settled settled, std::string_view words, UtcTime now);
 
 /// What recovery has found and closed.
 struct Recovery {

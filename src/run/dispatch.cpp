@@ -1,6 +1,7 @@
 #include "run/dispatch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace diskrelease {
@@ -23,144 +24,252 @@ ItemState final_state(Outcome outcome) {
   return ItemState::pending;
 }
 
+std::string after_attempts(int count) { return "after " + std::to_string(count) + " attempts"; }
+
 }  // namespace
 
-Dispatch::Dispatch(PendingFeed feed, const RateLimit& rate, const RetryLimits& retry,
-                   const StateCounts& at_start, std::uint64_t seed)
-    : retry_limits_(retry),
-      retry_budget_(retry_budget(retry, at_start.total())),
-      feed_(std::move(feed)),
-      pacer_(rate, seed),
+Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& at_start,
+                   std::uint64_t seed)
+    : gate_(gate),
+      retry_limits_(spec.retry),
+      settle_limits_(spec.settle),
+      goal_(spec.goal),
+      preflight_(spec.preflight),
+      retry_budget_(retry_budget(spec.retry, at_start.total())),
       random_(seed + 1),
-      counts_(at_start) {}
+      counts_(at_start) {
+  if (spec.rate.per_second) {
+    // About a minute's worth.
+    const double minute = std::ceil(*spec.rate.per_second * 60);
+    batch_size_ = minute < static_cast<double>(k_batch)
+                      ? std::max(k_smallest_batch, static_cast<std::size_t>(minute))
+                      : k_batch;
+    enough_ready_ =
+        std::max(batch_size_, static_cast<std::size_t>(std::min(*spec.rate.per_second, 500.0)));
+  } else {
+    enough_ready_ = k_ready_when_unlimited;
+  }
+}
+
+void Dispatch::open(PendingFeed feed) {
+  const std::lock_guard lock(mutex_);
+  feed_.emplace(std::move(feed));
+  feed_ended_ = false;
+  announce_change();
+}
 
 void Dispatch::refill() {
   if (feed_ended_ || !page_.empty()) return;
-  std::vector<PendingItem> page = feed_.next_page(k_page);
-  feed_ended_ = std::ssize(page) < k_page;
+  std::vector<PendingItem> page = feed_->next_page(k_page);
+  if (std::ssize(page) < k_page) {
+    feed_ended_ = true;
+    feed_.reset();
+  }
   std::ranges::move(page, std::back_inserter(page_));
 }
 
-Dispatch::Next Dispatch::next(SteadyTime now, SteadyTime earliest) {
+bool Dispatch::stale(const WorkItem& item, SteadyTime now) const {
+  return preflight_ && (!item.observed || now - *item.observed > k_observation_valid);
+}
+
+bool Dispatch::scout_has_work() const {
+  return preflight_ && (scouting_ > 0 || !looks_.empty() || !page_.empty() || !feed_ended_);
+}
+
+WorkItem Dispatch::take(WaitingQueue& queue) {
+  WorkItem item = queue.top().item;
+  queue.pop();
+  return item;
+}
+
+Dispatch::Next Dispatch::next(SteadyTime now) {
   const std::lock_guard lock(mutex_);
-  if (stop_) return Finished{};
-  const bool retry_is_due = !retries_.empty() && retries_.top().not_before <= now;
-  if (retry_is_due) {
-    WorkItem item = retries_.top().item;
-    retries_.pop();
+  if (gate_.stopping()) return Finished{};
+  while (!retries_.empty() && retries_.top().not_before <= now) {
+    WorkItem item = take(retries_);
+    if (stale(item, now)) {
+      looks_.push({now, order_++, std::move(item)});
+      announce_change();
+      continue;
+    }
     ++assigned_;
-    return Assignment{std::move(item), pacer_.reserve(earliest)};
+    return item;
   }
-  if (retries_.size() < k_max_retries_waiting) refill();
-  if (!page_.empty() && retries_.size() < k_max_retries_waiting) {
-    WorkItem item{std::move(page_.front()), {}};
-    page_.pop_front();
+  const bool room = retries_.size() < k_max_waiting;
+  if (!preflight_ && room) {
+    refill();
+    if (!page_.empty()) {
+      WorkItem item{std::move(page_.front()), {}, {}, {}};
+      page_.pop_front();
+      ++assigned_;
+      return item;
+    }
+  }
+  while (!ready_.empty() && room) {
+    WorkItem item = std::move(ready_.front());
+    ready_.pop_front();
+    if (ready_.size() + 1 == enough_ready_) announce_change();  // the scout may go on
+    if (stale(item, now)) {
+      looks_.push({now, order_++, std::move(item)});
+      announce_change();
+      continue;
+    }
     ++assigned_;
-    return Assignment{std::move(item), pacer_.reserve(earliest)};
+    return item;
   }
-  if (!retries_.empty()) return Wait{retries_.top().not_before, work_version_};
-  if (assigned_ > 0) return Wait{SteadyTime::max(), work_version_};
+  if (!retries_.empty()) return AwaitWork{retries_.top().not_before, version_};
+  if (assigned_ > 0 || scout_has_work()) return AwaitWork{SteadyTime::max(), version_};
   return Finished{};
 }
 
-std::optional<Slot> Dispatch::depart(const Slot& slot, SteadyTime now) {
+Dispatch::NextBatch Dispatch::next_batch(SteadyTime now) {
   const std::lock_guard lock(mutex_);
-  std::optional<Slot> later = pacer_.depart(slot, now);
-  if (!later) ++requests_;
-  return later;
+  if (gate_.stopping() || !preflight_) return Finished{};
+  std::vector<WorkItem> batch;
+  while (batch.size() < batch_size_ && !looks_.empty() && looks_.top().not_before <= now) {
+    batch.push_back(take(looks_));
+  }
+  if (ready_.size() < enough_ready_ && retries_.size() + looks_.size() < k_max_waiting) {
+    while (batch.size() < batch_size_) {
+      refill();
+      if (page_.empty()) break;
+      batch.push_back({std::move(page_.front()), {}, {}, {}});
+      page_.pop_front();
+    }
+  }
+  if (!batch.empty()) {
+    scouting_ += std::ssize(batch);
+    return batch;
+  }
+  if (!looks_.empty()) return AwaitWork{looks_.top().not_before, version_};
+  // A refusal may send an item back for another look.
+  if (!page_.empty() || !feed_ended_ || !ready_.empty() || !retries_.empty() || assigned_ > 0) {
+    return AwaitWork{SteadyTime::max(), version_};
+  }
+  return Finished{};
+}
+
+void Dispatch::ready(WorkItem item, Stage stage, SteadyTime observed) {
+  const std::lock_guard lock(mutex_);
+  --scouting_;
+  item.pending.stage = stage;
+  item.pending.seen_before = true;
+  item.observed = observed;
+  item.waiting_since.reset();
+  ready_.push_back(std::move(item));
+  announce_change();
+}
+
+std::optional<DecisionRecord> Dispatch::look_again(WorkItem item, SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  --scouting_;
+  announce_change();
+  item.pending.seen_before = true;
+  if (!item.waiting_since) item.waiting_since = now;
+  if (now - *item.waiting_since >= settle_limits_.window) {
+    move_locked(ItemState::pending, ItemState::failed);
+    return DecisionRecord{DecisionKind::give_up, item.pending.item, "in_transition",
+                          "for " + format_duration(settle_limits_.window), true};
+  }
+  looks_.push({now + settle_limits_.poll, order_++, std::move(item)});
+  return std::nullopt;
+}
+
+void Dispatch::settled_unsent(const WorkItem&, ItemState state) {
+  const std::lock_guard lock(mutex_);
+  --scouting_;
+  move_locked(ItemState::pending, state);
+  announce_change();
 }
 
 void Dispatch::put_back(WorkItem item) {
   const std::lock_guard lock(mutex_);
   --assigned_;
-  page_.push_front(std::move(item.pending));
+  ready_.push_front(std::move(item));
   announce_change();
 }
 
 void Dispatch::announce_change() {
-  ++work_version_;
+  ++version_;
   work_changed_.notify_all();
 }
 
-void Dispatch::move_state(ItemState to) {
-  --counts_[ItemState::pending];
+void Dispatch::move_locked(ItemState from, ItemState to) {
+  --counts_[from];
   ++counts_[to];
 }
 
+void Dispatch::move_state(ItemState from, ItemState to) {
+  const std::lock_guard lock(mutex_);
+  move_locked(from, to);
+}
+
 std::optional<DecisionRecord> Dispatch::ended(WorkItem item, const Classification& result,
-                                              SteadyTime sent, SteadyTime now) {
+                                              SteadyTime now) {
   const std::lock_guard lock(mutex_);
   --assigned_;
   announce_change();
   ++item.pending.attempts;
+  item.pending.first_accepted = false;
   if (result.outcome == Outcome::throttled) {
     ++item.tally.throttled;
-    ++throttled_;
-    pacer_.throttled(sent, now, result.retry_after);
   } else {
     ++item.tally.counted;
   }
   if (result.scope == Scope::run) {
     if (result.stop) {
-      stop_locked(
-          {EndReason::stopped, std::string(to_text(*result.stop)),
+      gate_.stop(
+          {*result.stop == StopCause::out_of_resources ? EndReason::failed : EndReason::stopped,
+           std::string(to_text(*result.stop)),
            result.api_code.empty() ? result.message : result.api_code + ": " + result.message});
     }
     return std::nullopt;
   }
   if (const auto reason = breaker_.record(result.outcome, result.api_code)) {
-    stop_locked({EndReason::stopped, "circuit_breaker", *reason});
+    gate_.stop({EndReason::stopped, "circuit_breaker", *reason});
+  }
+  if (result.scope == Scope::moment) {
+    // Another look decides, and the status that it finds.
+    if (item.tally.counted < retry_limits_.max_attempts) {
+      looks_.push({now + settle_limits_.poll, order_++, std::move(item)});
+      return std::nullopt;
+    }
+    move_locked(ItemState::pending, ItemState::rejected);
+    return DecisionRecord{DecisionKind::reject, item.pending.item, "status_refused",
+                          after_attempts(item.tally.counted)};
   }
   const NextStep step = decide_next_step(result.outcome, item.tally, retry_limits_, random_);
   if (std::holds_alternative<ItemDone>(step)) {
-    move_state(final_state(result.outcome));
+    const bool half_way = goal_ == Goal::purge && item.pending.stage == Stage::release &&
+                          result.outcome == Outcome::accepted;
+    if (!half_way) move_locked(ItemState::pending, final_state(result.outcome));
     return std::nullopt;
   }
   if (const auto* again = std::get_if<TryAgain>(&step)) {
     // Throttled attempts are the pacer's affair and cost no budget.
     if (result.outcome != Outcome::throttled && ++retries_spent_ > retry_budget_) {
-      stop_locked({EndReason::stopped, "retry_budget",
-                   "more than " + std::to_string(retry_budget_) +
-                       " retries were needed; something is wrong with the service or the network"});
+      gate_.stop({EndReason::stopped, "retry_budget",
+                  "more than " + std::to_string(retry_budget_) +
+                      " retries were needed; something is wrong with the service or the network"});
     }
-    retries_.push({now + again->after, retry_order_++, std::move(item)});
+    retries_.push({now + again->after, order_++, std::move(item)});
     return std::nullopt;
   }
-  move_state(ItemState::failed);
+  move_locked(ItemState::pending, ItemState::failed);
   return DecisionRecord{DecisionKind::give_up, item.pending.item,
                         std::string(std::get<GiveUp>(step).reason),
-                        "after " + std::to_string(item.tally.counted) + " attempts"};
-}
-
-void Dispatch::stop_locked(RunStop stop) {
-  if (!stop_) stop_ = std::move(stop);
-  stopped_.notify_all();
-  work_changed_.notify_all();
+                        after_attempts(item.tally.counted)};
 }
 
 void Dispatch::stop(RunStop stop) {
+  gate_.stop(std::move(stop));
   const std::lock_guard lock(mutex_);
-  stop_locked(std::move(stop));
+  announce_change();
 }
 
-bool Dispatch::stopping() const {
-  const std::lock_guard lock(mutex_);
-  return stop_.has_value();
-}
-
-std::optional<RunStop> Dispatch::stop_reason() const {
-  const std::lock_guard lock(mutex_);
-  return stop_;
-}
-
-void Dispatch::wait_for_slot(SteadyTime until) {
+void Dispatch::wait_for_work(const AwaitWork& wait) {
   std::unique_lock lock(mutex_);
-  stopped_.wait_until(lock, until, [&] { return stop_.has_value(); });
-}
-
-void Dispatch::wait_for_work(const Wait& wait) {
-  std::unique_lock lock(mutex_);
-  const auto changed = [&] { return stop_.has_value() || work_version_ != wait.seen; };
+  const auto changed = [&] { return version_ != wait.seen; };
   if (wait.until == SteadyTime::max()) {
     work_changed_.wait(lock, changed);
   } else {
@@ -168,15 +277,22 @@ void Dispatch::wait_for_work(const Wait& wait) {
   }
 }
 
-RunProgress Dispatch::progress(SteadyTime now) const {
+std::uint64_t Dispatch::version() const {
   const std::lock_guard lock(mutex_);
+  return version_;
+}
+
+RunProgress Dispatch::progress(SteadyTime now) const {
   RunProgress progress;
-  progress.counts = counts_;
-  progress.in_flight = assigned_;
-  progress.requests = requests_;
-  progress.throttled = throttled_;
-  progress.rate_limit = pacer_.rate(now);
-  progress.pause_until = pacer_.paused_until(now);
+  {
+    const std::lock_guard lock(mutex_);
+    progress.counts = counts_;
+    progress.in_flight = assigned_;
+  }
+  progress.requests = gate_.departures();
+  progress.throttled = gate_.refusals();
+  progress.rate_limit = gate_.rate(now);
+  progress.pause_until = gate_.paused_until(now);
   return progress;
 }
 

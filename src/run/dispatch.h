@@ -7,127 +7,145 @@
 #include <optional>
 #include <queue>
 #include <random>
-#include <string>
 #include <variant>
 #include <vector>
 
 #include "api/classify.h"
 #include "audit/run_queries.h"
 #include "audit/run_records.h"
+#include "model/job_spec.h"
 #include "model/progress.h"
 #include "pacing/circuit_breaker.h"
-#include "pacing/pacer.h"
 #include "pacing/retry_policy.h"
+#include "run/departure_gate.h"
+#include "run/drive.h"
 
 namespace diskrelease {
 
-/// An item on its way through the senders.
+/// An item on its way through scout and senders.
 struct WorkItem {
   PendingItem pending;
   AttemptTally tally;
+  std::optional<SteadyTime> observed;       ///< when it was last seen fit to be sent
+  std::optional<SteadyTime> waiting_since;  ///< when it was first seen in transition
 };
 
-/// Why sending ends before all items are done.
-struct RunStop {
-  EndReason reason = EndReason::stopped;
-  std::string cause;   ///< one snake_case word
-  std::string detail;  ///< for people
-};
-
-/// Says what a sender does next: hands out items and departure slots, takes results, decides on
-/// retries, keeps the counts, stops the run. Holds no more than a page of items plus what waits for
-/// a retry.
+/// Which item is looked at and which is sent next: hands out items, takes results, decides on
+/// retries, keeps the counts. Holds a few pages of items plus what waits for another look or a
+/// retry, never the list.
 ///
-/// Thread-safe by one mutex. It sees times, but reads no clock; the wait functions are the one
-/// place where a sender sleeps.
+/// Way of an item: feed -> (preflight: scout ->) ready -> sender -> done, or back to the scout or
+/// to the senders at a later time.
+///
+/// Thread-safe by one mutex. It sees times, but reads no clock.
 class Dispatch {
  public:
-  Dispatch(PendingFeed feed, const RateLimit& rate, const RetryLimits& retry,
-           const StateCounts& at_start, std::uint64_t seed);
+  /// The gate must outlive it. `spec` gives goal, retry limits, preflight and waiting times.
+  Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& at_start,
+           std::uint64_t seed);
 
-  struct Assignment {
-    WorkItem item;
-    Slot slot;
-  };
-  struct Wait {
-    SteadyTime until;        ///< SteadyTime::max(): until something changes
-    std::uint64_t seen = 0;  ///< what wait_for_work() compares with, so that no change is missed
-  };
-  struct Finished {};
-  using Next = std::variant<Assignment, Wait, Finished>;
+  /// Begins to hand out what is pending. May be called again once everything has been handed out.
+  void open(PendingFeed feed);
 
-  /// What the sender is to do now. Finished when stopped, or when no item is left here or with
-  /// another sender.
-  /// A slot is not before `earliest`, for a sender that has to connect first.
-  [[nodiscard]] Next next(SteadyTime now, SteadyTime earliest);
+  // ---- for senders
 
-  /// nullopt = the request leaves now. Else the slot to wait for instead.
-  [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);
+  using Next = std::variant<WorkItem, AwaitWork, Finished>;
+  /// The item to send next. Finished when the run stops, or when nothing is left here, with the
+  /// scout or with another sender.
+  [[nodiscard]] Next next(SteadyTime now);
 
-  /// An assignment that comes back untried, because the run is stopping; the item stays pending.
+  /// An item that comes back untried, because the run is stopping; it stays pending.
   void put_back(WorkItem item);
 
-  /// An attempt has ended. `sent` is when it departed (or would have). A decision to give the item
-  /// up comes back and is to be recorded.
+  /// An attempt has ended. A decision to try no more comes back and is to be recorded.
   [[nodiscard]] std::optional<DecisionRecord> ended(WorkItem item, const Classification& result,
-                                                    SteadyTime sent, SteadyTime now);
+                                                    SteadyTime now);
 
-  /// The first stop counts. Wakes all who wait.
+  // ---- for the scout
+
+  using NextBatch = std::variant<std::vector<WorkItem>, AwaitWork, Finished>;
+  /// The items to look at next: enough that senders do not wait, few enough that what was seen is
+  /// about a minute old when it is used.
+  [[nodiscard]] NextBatch next_batch(SteadyTime now);
+
+  /// What became of an item of a batch; one of these for each.
+  void ready(WorkItem item, Stage stage, SteadyTime observed);
+  /// In transition: comes back after one poll, or is given up once it has waited for the window.
+  [[nodiscard]] std::optional<DecisionRecord> look_again(WorkItem item, SteadyTime now);
+  /// Its state has been settled without a call.
+  void settled_unsent(const WorkItem& item, ItemState state);
+
+  // ---- for all
+
+  /// Stops the run through the gate and wakes who waits for work. The first stop counts.
   void stop(RunStop stop);
-  [[nodiscard]] bool stopping() const;
-  [[nodiscard]] std::optional<RunStop> stop_reason() const;
 
-  /// Sleeps until `until` or until the run stops.
-  void wait_for_slot(SteadyTime until);
-  /// Sleeps until there may be work, or the run stops.
-  void wait_for_work(const Wait& wait);
+  /// An item has changed its state by a verdict.
+  void move_state(ItemState from, ItemState to);
+
+  /// Sleeps until AwaitWork's time, or until there may be work, or the run stops.
+  void wait_for_work(const AwaitWork& wait);
+  [[nodiscard]] std::uint64_t version() const;
 
   [[nodiscard]] RunProgress progress(SteadyTime now) const;
 
+  /// What was seen is used for this long; an item that has waited longer is looked at again.
+  static constexpr std::chrono::minutes k_observation_valid{5};
+
  private:
-  struct Retry {
+  struct Waiting {
     SteadyTime not_before;
     std::uint64_t order;  ///< first in, first out among equals
     WorkItem item;
   };
   struct LaterFirst {
-    bool operator()(const Retry& a, const Retry& b) const {
+    bool operator()(const Waiting& a, const Waiting& b) const {
       return a.not_before != b.not_before ? a.not_before > b.not_before : a.order > b.order;
     }
   };
+  using WaitingQueue = std::priority_queue<Waiting, std::vector<Waiting>, LaterFirst>;
 
   void refill();
-  void move_state(ItemState to);
-  void stop_locked(RunStop stop);
+  [[nodiscard]] bool stale(const WorkItem& item, SteadyTime now) const;
+  [[nodiscard]] bool scout_has_work() const;
+  WorkItem take(WaitingQueue& queue);
+  void move_locked(ItemState from, ItemState to);
   void announce_change();
 
   static constexpr std::int64_t k_page = 500;
-  /// New items wait while this many retries do: the memory for retries is bounded.
-  static constexpr std::size_t k_max_retries_waiting = 2'000;
+  static constexpr std::size_t k_batch = 100;
+  static constexpr std::size_t k_smallest_batch = 10;
+  static constexpr std::size_t k_ready_when_unlimited = 500;
+  /// New items wait while this many others do: the memory for those is bounded.
+  static constexpr std::size_t k_max_waiting = 2'000;
 
   // Constant after construction.
-  RetryLimits retry_limits_;
+  DepartureGate& gate_;
+  const RetryLimits retry_limits_;
+  const SettleLimits settle_limits_;
+  const Goal goal_;
+  const bool preflight_;
   std::int64_t retry_budget_;
+  std::size_t batch_size_ = k_batch;
+  std::size_t enough_ready_ = k_batch;
 
   mutable std::mutex mutex_;
-  std::condition_variable stopped_;
   std::condition_variable work_changed_;
   // Guarded by mutex_.
-  PendingFeed feed_;
-  bool feed_ended_ = false;
+  std::optional<PendingFeed> feed_;
+  bool feed_ended_ = true;
   std::deque<PendingItem> page_;
-  std::priority_queue<Retry, std::vector<Retry>, LaterFirst> retries_;
-  std::uint64_t retry_order_ = 0;
+  WaitingQueue looks_;    // for the scout
+  WaitingQueue retries_;  // for the senders
+  std::deque<WorkItem> ready_;
+  std::uint64_t order_ = 0;
   std::int64_t retries_spent_ = 0;
-  std::int64_t assigned_ = 0;
-  std::uint64_t work_version_ = 0;
-  Pacer pacer_;
+  std::int64_t assigned_ = 0;  // with senders
+  std::int64_t scouting_ = 0;  // with the scout
+  std::uint64_t version_ = 0;
   CircuitBreaker breaker_;
   std::mt19937_64 random_;
   StateCounts counts_;
-  std::int64_t requests_ = 0;
-  std::int64_t throttled_ = 0;
-  std::optional<RunStop> stop_;
 };
 
 }  // namespace diskrelease

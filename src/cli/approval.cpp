@@ -1,0 +1,65 @@
+#include "cli/approval.h"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "model/errors.h"
+#include "model/visible_text.h"
+
+namespace diskrelease {
+namespace {
+
+std::string goal_meaning(Goal goal) {
+  switch (goal) {
+    case Goal::release:
+      return "one accepted ReleaseDisk per disk. On some accounts this destroys the disk at once "
+             "and for ever; on others it goes to a recycle bin first";
+    case Goal::purge:
+      return "release until the disk is destroyed for ever";
+  }
+  return {};
+}
+
+}  // namespace
+
+DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee& callee,
+                       std::int64_t count, const std::string& what) {
+  const std::string facts = std::to_string(count) + " disks, goal " +
+                            std::string(to_text(spec.goal)) + ", endpoint " + callee.endpoint_name +
+                            ", credential " + callee.credential->hint();
+  if (spec.max_disks && count > *spec.max_disks) {
+    throw GateRefused(what + " has " + std::to_string(count) + " disks to release, the limit is " +
+                      std::to_string(*spec.max_disks) +
+                      ". Nothing was sent. Check the list; raise --max-disks if it is right.");
+  }
+  if (options.yes) {
+    if (!spec.max_disks) {
+      throw GateRefused("--yes needs a stated limit. Nothing was sent. Add --max-disks " +
+                        std::to_string(count) + " (" + what + " has " + std::to_string(count) +
+                        " disks), or limits.max_disks in the job file.");
+    }
+    return {DecisionKind::approve, std::nullopt, "yes_flag",
+            facts + ", limit " + std::to_string(*spec.max_disks)};
+  }
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw GateRefused("nobody is here to confirm the release of " + std::to_string(count) +
+                      " disks: standard input or standard error is no terminal. Nothing was sent. "
+                      "Use --yes --max-disks " +
+                      std::to_string(count) + ".");
+  }
+  std::cerr << what << ":\n  disks       " << count << "\n  goal        " << to_text(spec.goal)
+            << ": " << goal_meaning(spec.goal) << "\n  endpoint    " << callee.endpoint_name
+            << "\n  credential  " << callee.credential->hint()
+            << "\nA release cannot be undone by this program. Type the number of disks to go on: "
+            << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != std::to_string(count)) {
+    throw GateRefused("not confirmed: \"" + visible(answer) + "\" is not " + std::to_string(count) +
+                      ". Nothing was sent.");
+  }
+  return {DecisionKind::approve, std::nullopt, "typed", facts};
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,229 @@
+#include "cli/invocation.h"
+
+#include <cstring>
+#include <iostream>
+
+#include "api/classify.h"
+#include "audit/attempt_log.h"
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "cli/audit_access.h"
+#include "cli/progress_display.h"
+#include "input/job_file.h"
+#include "model/visible_text.h"
+#include "platform/host.h"
+#include "report/json_object.h"
+#include "report/summary.h"
+#include "run/clock_guard.h"
+#include "run/departure_gate.h"
+#include "run/dispatch.h"
+
+namespace diskrelease {
+namespace {
+
+std::string event_json(const AttemptEvent& event) {
+  JsonObject object;
+  object.add("event", "attempt")
+      .add("disk_id", event.disk_id)
+      .add("attempt_number", std::int64_t{event.attempt_number})
+      .add("outcome", to_text(event.outcome))
+      .add("http_status",
+           event.http_status ? std::optional<std::int64_t>(*event.http_status) : std::nullopt)
+      .add_optional("api_code", event.api_code)
+      .add_optional("request_id", event.request_id)
+      .add_optional("message", event.message)
+      .add("finished", format_utc(event.finished));
+  return std::move(object).text();
+}
+
+std::string event_line(const AttemptEvent& event) {
+  std::string line = event.disk_id + ": " + std::string(to_text(event.outcome));
+  if (!event.api_code.empty()) line += " " + visible(event.api_code);
+  if (!event.request_id.empty()) line += ", request id " + visible(event.request_id);
+  if (!event.message.empty()) line += ", " + visible(event.message);
+  return line;
+}
+
+std::int64_t unsettled_elsewhere(const Summary& summary) {
+  std::int64_t count = 0;
+  for (const EndingCount& ending : summary.endings) {
+    if (ending.state == ItemState::skipped && ending.code == "unsettled_before") {
+      count += ending.items;
+    }
+  }
+  return count;
+}
+
+void add_next_step(const Options& options, const std::string& reading_problem, Summary& summary) {
+  const std::string run = std::to_string(summary.run.id.value);
+  const std::string flags = database_flag(options) + (options.sandbox ? " --sandbox" : "");
+  if (summary.counts[ItemState::pending] > 0) {
+    summary.next_command = "diskrelease resume " + run + flags;
+    return;
+  }
+  if (summary.counts[ItemState::unknown] > 0) {
+    summary.next_hint =
+        reading_problem.empty()
+            ? "unknown: the disk may or may not have been released. It is not sent again unless you "
+              "say so: `settle` reads once more, `resume --resend-unsettled` sends what has stayed "
+              "AVAILABLE."
+            : "unknown: the disk may or may not have been released, and it could not be read back (" +
+                  visible(reading_problem) +
+                  "). Look it up in the console, then put your finding on record: diskrelease settle " +
+                  run + database_flag(options) +
+                  " --mark DISK=released|not-released --reason \"...\"";
+    summary.next_command = "diskrelease settle " + run + flags;
+    return;
+  }
+  if (summary.verified.still_there > 0) {
+    summary.next_hint =
+        "ACCEPTED BUT STILL THERE: the provider has accepted the release of disks that are not on "
+        "their way. Look them up in the console; they are not sent again.";
+    summary.next_command = "diskrelease audit show " + run + " --state released" + database_flag(options);
+  }
+}
+
+void print(const Options& options, const Summary& summary) {
+  if (options.json) {
+    std::cout << summary_json(summary, explain_code) << '\n';
+  } else {
+    print_summary(std::cout, summary, explain_code, wants_colour(options));
+  }
+}
+
+}  // namespace
+
+void say(const Options& options, const std::string& text) {
+  if (!options.quiet) std::cerr << text << '\n';
+}
+
+InvocationId begin_recorded(const InvocationPlan& plan, Database& database, const RunRecord& run,
+                            const std::string& endpoint, const std::string& credential_id,
+                            const std::string& credential_source) {
+  const ProcessIdentity me = process_identity();
+  InvocationDescription description;
+  description.command = plan.command;
+  description.user = me.user;
+  description.host = me.host;
+  description.pid = me.pid;
+  description.tool_version = tool_version();
+  description.endpoint = endpoint;
+  description.credential_id = credential_id;
+  description.credential_source = credential_source;
+  description.settings_json = write_settings(plan.settings);
+  const SystemClock clock;
+  const InvocationId invocation = begin_invocation(database, run.id, description, clock.utc_now());
+  record_decision(database, run.id, invocation, plan.approval, clock.utc_now());
+  return invocation;
+}
+
+ExitCode conclude(const Options& options, Database& database, const RunRecord& run,
+                  InvocationId invocation, RunStop stop, const std::string& reading_problem) {
+  const SystemClock clock;
+  Summary summary = summarise(database, run);
+  const bool nothing_left = summary.counts[ItemState::pending] == 0 &&
+                            summary.counts[ItemState::unknown] == 0;
+  if (nothing_left && stop.reason != EndReason::interrupted) stop = {EndReason::finished, "", ""};
+  if (stop.reason == EndReason::finished && summary.counts[ItemState::pending] > 0) {
+    stop = {EndReason::window_ended, "not_in_recycle_bin",
+            "disks whose first release was accepted have not reached the recycle bin yet"};
+  }
+  if (stop.reason == EndReason::stopped || stop.reason == EndReason::failed) {
+    record_decision(database, run.id, invocation,
+                    {DecisionKind::stop, std::nullopt, stop.cause, stop.detail}, clock.utc_now());
+  }
+  const ExitCode code = exit_code_of(summary.counts,
+                                     {.unsettled_elsewhere = unsettled_elsewhere(summary),
+                                      .still_there = summary.verified.still_there},
+                                     stop.reason);
+  end_invocation(database, invocation, stop.reason, stop.detail, static_cast<int>(code),
+                 clock.utc_now());
+  summary.end_reason = to_text(stop.reason);
+  summary.end_cause = stop.cause;
+  summary.end_detail = stop.detail;
+  summary.exit_code = static_cast<int>(code);
+  add_next_step(options, reading_problem, summary);
+  print(options, summary);
+  return code;
+}
+
+ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& callee,
+                 Database database, const RunRecord& run, SignalTarget& signals) {
+  const SystemClock clock;
+  const JobSpec& spec = plan.spec;
+  // Before anything goes on record: a limiter that cannot be shared is told first.
+  std::unique_ptr<SharedRegion> pace = shared_pace(options, spec, callee);
+  const InvocationId invocation =
+      begin_recorded(plan, database, run, callee.endpoint_name, callee.credential->id,
+                     callee.credential->source);
+  if (!spec.preflight && plan.kind == CourseKind::send_and_reconcile) {
+    say(options,
+        "warning: --no-preflight sends without looking at the disks first: one that is in the "
+        "recycle bin already is destroyed");
+    record_decision(database, run.id, invocation,
+                    {DecisionKind::approve, std::nullopt, "no_preflight", ""}, clock.utc_now());
+  }
+  if (plan.kind == CourseKind::send_and_reconcile) {
+    skip_disks_of_other_runs(database, run, invocation,
+                             spec.goal == Goal::purge && spec.include_recycled, clock.utc_now());
+  }
+  const StateCounts at_start = count_states(database, run);
+
+  if (options.json) {
+    JsonObject object;
+    object.add("event", "run_started")
+        .add("run_id", run.id.value)
+        .add("invocation_id", invocation.value)
+        .add("endpoint", callee.endpoint_name)
+        .add("credential", callee.credential->hint())
+        .add("listed", run.item_count)
+        .add("pending", at_start[ItemState::pending]);
+    std::cout << std::move(object).text() << std::endl;
+  }
+
+  HttpsTransport& transport = *callee.transport;
+  const Caller caller{*callee.credential, host_header(callee.https.endpoint),
+                      "diskrelease-" + std::string(tool_version())};
+  const auto seed = static_cast<std::uint64_t>(run.description.random_seed);
+  DepartureGate gate(spec.rate, seed, std::move(pace), clock.steady_now());
+  ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
+  Dispatch dispatch(gate, spec, at_start, seed);
+  AttemptLog log(std::move(database), run.id, invocation);
+  signals.arm([&](int number, int count) {
+    if (count == 1) {
+      dispatch.stop({EndReason::interrupted, "signal", ::strsignal(number)});
+      say(options,
+          "\nstopping: nothing new is sent, answers under way are awaited (once more: cut them "
+          "off; their outcome is unknown then)");
+    } else {
+      transport.abort_all();
+    }
+  });
+  // Transport and dispatch must not be reached by a signal once they are gone.
+  struct Disarm {
+    SignalTarget& target;
+    ~Disarm() { target.disarm(); }
+  };
+  std::string reading_problem;
+  {
+    const Disarm disarm{signals};
+    ProgressDisplay display(dispatch, clock, options.quiet);
+    const AttemptObserver observer = [&](const AttemptEvent& event) {
+      if (options.json) std::cout << event_json(event) << '\n';
+      if (options.verbose) display.say(event_line(event));
+    };
+    const RunParts parts{log,  transport, clock, clock_guard, caller,
+                         gate, dispatch,  spec};
+    reading_problem = run_course(
+        parts, run, plan.kind, [&] { return open_audit_for_reading(plan.database_file); }, observer,
+        [&](std::vector<Actor> actors) {
+          drive_with_threads(gate, dispatch, std::move(actors));
+        });
+  }
+  database = log.close();
+  return conclude(options, database, run, invocation,
+                  gate.stop_reason().value_or(RunStop{EndReason::finished, "", ""}),
+                  reading_problem);
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,69 @@
+#include "run/course.h"
+
+#include <memory>
+#include <mutex>
+
+#include "audit/run_queries.h"
+#include "run/reconciler.h"
+#include "run/scout.h"
+
+namespace diskrelease {
+namespace {
+
+/// Streams of random numbers are kept apart by what they are added to the run's seed.
+constexpr std::uint64_t k_scout_seed = 1'000'003;
+constexpr std::uint64_t k_reconciler_seed = 2'000'003;
+
+std::uint64_t seed_of(const RunRecord& run) {
+  return static_cast<std::uint64_t>(run.description.random_seed);
+}
+
+void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
+                  const AttemptObserver& observer, const Driver& drive) {
+  parts.dispatch.open(PendingFeed(std::move(reader), run));
+  std::vector<Actor> actors;
+  for (int lane = 0; lane < parts.spec.in_flight; ++lane) {
+    auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane), observer);
+    actors.emplace_back([sender] { return sender->step(); });
+  }
+  if (parts.spec.preflight) {
+    auto scout = std::make_shared<Scout>(parts, seed_of(run) + k_scout_seed);
+    actors.emplace_back([scout] { return scout->step(); });
+  }
+  drive(std::move(actors));
+}
+
+}  // namespace
+
+std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
+                       const std::function<Database()>& open_reader,
+                       const AttemptObserver& observer, const Driver& drive) {
+  std::mutex mutex;
+  const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
+    const std::lock_guard lock(mutex);
+    if (observer) observer(event);
+  };
+  const bool sends = kind == CourseKind::send_and_reconcile;
+  // Each turn sends every open item at most once more, and attempts per item are limited.
+  const int most_turns = parts.spec.retry.max_attempts + 2;
+  for (int turn = 0; turn < most_turns; ++turn) {
+    Database reader = open_reader();
+    if (sends && has_sendable(reader, run)) {
+      send_pending(parts, run, std::move(reader), one_at_a_time, drive);
+    }
+    parts.log.flush();
+    if (parts.gate.stopping()) return {};
+    const auto reconciler =
+        std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
+    drive({[reconciler] { return reconciler->step(); }});
+    parts.log.flush();
+    if (!reconciler->problem().empty() || parts.gate.stopping() || !sends) {
+      return reconciler->problem();
+    }
+    reader = open_reader();
+    if (!has_sendable(reader, run)) return {};
+  }
+  return {};
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "audit/run_records.h"
+#include "run/drive.h"
+#include "run/run_parts.h"
+#include "run/sender.h"
+
+namespace diskrelease {
+
+/// What an invocation is to do with a run.
+enum class CourseKind {
+  send_and_reconcile,  ///< `run` and `resume`
+  reconcile_only,      ///< `settle`: sends nothing that changes anything
+};
+
+/// The course of one invocation, until nothing is left to do or the run stops:
+///   send what is pending, looked at before (senders and scout side by side);
+///   then read back what became of it (reconciler);
+///   and again while reading back has made items sendable: resends, second stages of goal purge.
+/// Every outcome is handed to the log before it returns; nothing is under way then.
+///
+/// `open_reader` gives a new read-only connection to the run's database. Returns why disks could
+/// not be read back; empty where they could. Throws what the actors throw.
+[[nodiscard]] std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
+                                     const std::function<Database()>& open_reader,
+                                     const AttemptObserver& observer, const Driver& drive);
+
+}  // namespace diskrelease

@@ -1,0 +1,118 @@
+#include "run/disk_reader.h"
+
+#include <algorithm>
+
+#include "pacing/retry_policy.h"
+
+namespace diskrelease {
+namespace {
+
+std::string_view result_text(DescribeReading::Kind kind) {
+  switch (kind) {
+    case DescribeReading::Kind::complete:
+      return "complete";
+    case DescribeReading::Kind::throttled:
+      return "throttled";
+    case DescribeReading::Kind::failed:
+      return "failed";
+    case DescribeReading::Kind::stop:
+      return "stop";
+  }
+  return "";
+}
+
+}  // namespace
+
+DiskReader::DiskReader(const RunParts& parts, std::uint64_t seed) : parts_(parts), random_(seed) {}
+
+void DiskReader::begin(ReadPurpose purpose, Batch batch) {
+  purpose_ = purpose;
+  batch_ = std::move(batch);
+  disks_.clear();
+  for (const auto& [item, disk] : batch_) disks_.push_back(disk);
+  slot_.reset();
+  not_before_.reset();
+  failures_ = 0;
+  throttled_ = 0;
+  result_.reset();
+}
+
+std::optional<SteadyTime> DiskReader::step() {
+  const SteadyTime now = parts_.clock.steady_now();
+  if (!slot_) {
+    slot_ = parts_.gate.reserve(std::max(now, not_before_.value_or(now)));
+    return slot_->at;
+  }
+  if (!parts_.may_go_on()) {
+    DescribeReading stopped;
+    stopped.message = "the run is stopping";
+    return finish(std::move(stopped));
+  }
+  if (const std::optional<Slot> later = parts_.gate.depart(*slot_, now)) {
+    slot_ = later;
+    return slot_->at;
+  }
+  return exchange(now);
+}
+
+std::optional<SteadyTime> DiskReader::exchange(SteadyTime departed) {
+  const UtcTime sent = parts_.clock.utc_now();
+  const Reply reply = parts_.transport.exchange(
+      parts_.reading_lane(), describe_disks_request(parts_.caller, disks_, sent));
+  DescribeReading reading = classify_describe(reply, disks_);
+  const SteadyTime now = parts_.clock.steady_now();
+
+  ReadRecord record;
+  record.purpose = purpose_;
+  record.disk_count = std::ssize(batch_);
+  record.result = result_text(reading.kind);
+  record.http_status = reading.http_status;
+  record.api_code = reading.api_code;
+  record.request_id = reading.request_id;
+  record.message = reading.message;
+  record.sent = sent;
+  record.finished = parts_.clock.utc_now();
+  std::vector<ItemSighting> sightings;
+  for (std::size_t i = 0; i < reading.sightings.size(); ++i) {
+    sightings.push_back({batch_[i].first, reading.sightings[i]});
+  }
+  parts_.log.record_read(std::move(record), std::move(sightings));
+
+  latest_.sent = departed;
+  latest_.sent_utc = sent;
+  slot_.reset();
+  switch (reading.kind) {
+    case DescribeReading::Kind::complete:
+    case DescribeReading::Kind::stop:
+      return finish(std::move(reading));
+    case DescribeReading::Kind::throttled:
+      parts_.gate.throttled(departed, now, reading.retry_after);
+      if (++throttled_ >= k_max_throttled) return finish(std::move(reading));
+      not_before_ = now;
+      return now;
+    case DescribeReading::Kind::failed:
+      break;
+  }
+  if (++failures_ >= k_max_tries) return finish(std::move(reading));
+  const auto ceiling = std::min<std::chrono::nanoseconds>(
+      k_first_backoff * (std::int64_t{1} << (failures_ - 1)), k_longest_backoff);
+  std::uniform_int_distribution<std::int64_t> jitter(0, ceiling.count());
+  not_before_ = now + std::chrono::nanoseconds(jitter(random_));
+  return *not_before_;
+}
+
+std::optional<SteadyTime> DiskReader::finish(DescribeReading reading) {
+  latest_.reading = std::move(reading);
+  result_ = std::move(latest_);
+  latest_ = {};
+  return std::nullopt;
+}
+
+DiskReader::Result DiskReader::take() {
+  Result result = std::move(*result_);
+  result_.reset();
+  batch_.clear();
+  return result;
+}
+
+}  // namespace diskrelease

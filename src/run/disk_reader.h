@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "api/describe.h"
+#include "run/run_parts.h"
+
+namespace diskrelease {
+
+/// Reads the status of a batch of disks: one DescribeDisks after another until one is complete,
+/// each in a slot of the same limiter that releases use, each on record with what it has shown.
+class DiskReader {
+ public:
+  DiskReader(const RunParts& parts, std::uint64_t seed);
+
+  using Batch = std::vector<std::pair<ItemId, DiskId>>;
+  /// 1 to k_max_described_disks different disks.
+  void begin(ReadPurpose purpose, Batch batch);
+  [[nodiscard]] bool under_way() const { return !batch_.empty() && !result_; }
+
+  /// Does the next step of a read that is under way and says when the one after it is due; nullopt
+  /// = done, take() has the result.
+  [[nodiscard]] std::optional<SteadyTime> step();
+
+  struct Result {
+    DescribeReading reading;
+    SteadyTime sent;  ///< when the last request left
+    UtcTime sent_utc;
+  };
+  /// Not complete: after k_max_tries failures, at a `stop`, or since the run is stopping. The run
+  /// is not stopped here: whoever asked decides what a failure means.
+  [[nodiscard]] Result take();
+
+  /// A read has no effect, so it may be repeated; but a service that does not answer is left alone.
+  static constexpr int k_max_tries = 8;
+  static constexpr std::chrono::milliseconds k_first_backoff{200};
+  static constexpr std::chrono::milliseconds k_longest_backoff{10'000};
+
+ private:
+  std::optional<SteadyTime> exchange(SteadyTime departed);
+  std::optional<SteadyTime> finish(DescribeReading reading);
+
+  RunParts parts_;
+  std::mt19937_64 random_;
+  ReadPurpose purpose_ = ReadPurpose::preflight;
+  Batch batch_;
+  std::vector<DiskId> disks_;
+  std::optional<Slot> slot_;
+  std::optional<SteadyTime> not_before_;
+  int failures_ = 0;
+  int throttled_ = 0;
+  Result latest_;
+  std::optional<Result> result_;
+};
+
+}  // namespace diskrelease

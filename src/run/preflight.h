@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "audit/run_records.h"
+#include "model/attempt.h"
+#include "model/goal.h"
+#include "model/observation.h"
+
+namespace diskrelease {
+
+/// What is known of an item that was looked at before it is sent.
+struct PreflightFacts {
+  Goal goal = Goal::release;
+  Stage stage = Stage::release;  ///< what the next attempt would be
+  bool include_recycled = false;
+  bool seen_before = false;         ///< an earlier observation of this run has shown the disk
+  bool released_elsewhere = false;  ///< another run has reached stage `release`
+  bool first_accepted = false;      ///< the latest attempt is this run's accepted first stage
+};
+
+struct SendIt {
+  Stage stage;
+};
+/// In transition: to be looked at again.
+struct LookAgain {};
+/// Not sent. Goes on record as a decision.
+struct Decline {
+  DecisionKind kind;
+  std::string_view reason;  ///< one snake_case word
+};
+/// Not sent, and nothing to decide: the observation itself settles the item (goal purge: the disk
+/// has gone without a second call).
+struct GoalReached {};
+using PreflightStep = std::variant<SendIt, LookAgain, Decline, GoalReached>;
+
+/// Pure. A disk is sent only in the status in which the call does what the goal asks: AVAILABLE,
+/// and for stage `destroy` RECYCLED. A status that is not known is not touched.
+[[nodiscard]] PreflightStep judge(const Sighting& sighting, const PreflightFacts& facts);
+
+}  // namespace diskrelease

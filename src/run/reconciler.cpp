@@ -1,0 +1,121 @@
+#include "run/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "run/settlement.h"
+
+namespace diskrelease {
+namespace {
+
+ItemState state_after(Settled settled, const OpenMatter& matter, Goal goal, DiskStatus seen) {
+  switch (settled) {
+    case Settled::executed: {
+      const bool half_way = goal == Goal::purge && matter.stage == Stage::release &&
+                            seen != DiskStatus::absent && seen != DiskStatus::deleting;
+      return half_way ? ItemState::pending : ItemState::released;
+    }
+    case Settled::gone:
+      return ItemState::already_gone;
+    case Settled::refused:
+      return ItemState::rejected;
+    case Settled::not_executed:
+      return ItemState::pending;
+  }
+  return ItemState::unknown;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(const RunParts& parts, Database database, const RunRecord& run,
+                       std::uint64_t seed)
+    : parts_(parts), database_(std::move(database)), run_(run), reader_(parts, seed) {}
+
+Due Reconciler::step() {
+  const SteadyTime now = parts_.clock.steady_now();
+  if (!window_ends_) window_ends_ = now + parts_.spec.settle.window;
+  if (reader_.under_way()) {
+    if (const auto due = reader_.step()) return SleepUntil{*due};
+    use(reader_.take());
+    if (!problem_.empty()) return Finished{};
+    return SleepUntil{now};
+  }
+  if (!parts_.may_go_on()) return Finished{};
+  if (!in_round_) {
+    in_round_ = true;
+    found_any_ = false;
+    round_began_ = now;
+    last_round_ = now >= *window_ends_;
+    cursor_ = {};
+    // The decisions of this round rest on what the rounds before have put on record.
+    parts_.log.flush();
+  }
+  return next_page();
+}
+
+Due Reconciler::next_page() {
+  page_ = read_open_matters(database_, run_, cursor_, parts_.spec.verify,
+                            static_cast<std::int64_t>(k_max_described_disks));
+  if (page_.empty()) return end_round();
+  found_any_ = true;
+  cursor_ = page_.back().item;
+  const bool any_unknown = std::ranges::any_of(page_, &OpenMatter::unknown);
+  DiskReader::Batch disks;
+  for (const OpenMatter& matter : page_) disks.emplace_back(matter.item, matter.disk);
+  reader_.begin(any_unknown ? ReadPurpose::settle : ReadPurpose::verify, std::move(disks));
+  return SleepUntil{parts_.clock.steady_now()};
+}
+
+Due Reconciler::end_round() {
+  in_round_ = false;
+  if (!found_any_ || last_round_) return Finished{};
+  parts_.log.flush();
+  if (read_open_matters(database_, run_, {}, parts_.spec.verify, 1).empty()) return Finished{};
+  const SteadyTime now = parts_.clock.steady_now();
+  // A long round is followed by as long a pause: reading back never takes more than half the rate.
+  const auto pause =
+      std::max<std::chrono::nanoseconds>(parts_.spec.settle.poll, now - round_began_);
+  // The last round comes one poll after the window, at the latest one pause after it.
+  return SleepUntil{now + pause};
+}
+
+void Reconciler::use(const DiskReader::Result& result) {
+  const DescribeReading& reading = result.reading;
+  if (reading.kind == DescribeReading::Kind::complete) {
+    for (std::size_t i = 0; i < page_.size(); ++i) {
+      use(page_[i], reading.sightings[i], result.sent_utc);
+    }
+    return;
+  }
+  // A page that could not be read is read again in the next round. What every read would meet ends
+  // reading; nothing is lost, the disks stay as they are on record.
+  if (reading.stop) {
+    problem_ =
+        "DescribeDisks: " + std::string(to_text(*reading.stop)) + ": " +
+        (reading.api_code.empty() ? reading.message : reading.api_code + ": " + reading.message);
+  }
+}
+
+void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
+  if (!matter.unknown) return;  // to see it is all that was wanted
+  const Settlement settlement = settle(
+      {.stage = matter.stage,
+       .before = matter.before,
+       .last = matter.last,
+       .last_seen = matter.last_seen,
+       .now = sighting.status,
+       .now_seen = seen,
+       .changed = matter.changed,
+       .poll = parts_.spec.settle.poll,
+       .last_read = last_round_,
+       .resend = parts_.spec.settle.resend && matter.attempts < parts_.spec.retry.max_attempts});
+  const auto* verdict = std::get_if<Verdict>(&settlement);
+  if (verdict == nullptr) return;
+  parts_.log.record_verdict({matter.attempt, matter.item, verdict->settled,
+                             std::string(verdict->reason), sighting.status_text},
+                            parts_.clock.utc_now());
+  parts_.dispatch.move_state(
+      ItemState::unknown, state_after(verdict->settled, matter, parts_.spec.goal, sighting.status));
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "audit/run_queries.h"
+#include "run/disk_reader.h"
+#include "run/drive.h"
+#include "run/run_parts.h"
+
+namespace diskrelease {
+
+/// Reads back what became of the disks of a run: settles unknown outcomes, and sees accepted
+/// releases come true. Goes round all open matters of the run, a hundred disks a read, until none
+/// is left or the settle window has passed; then reads each once more.
+///
+/// What was seen and decided lies in the audit database, not here, so an interruption loses nothing
+/// and memory does not grow with the run.
+class Reconciler {
+ public:
+  /// `database`: a connection of its own for reading.
+  Reconciler(const RunParts& parts, Database database, const RunRecord& run, std::uint64_t seed);
+
+  [[nodiscard]] Due step();
+
+  /// Why disks could not be read, where reading has ended for that; else empty.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  Due next_page();
+  Due end_round();
+  void use(const DiskReader::Result& result);
+  void use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen);
+
+  RunParts parts_;
+  Database database_;
+  RunRecord run_;
+  DiskReader reader_;
+
+  std::optional<SteadyTime> window_ends_;
+  SteadyTime round_began_;
+  bool in_round_ = false;
+  bool last_round_ = false;
+  bool found_any_ = false;
+  ItemId cursor_;
+  std::vector<OpenMatter> page_;
+  std::string problem_;
+};
+
+}  // namespace diskrelease

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "model/attempt.h"
+#include "model/observation.h"
+#include "model/settled.h"
+#include "model/time.h"
+
+namespace diskrelease {
+
+/// What is known of a disk whose attempt ended as unknown, at the moment of a further complete
+/// read.
+struct SettlementFacts {
+  Stage stage = Stage::release;
+  std::optional<DiskStatus> before;  ///< seen before the attempt; nullopt = it was sent unseen
+  std::optional<DiskStatus> last;    ///< seen after the attempt, by the read before this one
+  UtcTime last_seen;
+  DiskStatus now = DiskStatus::other;  ///< this read
+  UtcTime now_seen;
+  bool changed = false;  ///< OpenMatter::changed, this read not included
+  std::chrono::milliseconds poll{0};
+  /// The window has passed and this is the one further read after it.
+  bool last_read = false;
+  bool resend = false;  ///< whether a disk that stayed as it was may be sent again
+};
+
+/// Nothing is proved yet; `why` is one snake_case word for what stays unknown in the end.
+struct StillUnknown {
+  std::string_view why;
+};
+struct Verdict {
+  Settled settled;
+  std::string_view reason;  ///< one snake_case word
+};
+using Settlement = std::variant<StillUnknown, Verdict>;
+
+/// Pure. An answer may show the past, so a status counts only when two complete answers, at least
+/// one poll apart, agree on what it means. Nothing but AVAILABLE (for stage `destroy`: RECYCLED)
+/// from the attempt to the last read allows `not_executed`, and only with `resend`: an execution
+/// that comes later than the whole window cannot be excluded.
+[[nodiscard]] Settlement settle(const SettlementFacts& facts);
+
+}  // namespace diskrelease
