@@ -5,12 +5,14 @@ _diskrelease() {
   local command=${COMP_WORDS[1]-} words=''
   local common='--json --quiet --verbose --no-color --help'
   local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight
-    --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario --yes --max-disks'
+    --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
+    --no-verify --settle-window --settle-poll'
+  local releases='--yes --max-disks --no-preflight --resend-unsettled'
   COMPREPLY=()
 
   case $previous in
     --format) words='csv json ndjson text' ;;
-    --goal) words='release' ;;
+    --goal) words='release purge' ;;
     --state) words='pending released already_gone rejected failed skipped unknown' ;;
     --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
     --rate) words='unlimited' ;;
@@ -19,21 +21,24 @@ _diskrelease() {
       return
       ;;
     --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
-      --max-attempts | --max-disks | --name | --column | --run | --disk | --code | --request-id | \
-      --since | --until | --limit | --port)
+      --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --name | \
+      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --port)
       return
       ;;
   esac
 
   if [[ -z $words ]]; then
     if ((COMP_CWORD == 1)); then
-      words='run resume status audit sandbox --help --version'
+      words='run resume settle status audit sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
       words='show log --help'
     elif [[ $current == -* ]]; then
       case $command in
-        run) words="$common $calls --db --name --format --column --goal" ;;
-        resume) words="$common $calls --db" ;;
+        run)
+          words="$common $calls $releases --db --name --format --column --goal --include-recycled"
+          ;;
+        resume) words="$common $calls $releases --db" ;;
+        settle) words="$common $calls --db --mark --reason" ;;
         status) words="$common --db --all" ;;
         audit)
           words="$common --db --csv"

@@ -10,6 +10,7 @@ namespace diskrelease {
 
 [[nodiscard]] ExitCode run_command(const Options& options);
 [[nodiscard]] ExitCode resume_command(const Options& options);
+[[nodiscard]] ExitCode settle_command(const Options& options);
 [[nodiscard]] ExitCode status_command(const Options& options);
 [[nodiscard]] ExitCode audit_show_command(const Options& options);
 [[nodiscard]] ExitCode audit_log_command(const Options& options);

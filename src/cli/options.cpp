@@ -2,12 +2,17 @@
 
 #include <unistd.h>
 
+// A comma is part of a word: "a,b.csv" is one list.
+#define CXXOPTS_VECTOR_DELIMITER '\0'
 #include <cxxopts.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <string>
+#include <variant>
 
 #include "input/suggestion.h"
 #include "model/errors.h"
@@ -28,6 +33,7 @@ constexpr std::array k_commands{
     Command{"run", "LIST|JOB",
             "release the disks of a list, or do a job; every attempt goes on record"},
     Command{"resume", "[RUN]", "go on with a run after an interruption"},
+    Command{"settle", "RUN", "read back what became of disks whose outcome is unknown"},
     Command{"status", "[RUN]", "where a run stands (without RUN: the newest)"},
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
     Command{"audit log", "", "every attempt with its outcome and request id"},
@@ -61,7 +67,7 @@ std::string overview() {
                    "\nSee: diskrelease --help");
 }
 
-/// Flags of the commands that call the API.
+/// Flags of the commands that call the API: run, resume, settle.
 void add_call_flags(cxxopts::Options& options) {
   options.add_options("Calls")  //
       ("endpoint", "API endpoint (default console.zenlayer.com)", cxxopts::value<std::string>(),
@@ -82,10 +88,32 @@ void add_call_flags(cxxopts::Options& options) {
       ("connect-timeout", "TCP, proxy and TLS handshake (default 5s)",
        cxxopts::value<std::string>(), "TIME")  //
       ("max-attempts", "tries of one item that cannot be sent (default 5)", cxxopts::value<int>(),
-       "N")                                                                        //
+       "N")                                                             //
+      ("no-verify", "do not read accepted disks until they have left")  //
+      ("settle-window", "how long a disk is read before it is left as it is (default 3m)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("settle-poll", "between two reads of one disk (default 3s)", cxxopts::value<std::string>(),
+       "TIME")                                                                     //
       ("sandbox", "call a simulator inside this process: no account, no network")  //
       ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
        cxxopts::value<std::string>(), "FILE");
+}
+
+/// Flags of the commands that release: run, resume.
+void add_release_flags(cxxopts::Options& options) {
+  options.add_options("Run")                                                          //
+      ("no-preflight", "do not read a disk's status before anything is sent for it")  //
+      ("resend-unsettled",
+       "send a disk that was AVAILABLE for the whole settle window again, once for each unknown "
+       "attempt");
+}
+
+void add_settle_flags(cxxopts::Options& options) {
+  options.add_options("Settle")  //
+      ("mark", "what you have found out about a disk: released or not-released; repeatable",
+       cxxopts::value<std::vector<std::string>>(), "DISK=FATE")  //
+      ("reason", "how you know; goes on record with every --mark", cxxopts::value<std::string>(),
+       "TEXT");
 }
 
 void add_run_flags(cxxopts::Options& options) {
@@ -96,9 +124,11 @@ void add_run_flags(cxxopts::Options& options) {
        cxxopts::value<std::string>(), "FORMAT")  //
       ("column", "CSV column with the disk ids: header or number", cxxopts::value<std::string>(),
        "NAME")  //
-      ("goal", "release: exactly one accepted call per disk, ever", cxxopts::value<std::string>(),
-       "GOAL")                                     //
-      ("yes", "do not ask; needs a stated limit")  //
+      ("goal",
+       "release: exactly one accepted call per disk, ever; purge: until the disk is gone for good",
+       cxxopts::value<std::string>(), "GOAL")                                                  //
+      ("include-recycled", "goal purge: also disks that are in the recycle bin at the start")  //
+      ("yes", "do not ask; needs a stated limit")                                              //
       ("max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
 }
 
@@ -112,6 +142,15 @@ void add_common_flags(cxxopts::Options& options, bool has_database) {
       ("v,verbose", "tell about every attempt")("no-color",
                                                 "no colours (NO_COLOR does the same)")  //
       ("h,help", "this text");
+}
+
+/// `--yes=false` would be understood by the library, but not by a reader who sees `--yes`.
+bool is_given(const cxxopts::ParseResult& parsed, const char* name) {
+  if (parsed.count(name) == 0) return false;
+  if (!parsed[name].as<bool>()) {
+    throw UsageError(std::string("--") + name + " takes no value; leave it out");
+  }
+  return true;
 }
 
 template <class T>
@@ -168,6 +207,78 @@ void read_rate(const cxxopts::ParseResult& parsed, JobSettings& settings) {
   settings.rate_per_second = value;
 }
 
+/// A switch that says `value`; its absence says nothing.
+std::optional<bool> get_switch(const cxxopts::ParseResult& parsed, const char* name, bool value) {
+  return is_given(parsed, name) ? std::optional(value) : std::nullopt;
+}
+
+std::optional<Mark> read_mark(const std::string& text, std::vector<std::string>& problems) {
+  const std::string place = "--mark \"" + visible(text) + "\": ";
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos) {
+    problems.push_back(place + "write DISK=released or DISK=not-released");
+    return std::nullopt;
+  }
+  const std::string id = text.substr(0, equals);
+  const std::string fate = text.substr(equals + 1);
+  const auto disk = DiskId::parse(id);
+  if (const auto* const problem = std::get_if<DiskIdProblem>(&disk)) {
+    problems.push_back(place + "the disk id " + std::string(describe(*problem)));
+  }
+  const bool released = fate == "released";
+  if (!released && fate != "not-released") {
+    Suggestion suggestion(fate);
+    suggestion.consider("released", "released");
+    suggestion.consider("not_released", "not-released");
+    problems.push_back(place + "\"" + visible(fate) + "\" is none of released, not-released" +
+                       suggestion.text());
+    return std::nullopt;
+  }
+  if (!std::holds_alternative<DiskId>(disk)) return std::nullopt;
+  return Mark{std::get<DiskId>(disk), released ? MarkedAs::released : MarkedAs::not_released};
+}
+
+void check_reason(const std::string& reason, std::vector<std::string>& problems) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (reason.find_first_not_of(" \t\r\n") == std::string::npos) {
+    problems.emplace_back("--reason must not be empty");
+  } else if (reason.size() > k_max_reason_bytes) {
+    problems.push_back("--reason must not be longer than " + std::to_string(k_max_reason_bytes) +
+                       " bytes");
+  } else if (!is_utf8(reason) || std::any_of(reason.begin(), reason.end(), is_control)) {
+    problems.emplace_back("--reason must be one line of UTF-8 text");
+  }
+}
+
+void read_marks(const cxxopts::ParseResult& parsed, Options& options) {
+  std::vector<std::string> problems;
+  std::set<DiskId> marked;
+  std::set<DiskId> told;
+  if (parsed.count("mark") > 0) {
+    for (const std::string& text : parsed["mark"].as<std::vector<std::string>>()) {
+      std::optional<Mark> mark = read_mark(text, problems);
+      if (!mark) continue;
+      if (marked.insert(mark->disk).second) {
+        options.marks.push_back(std::move(*mark));
+      } else if (told.insert(mark->disk).second) {
+        problems.push_back("--mark: disk " + mark->disk.text() + " is marked more than once");
+      }
+    }
+  }
+  options.mark_reason = get<std::string>(parsed, "reason");
+  if (options.mark_reason) check_reason(*options.mark_reason, problems);
+  if (parsed.count("mark") > 0 && !options.mark_reason) {
+    problems.emplace_back("--mark needs --reason TEXT: how you know what became of the disk");
+  }
+  if (parsed.count("mark") == 0 && options.mark_reason) {
+    problems.emplace_back("--reason is the reason of a --mark, and there is none");
+  }
+  if (problems.empty()) return;
+  std::string text;
+  for (const std::string& problem : problems) text += (text.empty() ? "" : "\n") + problem;
+  throw UsageError(text);
+}
+
 void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settings) {
   settings.endpoint = get_text(parsed, "endpoint");
   settings.ca_file = get_text(parsed, "ca-file");
@@ -183,6 +294,12 @@ void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settin
   settings.name = get_text(parsed, "name");
   settings.column = get_text(parsed, "column");
   settings.max_disks = get<std::int64_t>(parsed, "max-disks");
+  settings.preflight = get_switch(parsed, "no-preflight", false);
+  settings.verify = get_switch(parsed, "no-verify", false);
+  settings.settle_window = get_duration(parsed, "settle-window");
+  settings.settle_poll = get_duration(parsed, "settle-poll");
+  settings.resend_unsettled = get_switch(parsed, "resend-unsettled", true);
+  settings.include_recycled = get_switch(parsed, "include-recycled", true);
   if (const auto text = get_text(parsed, "format")) {
     settings.format = list_format_from_text(*text);
     if (!settings.format) {
@@ -217,15 +334,16 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   Options options;
   read_settings_flags(parsed, options.settings);
   options.database = get_text(parsed, "db");
-  options.yes = parsed.count("yes") > 0;
-  options.json = parsed.count("json") > 0;
-  options.csv = parsed.count("csv") > 0;
-  options.quiet = parsed.count("quiet") > 0;
-  options.verbose = parsed.count("verbose") > 0;
-  options.no_color = parsed.count("no-color") > 0;
+  options.yes = is_given(parsed, "yes");
+  options.json = is_given(parsed, "json");
+  options.csv = is_given(parsed, "csv");
+  options.quiet = is_given(parsed, "quiet");
+  options.verbose = is_given(parsed, "verbose");
+  options.no_color = is_given(parsed, "no-color");
   options.sandbox_scenario = get_text(parsed, "sandbox-scenario");
-  options.sandbox = parsed.count("sandbox") > 0 || options.sandbox_scenario.has_value();
-  options.all = parsed.count("all") > 0;
+  options.sandbox = is_given(parsed, "sandbox") || options.sandbox_scenario.has_value();
+  read_marks(parsed, options);
+  options.all = is_given(parsed, "all");
   options.state = get_text(parsed, "state");
   options.filter_run = get<std::int64_t>(parsed, "run");
   options.filter_disk = get_text(parsed, "disk");
@@ -249,13 +367,15 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
 }
 
 void add_flags_of(const Command& command, cxxopts::Options& options) {
-  const bool calls = command.name == "run" || command.name == "resume";
+  const bool releases = command.name == "run" || command.name == "resume";
   if (command.name == "run") add_run_flags(options);
   if (command.name == "resume") {
     options.add_options("Run")("yes", "accepted for symmetry with run: a resumed run is approved")(
         "max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
   }
-  if (calls) add_call_flags(options);
+  if (releases) add_release_flags(options);
+  if (command.name == "settle") add_settle_flags(options);
+  if (releases || command.name == "settle") add_call_flags(options);
   if (command.name == "status") options.add_options("Status")("all", "every run, a line each");
   if (command.name == "audit show") {
     options.add_options("Show")("state", "only items in this state", cxxopts::value<std::string>(),

@@ -1,16 +1,31 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "model/disk_id.h"
 #include "model/job_spec.h"
 #include "model/time.h"
 #include "report/table.h"
 
 namespace diskrelease {
+
+/// What a person has found out about a disk of unknown outcome.
+enum class MarkedAs { released, not_released };
+
+/// --mark DISK=released or DISK=not-released.
+struct Mark {
+  DiskId disk;
+  MarkedAs as = MarkedAs::released;
+  friend bool operator==(const Mark&, const Mark&) = default;
+};
+
+/// A reason is a line of the record, not a report.
+inline constexpr std::size_t k_max_reason_bytes = 1'000;
 
 /// The command line, read and checked, free of the library that read it. Each command uses its own
 /// part.
@@ -31,6 +46,10 @@ struct Options {
   bool sandbox = false;
   std::optional<std::string> sandbox_scenario;
 
+  // settle: marks of different disks, and their reason; both or neither. The reason is UTF-8
+  // without control characters, not blank, at most k_max_reason_bytes long.
+  std::vector<Mark> marks;
+  std::optional<std::string> mark_reason;
   // status
   bool all = false;
   // audit show
@@ -54,7 +73,8 @@ struct Options {
   }
 };
 
-/// Throws UsageError for anything that is not understood.
+/// Throws UsageError for anything that is not understood; what is wrong with marks and their reason
+/// is told all at once.
 [[nodiscard]] Options parse_options(int argc, const char* const* argv);
 
 /// Colours only on a terminal, and not with --no-color or NO_COLOR (no-color.org).

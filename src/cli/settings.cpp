@@ -40,13 +40,22 @@ JobSettings user_configuration() {
   return std::move(file.settings);
 }
 
+/// What the layers say together. Goal and preflight may come from different ones.
 JobSettings finished(JobSettings settings) {
   check_layer(settings, "settings");
-  if (settings.goal == Goal::purge) {
-    throw UsageError(
-        "--goal purge is not available in this version; nothing was sent. Goal release makes "
-        "exactly one accepted call per disk.");
+  const JobSpec spec = resolve(settings);
+  std::vector<std::string> problems;
+  if (spec.goal == Goal::purge && !spec.preflight) {
+    problems.emplace_back(
+        "purge needs the preflight: the second call is made only for a disk that was seen in the "
+        "recycle bin");
   }
+  if (spec.include_recycled && spec.goal != Goal::purge) {
+    problems.emplace_back(
+        "include_recycled is for the goal purge only: to release a disk in the recycle bin is to "
+        "destroy it");
+  }
+  if (!problems.empty()) throw UsageError(joined(problems));
   return settings;
 }
 
@@ -74,9 +83,11 @@ JobSettings settings_for_resume(const Options& options, const std::string& recor
   if (!recorded.problems.empty()) {
     throw AuditUnusable("the run's recorded settings cannot be read: " + joined(recorded.problems));
   }
-  return finished(
-      overlay(options.settings,
-              overlay(recorded.settings, overlay(environment_settings(), user_configuration()))));
+  JobSettings today = overlay(environment_settings(), user_configuration());
+  // The run was approved for what is on record; where that is silent, the defaults were meant.
+  today.goal.reset();
+  today.include_recycled.reset();
+  return finished(overlay(options.settings, overlay(recorded.settings, today)));
 }
 
 HttpsSettings https_settings(const JobSpec& spec) {

@@ -184,6 +184,15 @@ void read_whole_number(Reading& reading, const Value& value, const std::string& 
   }
 }
 
+template <std::optional<bool> JobSettings::*Member>
+void read_boolean(Reading& reading, const Value& value, const std::string& path) {
+  if (value.IsBool()) {
+    reading.settings.*Member = value.GetBool();
+  } else {
+    reading.report_unexpected(path, "true or false", value);
+  }
+}
+
 template <std::optional<std::chrono::milliseconds> JobSettings::*Member>
 void read_duration(Reading& reading, const Value& value, const std::string& path) {
   const std::string expected = "a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\"";
@@ -300,6 +309,11 @@ constexpr std::array k_retry_keys = {
 constexpr std::array k_limit_keys = {
     Key{"max_disks", read_whole_number<&JobSettings::max_disks>},
 };
+constexpr std::array k_settle_keys = {
+    Key{"window", read_duration<&JobSettings::settle_window>},
+    Key{"poll", read_duration<&JobSettings::settle_poll>},
+    Key{"resend_unsettled", read_boolean<&JobSettings::resend_unsettled>},
+};
 constexpr std::array k_top_keys = {
     Key{"$schema", read_schema_reference},
     Key{"name", read_text<&JobSettings::name>, true},
@@ -315,6 +329,10 @@ constexpr std::array k_top_keys = {
     Key{"timeouts", read_section<k_timeout_keys>},
     Key{"retry", read_section<k_retry_keys>},
     Key{"limits", read_section<k_limit_keys>},
+    Key{"preflight", read_boolean<&JobSettings::preflight>},
+    Key{"verify", read_boolean<&JobSettings::verify>},
+    Key{"settle", read_section<k_settle_keys>},
+    Key{"include_recycled", read_boolean<&JobSettings::include_recycled>},
 };
 
 /// Where a key may stand: what is written before it, and the keys.
@@ -323,9 +341,10 @@ struct Place {
   std::span<const Key> keys;
 };
 constexpr std::array k_places = {
-    Place{"", k_top_keys},         Place{"list.", k_list_keys},
-    Place{"rate.", k_rate_keys},   Place{"timeouts.", k_timeout_keys},
-    Place{"retry.", k_retry_keys}, Place{"limits.", k_limit_keys},
+    Place{"", k_top_keys},           Place{"list.", k_list_keys},
+    Place{"rate.", k_rate_keys},     Place{"timeouts.", k_timeout_keys},
+    Place{"retry.", k_retry_keys},   Place{"limits.", k_limit_keys},
+    Place{"settle.", k_settle_keys},
 };
 
 void report_unknown_key(Reading& reading, std::string_view key, const std::string& path,
@@ -521,6 +540,9 @@ std::string write_settings(const JobSettings& settings) {
   const auto add_number = [&](Value& object, const char* key, const auto& value) {
     if (value) object.AddMember(rapidjson::StringRef(key), Value(*value), allocator);
   };
+  const auto add_boolean = [&](Value& object, const char* key, const std::optional<bool>& value) {
+    if (value) object.AddMember(rapidjson::StringRef(key), Value(*value), allocator);
+  };
   const auto add_duration = [&](Value& object, const char* key, const auto& value) {
     if (!value) return;
     object.AddMember(rapidjson::StringRef(key), text(format_duration(*value)), allocator);
@@ -573,6 +595,14 @@ std::string write_settings(const JobSettings& settings) {
   Value limits(rapidjson::kObjectType);
   add_number(limits, "max_disks", settings.max_disks);
   add_group("limits", std::move(limits));
+  add_boolean(document, "preflight", settings.preflight);
+  add_boolean(document, "verify", settings.verify);
+  Value settle(rapidjson::kObjectType);
+  add_duration(settle, "window", settings.settle_window);
+  add_duration(settle, "poll", settings.settle_poll);
+  add_boolean(settle, "resend_unsettled", settings.resend_unsettled);
+  add_group("settle", std::move(settle));
+  add_boolean(document, "include_recycled", settings.include_recycled);
 
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);

@@ -120,6 +120,12 @@ JobSettings overlay(const JobSettings& stronger, const JobSettings& weaker) {
   prefer(both.max_backoff, stronger.max_backoff);
   prefer(both.budget_percent, stronger.budget_percent);
   prefer(both.max_disks, stronger.max_disks);
+  prefer(both.preflight, stronger.preflight);
+  prefer(both.verify, stronger.verify);
+  prefer(both.settle_window, stronger.settle_window);
+  prefer(both.settle_poll, stronger.settle_poll);
+  prefer(both.resend_unsettled, stronger.resend_unsettled);
+  prefer(both.include_recycled, stronger.include_recycled);
   return both;
 }
 
@@ -146,6 +152,12 @@ JobSpec resolve(const JobSettings& settings) {
   fill(spec.retry.max_backoff, settings.max_backoff);
   fill(spec.retry.budget_percent, settings.budget_percent);
   spec.max_disks = settings.max_disks;
+  fill(spec.preflight, settings.preflight);
+  fill(spec.verify, settings.verify);
+  fill(spec.settle.window, settings.settle_window);
+  fill(spec.settle.poll, settings.settle_poll);
+  fill(spec.settle.resend, settings.resend_unsettled);
+  fill(spec.include_recycled, settings.include_recycled);
   return spec;
 }
 
@@ -190,6 +202,11 @@ std::vector<std::string> check_settings(const JobSettings& settings) {
                 "retry.first_backoff", "not be longer than retry.max_backoff");
   check.range(settings.budget_percent, "retry.budget_percent", 0, k_max_budget_percent);
   check.range(settings.max_disks, "limits.max_disks", std::int64_t{1}, k_max_disks_limit);
+  check.range(settings.settle_window, "settle.window", k_min_settle, k_max_settle);
+  check.range(settings.settle_poll, "settle.poll", k_min_settle, k_max_settle);
+  check.require(!settings.settle_window || !settings.settle_poll ||
+                    *settings.settle_poll <= *settings.settle_window,
+                "settle.poll", "not be longer than settle.window");
   return problems;
 }
 

@@ -112,7 +112,7 @@ struct JobSpec {
 /// Each message is a sentence that begins with the setting's name as the job file spells it
 /// ("in_flight must be ..."), states what is allowed and does not repeat the value, which may hold
 /// a secret. Made for each layer by itself, and for the overlay of all, where first_backoff and
-/// max_backoff of different layers meet.
+/// max_backoff, or settle_poll and settle_window, of different layers meet.
 ///
 /// Endpoint and proxy are checked for foreign bytes only; parse_endpoint() and parse_proxy() have
 /// the last word.

@@ -93,6 +93,85 @@ TEST_F(JobFileTest, TakesEverySettingOver) {
   EXPECT_EQ(settings.max_backoff, milliseconds{23'000});
   EXPECT_EQ(settings.budget_percent, 29);
   EXPECT_EQ(settings.max_disks, 31);
+  EXPECT_EQ(settings.preflight, true);
+  EXPECT_EQ(settings.verify, false);
+  EXPECT_EQ(settings.settle_window, milliseconds{37'000});
+  EXPECT_EQ(settings.settle_poll, milliseconds{410});
+  EXPECT_EQ(settings.resend_unsettled, true);
+  EXPECT_EQ(settings.include_recycled, true);
+}
+
+TEST_F(JobFileTest, ReadsBackWhatItHasWritten) {
+  JobSettings settings;
+  settings.name = "nightly";
+  settings.list = "/srv/disks.csv";
+  settings.format = ListFormat::csv;
+  settings.column = "Disk ID";
+  settings.goal = Goal::purge;
+  settings.endpoint = "127.0.0.1:8443";
+  settings.profile = "ops";
+  settings.credentials_file = "/etc/diskrelease/credentials.json";
+  settings.ca_file = "/etc/ssl/own.pem";
+  settings.proxy = "http://proxy:3128";
+  settings.rate_per_second = 7.5;
+  settings.burst = 3;
+  settings.in_flight = 9;
+  settings.timeout = milliseconds{11'000};
+  settings.connect_timeout = milliseconds{1'300};
+  settings.max_attempts = 17;
+  settings.first_backoff = milliseconds{190};
+  settings.max_backoff = milliseconds{23'000};
+  settings.budget_percent = 29;
+  settings.max_disks = 31;
+  settings.settle_window = milliseconds{37'000};
+  settings.settle_poll = milliseconds{410};
+  for (const bool value : {false, true}) {
+    settings.preflight = value;
+    settings.verify = !value;
+    settings.resend_unsettled = value;
+    settings.include_recycled = !value;
+    const auto text = write_settings(settings);
+    const auto read = read_settings(text, "settings of run 1");
+    ASSERT_THAT(read.problems, IsEmpty());
+    EXPECT_EQ(write_settings(read.settings), text);
+    EXPECT_EQ(read.settings.name, settings.name);
+    EXPECT_EQ(read.settings.list, settings.list);
+    EXPECT_EQ(read.settings.format, settings.format);
+    EXPECT_EQ(read.settings.column, settings.column);
+    EXPECT_EQ(read.settings.goal, settings.goal);
+    EXPECT_EQ(read.settings.endpoint, settings.endpoint);
+    EXPECT_EQ(read.settings.profile, settings.profile);
+    EXPECT_EQ(read.settings.credentials_file, settings.credentials_file);
+    EXPECT_EQ(read.settings.ca_file, settings.ca_file);
+    EXPECT_EQ(read.settings.proxy, settings.proxy);
+    EXPECT_EQ(read.settings.rate_per_second, settings.rate_per_second);
+    EXPECT_EQ(read.settings.burst, settings.burst);
+    EXPECT_EQ(read.settings.in_flight, settings.in_flight);
+    EXPECT_EQ(read.settings.timeout, settings.timeout);
+    EXPECT_EQ(read.settings.connect_timeout, settings.connect_timeout);
+    EXPECT_EQ(read.settings.max_attempts, settings.max_attempts);
+    EXPECT_EQ(read.settings.first_backoff, settings.first_backoff);
+    EXPECT_EQ(read.settings.max_backoff, settings.max_backoff);
+    EXPECT_EQ(read.settings.budget_percent, settings.budget_percent);
+    EXPECT_EQ(read.settings.max_disks, settings.max_disks);
+    EXPECT_EQ(read.settings.preflight, settings.preflight);
+    EXPECT_EQ(read.settings.verify, settings.verify);
+    EXPECT_EQ(read.settings.settle_window, settings.settle_window);
+    EXPECT_EQ(read.settings.settle_poll, settings.settle_poll);
+    EXPECT_EQ(read.settings.resend_unsettled, settings.resend_unsettled);
+    EXPECT_EQ(read.settings.include_recycled, settings.include_recycled);
+  }
+}
+
+TEST_F(JobFileTest, WritesNothingAboutWhatIsNotSaid) {
+  EXPECT_EQ(write_settings(JobSettings{}), "{}");
+  JobSettings settings;
+  settings.settle_poll = milliseconds{500};
+  EXPECT_EQ(write_settings(settings), R"({"settle":{"poll":"500ms"}})");
+  settings = {};
+  settings.preflight = false;
+  settings.resend_unsettled = false;
+  EXPECT_EQ(write_settings(settings), R"({"preflight":false,"settle":{"resend_unsettled":false}})");
 }
 
 TEST_F(JobFileTest, StaysSilentAboutWhatTheFileDoesNotSay) {
@@ -107,6 +186,8 @@ TEST_F(JobFileTest, StaysSilentAboutWhatTheFileDoesNotSay) {
                settings.in_flight || settings.timeout || settings.connect_timeout ||
                settings.max_attempts || settings.first_backoff || settings.max_backoff ||
                settings.budget_percent || settings.max_disks);
+  EXPECT_FALSE(settings.preflight || settings.verify || settings.settle_window ||
+               settings.settle_poll || settings.resend_unsettled || settings.include_recycled);
 }
 
 TEST_F(JobFileTest, ReadsEveryFormOfARate) {
@@ -174,7 +255,9 @@ TEST_F(JobFileTest, NamesTheLikelyKeyForAMisspeltOne) {
       {"timeout", "timeouts"},           {"CredentialsFile", "credentials_file"},
       {"endpiont", "endpoint"},          {"max_disks", "limits.max_disks"},
       {"per_second", "rate.per_second"}, {"maxAttempts", "retry.max_attempts"},
-      {"column", "list.column"},         {"first_back_off", "retry.first_backoff"}};
+      {"column", "list.column"},         {"first_back_off", "retry.first_backoff"},
+      {"pre_flight", "preflight"},       {"resend_unsettled", "settle.resend_unsettled"},
+      {"window", "settle.window"},       {"include_recycle", "include_recycled"}};
   for (const auto& [wrong, right] : cases) {
     EXPECT_THAT(
         problems(std::string(R"({"list": "-", ")") + wrong + R"(": 1})"),
@@ -217,6 +300,14 @@ TEST_F(JobFileTest, SaysWhatWasExpectedAndWhatWasFound) {
       {R"("goal": "delete")", ": $.goal: expected \"release\" or \"purge\", found \"delete\""},
       {R"("timeouts": {"request": 30})",
        ": $.timeouts.request: expected a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", "
+       "found a number"},
+      {R"("preflight": "true")", ": $.preflight: expected true or false, found a string"},
+      {R"("verify": 1)", ": $.verify: expected true or false, found a number"},
+      {R"("include_recycled": null)", ": $.include_recycled: expected true or false, found null"},
+      {R"("settle": {"resend_unsettled": 0})",
+       ": $.settle.resend_unsettled: expected true or false, found a number"},
+      {R"("settle": {"poll": 3})",
+       ": $.settle.poll: expected a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", "
        "found a number"},
       {R"("timeouts": {"request": "30"})",
        ": $.timeouts.request: expected a duration such as \"500ms\", \"30s\", \"5m\" or \"1h\", "

@@ -363,8 +363,12 @@ TEST_F(JobSchemaTest, StatesTheDefaultsThatApply) {
     EXPECT_EQ(spec.timeout, silent.timeout);
     EXPECT_EQ(spec.connect_timeout, silent.connect_timeout);
     EXPECT_EQ(spec.retry, silent.retry) << key.name();
+    EXPECT_EQ(spec.preflight, silent.preflight);
+    EXPECT_EQ(spec.verify, silent.verify);
+    EXPECT_EQ(spec.settle, silent.settle) << key.name();
+    EXPECT_EQ(spec.include_recycled, silent.include_recycled);
   }
-  EXPECT_EQ(defaults, 12);
+  EXPECT_EQ(defaults, 18);
 }
 
 TEST_F(JobSchemaTest, AndTheReaderAcceptTheSampleJobs) {
@@ -417,6 +421,9 @@ TEST(SampleJobTest, NightlySpellsTheDefaultsOut) {
   EXPECT_EQ(spec.timeout, defaults.timeout);
   EXPECT_EQ(spec.connect_timeout, defaults.connect_timeout);
   EXPECT_EQ(spec.retry, defaults.retry);
+  EXPECT_EQ(spec.preflight, defaults.preflight);
+  EXPECT_EQ(spec.verify, defaults.verify);
+  EXPECT_EQ(spec.settle, defaults.settle);
   EXPECT_EQ(spec.max_disks, 500);
 }
 

@@ -36,6 +36,12 @@ JobSettings everything() {
   all.max_backoff = milliseconds{23'000};
   all.budget_percent = 29;
   all.max_disks = 31;
+  all.preflight = false;
+  all.verify = false;
+  all.settle_window = milliseconds{37'000};
+  all.settle_poll = milliseconds{410};
+  all.resend_unsettled = true;
+  all.include_recycled = true;
   return all;
 }
 
@@ -58,6 +64,10 @@ void expect_everything(const JobSettings& settings) {
   EXPECT_EQ(spec.connect_timeout, milliseconds{1'300});
   EXPECT_EQ(spec.retry, (RetryLimits{17, milliseconds{190}, milliseconds{23'000}, 29}));
   EXPECT_EQ(spec.max_disks, 31);
+  EXPECT_FALSE(spec.preflight);
+  EXPECT_FALSE(spec.verify);
+  EXPECT_EQ(spec.settle, (SettleLimits{milliseconds{37'000}, milliseconds{410}, true}));
+  EXPECT_TRUE(spec.include_recycled);
 }
 
 TEST(JobSpecTest, TakesEverySettingOver) { expect_everything(everything()); }
@@ -77,6 +87,10 @@ TEST(JobSpecTest, FillsInTheDefaultsForWhatIsNotSaid) {
   EXPECT_EQ(spec.connect_timeout, milliseconds{5'000});
   EXPECT_EQ(spec.retry, (RetryLimits{5, milliseconds{1'000}, milliseconds{60'000}, 20}));
   EXPECT_EQ(spec.max_disks, std::nullopt);
+  EXPECT_TRUE(spec.preflight);
+  EXPECT_TRUE(spec.verify);
+  EXPECT_EQ(spec.settle, (SettleLimits{milliseconds{180'000}, milliseconds{3'000}, false}));
+  EXPECT_FALSE(spec.include_recycled);
 }
 
 TEST(JobSpecTest, IsNamedAfterItsListUnlessItHasAName) {
@@ -118,7 +132,19 @@ TEST(OverlayTest, LetsTheStrongerLayerSpeakForEverySetting) {
   weaker.timeout = weaker.connect_timeout = weaker.first_backoff = weaker.max_backoff =
       milliseconds{20};
   weaker.max_disks = 1;
+  weaker.preflight = weaker.verify = true;
+  weaker.settle_window = weaker.settle_poll = milliseconds{20};
+  weaker.resend_unsettled = weaker.include_recycled = false;
   expect_everything(overlay(everything(), weaker));
+}
+
+TEST(OverlayTest, LetsAFalseOfTheStrongerLayerWinOverATrue) {
+  JobSettings stronger;
+  stronger.resend_unsettled = stronger.include_recycled = false;
+  const JobSettings both = overlay(stronger, everything());
+  EXPECT_EQ(both.resend_unsettled, false);
+  EXPECT_EQ(both.include_recycled, false);
+  EXPECT_EQ(both.preflight, false) << "silence leaves the weaker layer's";
 }
 
 TEST(OverlayTest, LetsOneSpeechAboutTheRateSilenceTheOther) {
@@ -169,6 +195,8 @@ TEST(CheckSettingsTest, HoldsEveryNumberToItsRange) {
   expect_range(&JobSettings::max_backoff, "retry.max_backoff", ms, hour, ms);
   expect_range(&JobSettings::budget_percent, "retry.budget_percent", 0, 1'000, 1);
   expect_range<std::int64_t>(&JobSettings::max_disks, "limits.max_disks", 1, 1'000'000'000, 1);
+  expect_range(&JobSettings::settle_window, "settle.window", 10 * ms, 24 * hour, ms);
+  expect_range(&JobSettings::settle_poll, "settle.poll", 10 * ms, 24 * hour, ms);
 }
 
 TEST(CheckSettingsTest, RefusesARateThatIsNoNumber) {
@@ -207,6 +235,21 @@ TEST(CheckSettingsTest, RefusesAFirstBackoffAboveTheGreatest) {
   settings.first_backoff = milliseconds{5'001};
   EXPECT_THAT(check_settings(settings),
               ElementsAre("retry.first_backoff must not be longer than retry.max_backoff."));
+}
+
+TEST(CheckSettingsTest, RefusesAPollLongerThanTheWindowAlsoWhereTwoLayersMeet) {
+  JobSettings window;
+  window.settle_window = milliseconds{5'000};
+  const auto problems_with_poll = [&](milliseconds poll) {
+    JobSettings flags;
+    flags.settle_poll = poll;
+    EXPECT_THAT(check_settings(flags), IsEmpty()) << "fine by itself";
+    return check_settings(overlay(flags, window));
+  };
+  EXPECT_THAT(problems_with_poll(milliseconds{4'999}), IsEmpty());
+  EXPECT_THAT(problems_with_poll(milliseconds{5'000}), IsEmpty());
+  EXPECT_THAT(problems_with_poll(milliseconds{5'001}),
+              ElementsAre("settle.poll must not be longer than settle.window."));
 }
 
 TEST(CheckSettingsTest, CountsTheCharactersOfANameNotItsBytes) {
