@@ -1,5 +1,6 @@
 #include "audit/run_records.h"
 
+#include "model/errors.h"
 #include "model/outcome.h"
 #include "platform/sha256.h"
 
@@ -32,6 +33,18 @@ RunRecord read_run(const Statement& row) {
 
 std::int64_t milliseconds(UtcTime time) { return time.time_since_epoch().count(); }
 
+/// Bind the disk as parameter 3; columns: item, state, latest attempt.
+Statement find_marked(Database& database, const RunRecord& run) {
+  Statement find = database.prepare(
+      "SELECT item_state.item_id, state, attempt_id FROM item_state"
+      " LEFT JOIN attempt ON attempt.item_id = item_state.item_id"
+      "                  AND attempt.attempt_number = item_state.attempts"
+      " WHERE item_state.item_id IN (SELECT item_id FROM disk_item WHERE disk_id = ?3)"
+      "   AND item_state.item_id BETWEEN ?1 AND ?2");
+  find.bind(1, run.first_item.value).bind(2, run.first_item.value + run.item_count - 1);
+  return find;
+}
+
 }  // namespace
 
 std::string_view to_text(EndReason reason) noexcept {
@@ -42,6 +55,8 @@ std::string_view to_text(EndReason reason) noexcept {
       return "interrupted";
     case EndReason::stopped:
       return "stopped";
+    case EndReason::window_ended:
+      return "window_ended";
     case EndReason::failed:
       return "failed";
     case EndReason::died:
@@ -207,35 +222,42 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
   return skipped;
 }
 
-void mark_item(Database& database, const RunRecord& run, InvocationId invocation,
-               const DiskId& disk, Settled settled, std::string_view words, UtcTime now) {
+void check_markings(Database& database, const RunRecord& run, std::span<const Marking> markings) {
+  Statement find = find_marked(database, run);
+  std::string problems;
+  for (const Marking& marking : markings) {
+    find.bind(3, marking.disk.text());
+    if (!find.step()) {
+      problems += "\ndisk " + marking.disk.text() + " is not in the run";
+    } else if (find.text(1) != "unknown") {
+      problems += "\ndisk " + marking.disk.text() + " is " + std::string(find.text(1)) +
+                  "; only what is unknown can be marked";
+    }
+    find.reset();
+  }
+  if (problems.empty()) return;
+  throw UsageError("run " + std::to_string(run.id.value) + ": nothing was marked" + problems);
+}
+
+void mark_items(Database& database, const RunRecord& run, InvocationId invocation,
+                std::span<const Marking> markings, std::string_view words, UtcTime now) {
   Transaction transaction(database);
-  Statement find = database.prepare(
-      "SELECT item_state.item_id, state, attempt_id FROM item_state"
-      " LEFT JOIN attempt ON attempt.item_id = item_state.item_id"
-      "                  AND attempt.attempt_number = item_state.attempts"
-      " WHERE item_state.item_id BETWEEN ?1 AND ?2 AND disk_id = ?3");
-  find.bind(1, run.first_item.value)
-      .bind(2, run.first_item.value + run.item_count - 1)
-      .bind(3, disk.text());
-  const std::string name = "run " + std::to_string(run.id.value) + ", disk " + disk.text();
-  if (!find.step()) {
-    throw UsageError(name + ": the run has no such disk; nothing was marked");
-  }
-  if (find.text(1) != "unknown") {
-    throw UsageError(name + ": is " + std::string(find.text(1)) +
-                     "; only what is unknown can be marked. Nothing was marked.");
-  }
+  Statement find = find_marked(database, run);
   Statement insert = database.prepare(
       "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail, decided_utc_ms)"
       " VALUES (?1, ?2, ?3, 'marked', ?4, ?5)");
-  insert.bind(1, find.integer(2))
-      .bind(2, invocation.value)
-      .bind(3, to_text(settled))
-      .bind(4, words)
-      .bind(5, milliseconds(now));
-  insert.run();
-  find.reset();
+  for (const Marking& marking : markings) {
+    find.bind(3, marking.disk.text());
+    static_cast<void>(find.step());
+    const std::int64_t attempt = find.integer(2);
+    find.reset();
+    insert.bind(1, attempt)
+        .bind(2, invocation.value)
+        .bind(3, to_text(marking.settled))
+        .bind(4, words)
+        .bind(5, milliseconds(now));
+    insert.run();
+  }
   transaction.commit();
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,11 +55,12 @@ struct InvocationDescription {
 
 /// Why an invocation ended. Persisted as text.
 enum class EndReason {
-  finished,     ///< nothing is left to send
-  interrupted,  ///< a signal
-  stopped,      ///< authentication, endpoint, certificate, circuit breaker, retry budget
-  failed,       ///< an error of this machine, the audit database's included
-  died,         ///< written by recovery for a process that did not write its end
+  finished,      ///< nothing is left to send
+  interrupted,   ///< a signal
+  stopped,       ///< authentication, endpoint, certificate, circuit breaker, retry budget
+  window_ended,  ///< a waiting time has ended, and something is still pending
+  failed,        ///< an error of this machine, the audit database's included
+  died,          ///< written by recovery for a process that did not write its end
 };
 [[nodiscard]] std::string_view to_text(EndReason reason) noexcept;
 
@@ -109,10 +111,19 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
 std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
                                       InvocationId invocation, bool for_purge, UtcTime now);
 
-/// Settles an unknown item by a person's word, which goes on record in `words`. Throws UsageError
-/// when the run has no such disk, or its outcome is not unknown.
-void mark_item(Database& database, const RunRecord& run, InvocationId invocation,
-               const DiskId& disk, Settled settled, std::string_view words, UtcTime now);
+/// What a person has found out about a disk of unknown outcome.
+struct Marking {
+  DiskId disk;
+  Settled settled = Settled::executed;
+};
+
+/// Settles unknown items by a person's word, which goes on record in `words`. Throws UsageError
+/// with every disk that the run does not have or whose outcome is not unknown; nothing is marked
+/// then.
+void check_markings(Database& database, const RunRecord& run, std::span<const Marking> markings);
+/// Precondition: check_markings() has passed.
+void mark_items(Database& database, const RunRecord& run, InvocationId invocation,
+                std::span<const Marking> markings, std::string_view words, UtcTime now);
 
 /// What recovery has found and closed.
 struct Recovery {

@@ -33,7 +33,14 @@ DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee
                       std::to_string(*spec.max_disks) +
                       ". Nothing was sent. Check the list; raise --max-disks if it is right.");
   }
+  const bool purge = spec.goal == Goal::purge;
+  const std::string expected = (purge ? "purge " : "") + std::to_string(count);
   if (options.yes) {
+    if (purge && options.settings.goal != Goal::purge) {
+      throw GateRefused(
+          "goal purge destroys disks for ever: with --yes it has to stand on the command line too. "
+          "Nothing was sent. Add --goal purge.");
+    }
     if (!spec.max_disks) {
       throw GateRefused("--yes needs a stated limit. Nothing was sent. Add --max-disks " +
                         std::to_string(count) + " (" + what + " has " + std::to_string(count) +
@@ -51,12 +58,15 @@ DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee
   std::cerr << what << ":\n  disks       " << count << "\n  goal        " << to_text(spec.goal)
             << ": " << goal_meaning(spec.goal) << "\n  endpoint    " << callee.endpoint_name
             << "\n  credential  " << callee.credential->hint()
-            << "\nA release cannot be undone by this program. Type the number of disks to go on: "
+            << (purge ? "\nEVERY DISK OF THE LIST WILL BE DESTROYED FOR EVER. Type \"" + expected +
+                            "\" to go on: "
+                      : std::string("\nA release cannot be undone by this program. Type the number "
+                                    "of disks to go on: "))
             << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
-  if (answer != std::to_string(count)) {
-    throw GateRefused("not confirmed: \"" + visible(answer) + "\" is not " + std::to_string(count) +
+  if (answer != expected) {
+    throw GateRefused("not confirmed: \"" + visible(answer) + "\" is not " + expected +
                       ". Nothing was sent.");
   }
   return {DecisionKind::approve, std::nullopt, "typed", facts};

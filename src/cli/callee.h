@@ -45,7 +45,7 @@ void find_callee(const Options& options, const JobSpec& spec, Callee& callee);
 /// The pace that all processes of this user keep which call this endpoint with this credential;
 /// nullptr where there is nothing to share: the simulator inside this process, an unlimited rate.
 /// Throws CallsImpossible when the file for it cannot be used.
-[[nodiscard]] std::unique_ptr<SharedRegion> shared_pace(const Options& options,
-                                                        const JobSpec& spec, const Callee& callee);
+[[nodiscard]] std::unique_ptr<SharedRegion> shared_pace(const Options& options, const JobSpec& spec,
+                                                        const Callee& callee);
 
 }  // namespace diskrelease

@@ -4,12 +4,14 @@
 
 namespace diskrelease {
 
-ExitCode exit_code_of(const StateCounts& counts, std::int64_t unsettled_elsewhere,
-                      EndReason reason) noexcept {
+ExitCode exit_code_of(const StateCounts& counts, const OpenFates& open, EndReason reason) noexcept {
+  // This machine's fault wins: what it has cut short may not be on record.
+  if (reason == EndReason::failed) return ExitCode::audit_unusable;
   // A stop that left nothing undone is no stop.
   if (counts[ItemState::pending] > 0) {
     switch (reason) {
       case EndReason::interrupted:
+      case EndReason::window_ended:
         return ExitCode::interrupted;
       case EndReason::stopped:
         return ExitCode::stopped;
@@ -19,7 +21,9 @@ ExitCode exit_code_of(const StateCounts& counts, std::int64_t unsettled_elsewher
         return ExitCode::internal_error;
     }
   }
-  if (counts[ItemState::unknown] + unsettled_elsewhere > 0) return ExitCode::unknown_remain;
+  if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there > 0) {
+    return ExitCode::unknown_remain;
+  }
   if (counts[ItemState::rejected] + counts[ItemState::failed] > 0) return ExitCode::some_failed;
   return ExitCode::done;
 }

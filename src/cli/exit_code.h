@@ -15,16 +15,21 @@ enum class ExitCode : int {
   some_failed = 3,      ///< some items were rejected or failed
   unknown_remain = 4,   ///< the fate of some disks is unknown; wins over some_failed
   refused = 5,          ///< a safety gate said no; nothing was sent
-  interrupted = 6,      ///< by a signal; resumable
+  interrupted = 6,      ///< by a signal, or a waiting time has ended; resumable
   stopped = 7,          ///< by authentication, endpoint or circuit breaker; resumable
   locked = 8,           ///< another process works on the database
   audit_invalid = 9,    ///< the audit does not verify
   audit_unusable = 10,  ///< the audit database cannot be used; nothing is sent without it
 };
 
-/// What a run's end means for the caller. `unsettled_elsewhere` counts skipped items whose disk has
-/// an unknown outcome in another run.
-[[nodiscard]] ExitCode exit_code_of(const StateCounts& counts, std::int64_t unsettled_elsewhere,
+/// What else leaves the fate of a disk open.
+struct OpenFates {
+  std::int64_t unsettled_elsewhere = 0;  ///< skipped: its outcome is unknown in another run
+  std::int64_t still_there = 0;          ///< accepted, but seen as if nothing had happened
+};
+
+/// What a run's end means for the caller.
+[[nodiscard]] ExitCode exit_code_of(const StateCounts& counts, const OpenFates& open,
                                     EndReason reason) noexcept;
 
 /// What an error that ended the invocation means.

@@ -64,12 +64,15 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
   if (summary.counts[ItemState::unknown] > 0) {
     summary.next_hint =
         reading_problem.empty()
-            ? "unknown: the disk may or may not have been released. It is not sent again unless you "
+            ? "unknown: the disk may or may not have been released. It is not sent again unless "
+              "you "
               "say so: `settle` reads once more, `resume --resend-unsettled` sends what has stayed "
               "AVAILABLE."
-            : "unknown: the disk may or may not have been released, and it could not be read back (" +
+            : "unknown: the disk may or may not have been released, and it could not be read back "
+              "(" +
                   visible(reading_problem) +
-                  "). Look it up in the console, then put your finding on record: diskrelease settle " +
+                  "). Look it up in the console, then put your finding on record: diskrelease "
+                  "settle " +
                   run + database_flag(options) +
                   " --mark DISK=released|not-released --reason \"...\"";
     summary.next_command = "diskrelease settle " + run + flags;
@@ -79,7 +82,8 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
     summary.next_hint =
         "ACCEPTED BUT STILL THERE: the provider has accepted the release of disks that are not on "
         "their way. Look them up in the console; they are not sent again.";
-    summary.next_command = "diskrelease audit show " + run + " --state released" + database_flag(options);
+    summary.next_command =
+        "diskrelease audit show " + run + " --state released" + database_flag(options);
   }
 }
 
@@ -117,16 +121,21 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   return invocation;
 }
 
-ExitCode conclude(const Options& options, Database& database, const RunRecord& run,
-                  InvocationId invocation, RunStop stop, const std::string& reading_problem) {
+ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& database,
+                  const RunRecord& run, InvocationId invocation, RunStop stop,
+                  const std::string& reading_problem) {
   const SystemClock clock;
   Summary summary = summarise(database, run);
-  const bool nothing_left = summary.counts[ItemState::pending] == 0 &&
-                            summary.counts[ItemState::unknown] == 0;
+  const bool nothing_left =
+      summary.counts[ItemState::pending] == 0 && summary.counts[ItemState::unknown] == 0;
   if (nothing_left && stop.reason != EndReason::interrupted) stop = {EndReason::finished, "", ""};
   if (stop.reason == EndReason::finished && summary.counts[ItemState::pending] > 0) {
-    stop = {EndReason::window_ended, "not_in_recycle_bin",
-            "disks whose first release was accepted have not reached the recycle bin yet"};
+    if (plan.kind == CourseKind::reconcile_only) {
+      stop = {EndReason::window_ended, "nothing_sent", "settle sends nothing; resume does"};
+    } else if (plan.spec.goal == Goal::purge) {
+      stop = {EndReason::window_ended, "not_in_recycle_bin",
+              "disks whose first release was accepted have not reached the recycle bin yet"};
+    }
   }
   if (stop.reason == EndReason::stopped || stop.reason == EndReason::failed) {
     record_decision(database, run.id, invocation,
@@ -153,9 +162,8 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   const JobSpec& spec = plan.spec;
   // Before anything goes on record: a limiter that cannot be shared is told first.
   std::unique_ptr<SharedRegion> pace = shared_pace(options, spec, callee);
-  const InvocationId invocation =
-      begin_recorded(plan, database, run, callee.endpoint_name, callee.credential->id,
-                     callee.credential->source);
+  const InvocationId invocation = begin_recorded(plan, database, run, callee.endpoint_name,
+                                                 callee.credential->id, callee.credential->source);
   if (!spec.preflight && plan.kind == CourseKind::send_and_reconcile) {
     say(options,
         "warning: --no-preflight sends without looking at the disks first: one that is in the "
@@ -212,16 +220,13 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
       if (options.json) std::cout << event_json(event) << '\n';
       if (options.verbose) display.say(event_line(event));
     };
-    const RunParts parts{log,  transport, clock, clock_guard, caller,
-                         gate, dispatch,  spec};
+    const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
     reading_problem = run_course(
         parts, run, plan.kind, [&] { return open_audit_for_reading(plan.database_file); }, observer,
-        [&](std::vector<Actor> actors) {
-          drive_with_threads(gate, dispatch, std::move(actors));
-        });
+        [&](std::vector<Actor> actors) { drive_with_threads(gate, dispatch, std::move(actors)); });
   }
   database = log.close();
-  return conclude(options, database, run, invocation,
+  return conclude(options, plan, database, run, invocation,
                   gate.stop_reason().value_or(RunStop{EndReason::finished, "", ""}),
                   reading_problem);
 }

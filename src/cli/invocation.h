@@ -32,14 +32,15 @@ void say(const Options& options, const std::string& text);
                                           const std::string& credential_id,
                                           const std::string& credential_source);
 
-/// Does what the plan says with a run that is on record and approved, prints the summary and returns
-/// the exit code; the invocation's beginning and end go on record with it. The caller holds the
-/// database's lock.
+/// Does what the plan says with a run that is on record and approved, prints the summary and
+/// returns the exit code; the invocation's beginning and end go on record with it. The caller holds
+/// the database's lock.
 [[nodiscard]] ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& callee,
                                Database database, const RunRecord& run, SignalTarget& signals);
 
 /// Prints the summary of a run whose invocation has ended, and puts the end on record.
-ExitCode conclude(const Options& options, Database& database, const RunRecord& run,
-                  InvocationId invocation, RunStop stop, const std::string& reading_problem);
+[[nodiscard]] ExitCode conclude(const Options& options, const InvocationPlan& plan,
+                                Database& database, const RunRecord& run, InvocationId invocation,
+                                RunStop stop, const std::string& reading_problem);
 
 }  // namespace diskrelease

@@ -11,6 +11,7 @@ ExitCode dispatch_command(const Options& options) {
   const std::string& name = options.words.front();
   if (name == "run") return run_command(options);
   if (name == "resume") return resume_command(options);
+  if (name == "settle") return settle_command(options);
   if (name == "status") return status_command(options);
   if (name == "audit show") return audit_show_command(options);
   if (name == "audit log") return audit_log_command(options);

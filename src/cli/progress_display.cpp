@@ -35,21 +35,21 @@ void ProgressDisplay::say(const std::string& line) {
 }
 
 void ProgressDisplay::loop(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      const std::chrono::milliseconds pause = terminal_ ? k_terminal_refresh : k_heartbeat;
-      if (wake_.wait_for(lock, stop, pause, [] { return false; }) || stop.stop_requested()) return;
-      const SteadyTime now = clock_.steady_now();
-      const std::string line =
-          progress_line(dispatch_.progress(now), done_at_start_,
-                        std::chrono::duration_cast<std::chrono::milliseconds>(now - started_), now);
-      if (terminal_) {
-        std::cerr << "\r\x1b[K" << line << std::flush;
-        shown_ = true;
-      } else {
-        std::cerr << line << '\n';
-      }
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const std::chrono::milliseconds pause = terminal_ ? k_terminal_refresh : k_heartbeat;
+    if (wake_.wait_for(lock, stop, pause, [] { return false; }) || stop.stop_requested()) return;
+    const SteadyTime now = clock_.steady_now();
+    const std::string line =
+        progress_line(dispatch_.progress(now), done_at_start_,
+                      std::chrono::duration_cast<std::chrono::milliseconds>(now - started_), now);
+    if (terminal_) {
+      std::cerr << "\r\x1b[K" << line << std::flush;
+      shown_ = true;
+    } else {
+      std::cerr << line << '\n';
     }
   }
+}
 
 }  // namespace diskrelease

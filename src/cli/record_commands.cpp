@@ -112,11 +112,13 @@ ExitCode audit_show_command(const Options& options) {
   }
   Table table(std::cout, options.table_format(),
               {"item_id", "disk_id", "source_line", "state", "attempts", "last_outcome",
-               "last_http_status", "last_api_code", "last_request_id", "reason", "last_message"});
+               "last_http_status", "last_api_code", "last_request_id", "reason", "last_message",
+               "settled", "verified", "last_status"});
   read_items(database, run, only, [&](const ItemRow& row) {
     table.add({row.item_id, row.disk_id, row.source_line, row.state, row.attempts,
                cell(row.last_outcome), cell(row.last_http_status), cell(row.last_api_code),
-               cell(row.last_request_id), cell(row.decision_reason), cell(row.last_message)});
+               cell(row.last_request_id), cell(row.decision_reason), cell(row.last_message),
+               cell(row.settled), cell(row.verified), cell(row.last_status)});
     return std::cout.good();
   });
   table.finish();

@@ -85,15 +85,17 @@ std::string stored_list_path(const std::string& list) {
 /// where disks cannot be read.
 ExitCode mark(const Options& options, const InvocationPlan& plan, Database& database,
               const RunRecord& run) {
+  std::vector<Marking> markings;
+  for (const Mark& mark : options.marks) {
+    markings.push_back(
+        {mark.disk, mark.as == MarkedAs::released ? Settled::executed : Settled::not_executed});
+  }
+  check_markings(database, run, markings);
   const SystemClock clock;
   const InvocationId invocation =
       begin_recorded(plan, database, run, run.description.endpoint, "none", "marked by hand");
-  for (const Mark& mark : options.marks) {
-    mark_item(database, run, invocation, mark.disk,
-              mark.released ? Settled::executed : Settled::not_executed, *options.mark_reason,
-              clock.utc_now());
-  }
-  return conclude(options, database, run, invocation, {EndReason::finished, "", ""}, "");
+  mark_items(database, run, invocation, markings, *options.mark_reason, clock.utc_now());
+  return conclude(options, plan, database, run, invocation, {EndReason::finished, "", ""}, "");
 }
 
 }  // namespace
@@ -155,9 +157,8 @@ ExitCode run_command(const Options& options) {
                      " disks enrolled, credential " + callee.credential->hint());
   }
   enrolment.reset();
-  return work_on(options,
-                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path}, callee,
-                 std::move(database), *run, signals);
+  return work_on(options, {"run", CourseKind::send_and_reconcile, settings, spec, approval, path},
+                 callee, std::move(database), *run, signals);
 }
 
 ExitCode resume_command(const Options& options) {
@@ -229,13 +230,16 @@ ExitCode settle_command(const Options& options) {
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);
   if (!run) {
-    throw UsageError(
-        "settle needs the number of a RUN; `diskrelease status --all" + database_flag(options) +
-        "` lists them");
+    throw UsageError("settle needs the number of a RUN; `diskrelease status --all" +
+                     database_flag(options) + "` lists them");
   }
   const JobSettings settings = settings_for_resume(options, run->description.settings_json);
-  InvocationPlan plan{"settle", CourseKind::reconcile_only, settings, resolve(settings),
-                      {DecisionKind::approve, std::nullopt, "reads_only", ""}, path};
+  InvocationPlan plan{"settle",
+                      CourseKind::reconcile_only,
+                      settings,
+                      resolve(settings),
+                      {DecisionKind::approve, std::nullopt, "reads_only", ""},
+                      path};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.

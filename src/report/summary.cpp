@@ -26,14 +26,45 @@ std::string_view explain_reason(std::string_view reason) {
   }
   if (reason == "max_attempts") return "no attempt could be sent";
   if (reason == "throttled_too_often") return "the API has refused every attempt for rate";
+  if (reason == "in_transition") return "the disk did not leave a transitional status";
+  if (reason == "recycled_before") {
+    return "was in the recycle bin already; --include-recycled purges such disks";
+  }
+  if (reason == "not_found") return "no such disk: mistyped, another account's, or gone before";
+  if (reason == "in_use") return "the disk is attached to an instance; detach it first";
+  if (reason == "system_disk") return "a boot disk goes away with its instance";
+  if (reason == "not_portable")
+    return "the disk cannot be detached; it goes away with its instance";
+  if (reason == "creation_failed") return "the disk's creation has failed";
+  if (reason == "status_not_known") return "the disk has a status that this version does not know";
+  if (reason == "status_refused") return "the API has refused the disk's status every time";
+  if (reason == "restored") return "somebody has taken the disk out of the recycle bin";
+  if (reason == "recycled") return "was in the recycle bin already; a call would have destroyed it";
+  if (reason == "deleting") return "was being destroyed already";
+  if (reason == "absent") return "has gone since it was last seen";
+  if (reason == "settled_executed") return "outcome unknown at first; reading back has shown it";
+  if (reason == "settled_gone") return "outcome unknown; seen in the recycle bin or beyond";
+  if (reason == "settled_refused") return "outcome unknown at first; the disk is attached";
   return {};
 }
 
 std::string_view meaning(const EndingCount& ending, const ExplainCode& explain) {
-  if (ending.state == ItemState::failed || ending.state == ItemState::skipped) {
-    return explain_reason(ending.code);
-  }
-  return explain(ending.code);
+  const std::string_view reason = explain_reason(ending.code);
+  return reason.empty() ? explain(ending.code) : reason;
+}
+
+void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colour) {
+  const auto line = [&](std::int64_t count, std::string_view text) {
+    if (count > 0) out << "    " << std::setw(9) << count << "  " << text << '\n';
+  };
+  line(verified.recycled, "seen in the recycle bin");
+  line(verified.destroyed, "seen destroyed");
+  line(verified.leaving, "not yet: on their way");
+  line(verified.not_read, "not read back");
+  if (verified.still_there == 0) return;
+  if (colour) out << "\x1b[31m";
+  line(verified.still_there, "ACCEPTED BUT STILL THERE");
+  if (colour) out << "\x1b[0m";
 }
 
 }  // namespace
@@ -43,6 +74,7 @@ Summary summarise(Database& database, const RunRecord& run) {
   summary.run = run;
   summary.counts = count_states(database, run);
   summary.endings = count_endings(database, run);
+  summary.verified = count_verified(database, run);
   if (summary.counts.total() != run.item_count) {
     throw std::logic_error("run " + std::to_string(run.id.value) + ": " +
                            std::to_string(run.item_count) + " items were listed, " +
@@ -64,6 +96,7 @@ void print_summary(std::ostream& out, const Summary& summary, const ExplainCode&
     out << (alarming ? "\x1b[31m" : "") << "  " << std::left << std::setw(13) << label(state)
         << std::right << std::setw(9) << summary.counts[state] << (alarming ? "\x1b[0m" : "")
         << '\n';
+    if (state == ItemState::released) print_verified(out, summary.verified, colour);
     for (const EndingCount& ending : summary.endings) {
       if (ending.state != state || ending.code.empty()) continue;
       out << "    " << std::setw(9) << ending.items << "  " << visible(ending.code);
@@ -105,6 +138,12 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
     endings += std::move(object).text();
   }
   endings += ']';
+  JsonObject verified;
+  verified.add("recycled", summary.verified.recycled)
+      .add("destroyed", summary.verified.destroyed)
+      .add("leaving", summary.verified.leaving)
+      .add("still_there", summary.verified.still_there)
+      .add("not_read", summary.verified.not_read);
   JsonObject object;
   object.add("event", "summary")
       .add("run_id", run.id.value)
@@ -116,6 +155,7 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
       .add("listed", run.item_count)
       .add("duplicates", run.duplicate_count)
       .add_json("counts", std::move(counts).text())
+      .add_json("verified", std::move(verified).text())
       .add_json("endings", endings)
       .add_optional("end_reason", summary.end_reason)
       .add_optional("end_cause", summary.end_cause)

@@ -19,6 +19,7 @@ struct Summary {
   RunRecord run;
   StateCounts counts;
   std::vector<EndingCount> endings;
+  VerifiedCounts verified;
   std::string end_reason;  ///< empty = not told, as for `status`
   std::string end_cause;
   std::string end_detail;
