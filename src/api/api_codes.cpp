@@ -24,7 +24,7 @@ constexpr KnownCode k_known_codes[] = {
      "no such resource in this account"},
     {"INVALID_DISK_NOT_PORTABLE", CodeMeaning::other,
      "the disk cannot be detached; it goes away with its instance"},
-    {"UNSUPPORTED_OPERATION_DISK_STATUS", CodeMeaning::other,
+    {"UNSUPPORTED_OPERATION_DISK_STATUS", CodeMeaning::unfit_status,
      "the disk's status does not allow this, e.g. because it is attached or in transition"},
     {"UNSUPPORTED_OPERATION_DISK_BEING_RECYCLE", CodeMeaning::in_recycle_bin,
      "the disk is in the recycle bin already"},

@@ -9,6 +9,7 @@ namespace diskrelease {
 enum class CodeMeaning {
   disk_not_found,  ///< no such disk, or none that this account may see
   in_recycle_bin,  ///< the disk is in the recycle bin or on its way there
+  unfit_status,    ///< the disk's present status does not allow it; that may change
   uncertain,       ///< the provider itself does not know, or gave up waiting
   throttled,       ///< refused for rate
   authentication,  ///< refused for who asks; would be refused again

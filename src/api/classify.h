@@ -13,12 +13,13 @@ namespace diskrelease {
 
 /// Why the whole run has to stop.
 enum class StopCause {
-  authentication,  ///< AUTHFAILURE_*, 401: every call will be refused
-  redirect,        ///< 3xx: wrong endpoint or a captive portal; never followed
-  edge_block,      ///< the edge in front of the API refused: 403 with cf-mitigated, 451, a 403
-                   ///< without a code of the API
-  wrong_endpoint,  ///< another 4xx without any sign of the API: a wrong host or path, a proxy
-  certificate,     ///< the server's certificate is not acceptable
+  authentication,    ///< AUTHFAILURE_*, 401: every call will be refused
+  redirect,          ///< 3xx: wrong endpoint or a captive portal; never followed
+  edge_block,        ///< the edge in front of the API refused: 403 with cf-mitigated, 451, a 403
+                     ///< without a code of the API
+  wrong_endpoint,    ///< another 4xx without any sign of the API: a wrong host or path, a proxy
+  certificate,       ///< the server's certificate is not acceptable
+  out_of_resources,  ///< this machine has no file descriptor or no memory left; nothing was sent
 };
 
 [[nodiscard]] std::string_view to_text(StopCause cause) noexcept;
@@ -43,10 +44,13 @@ struct Classification {
 struct PriorKnowledge {
   bool seen_in_account = false;  ///< an observation of this run has shown the disk
   Goal goal = Goal::release;  ///< to `release`, a disk in the recycle bin is gone; to `purge` not
+  /// The caller reads the disk after a refusal for its status, and may try again later: such a
+  /// refusal then has Scope::moment.
+  bool status_is_read_again = false;
 };
 
 /// Pure and thread-safe. Decides by the API's code first and by the HTTP status second. Whatever
-/// does not prove what happened is unknown; the rules stand in one list in classify.cpp.
+/// does not prove what happened is unknown; the rules stand in one list in answer.cpp.
 [[nodiscard]] Classification classify_release(const Reply& reply, PriorKnowledge prior);
 
 /// What a code means, for the summary; empty for a code that is not known. Case is ignored and '.'

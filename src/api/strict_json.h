@@ -40,7 +40,8 @@ struct JsonProblem {
 
 /// Reads one complete document (RFC 8259), nothing after it but white space. Refused as well: a key
 /// that occurs twice in one object, text that is not UTF-8, nesting deeper than 32, more than
-/// 100,000 values. The depth bounds recursion, the number bounds memory: the text may be hostile.
+/// 100,000 values, a number too large for a double. The depth bounds recursion, the number bounds
+/// memory: the text may be hostile.
 [[nodiscard]] std::variant<JsonValue, JsonProblem> parse_json(std::string_view document);
 
 }  // namespace diskrelease

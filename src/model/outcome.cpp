@@ -44,6 +44,8 @@ std::string_view to_text(Scope scope) noexcept {
   switch (scope) {
     case Scope::disk:
       return "disk";
+    case Scope::moment:
+      return "moment";
     case Scope::run:
       return "run";
   }
@@ -51,7 +53,7 @@ std::string_view to_text(Scope scope) noexcept {
 }
 
 std::optional<Scope> scope_from_text(std::string_view text) noexcept {
-  return find_text(std::array{Scope::disk, Scope::run}, text);
+  return find_text(std::array{Scope::disk, Scope::moment, Scope::run}, text);
 }
 
 std::string_view to_text(ItemState state) noexcept {

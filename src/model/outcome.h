@@ -18,8 +18,10 @@ enum class Outcome {
 
 /// Whom a refusal concerns. Persisted as text.
 enum class Scope {
-  disk,  ///< this disk only
-  run,   ///< every further call would end the same way: authentication, wrong endpoint, certificate
+  disk,    ///< this disk only
+  moment,  ///< refused for the disk's present status, which may change
+  run,     ///< every further call would end the same way: authentication, wrong endpoint,
+           ///< certificate, no resources on this machine
 };
 
 /// What is known of an item. Computed from rows, never stored.

@@ -380,6 +380,32 @@ TEST(ClassifyReleaseTest, ADiskInTheRecycleBinIsGoneForReleaseButNotForPurge) {
   }
 }
 
+TEST(ClassifyReleaseTest, ARefusalForTheStatusIsOfTheMomentForACallerWhoReadsTheStatusAgain) {
+  const auto scope = [](int status, std::string_view code, bool read_again) {
+    const Classification result =
+        classify(response(status, api_error(code)),
+                 {.seen_in_account = true, .status_is_read_again = read_again});
+    EXPECT_EQ(result.outcome, status < 500 ? rejected : unknown);
+    expect_consistent(result);
+    return result.scope;
+  };
+  for (const char* code : {"UNSUPPORTED_OPERATION_DISK_STATUS", "Unsupported.Operation.Disk.Status",
+                           "UNSUPPORTED_OPERATION_DISK_STATUS.x"}) {
+    EXPECT_EQ(scope(400, code, true), Scope::moment) << code;
+    EXPECT_EQ(scope(400, code, false), Scope::disk) << code;
+    EXPECT_EQ(scope(500, code, true), Scope::disk) << code;
+  }
+  for (const CodeRow& row : k_codes) {
+    if (row.code == "UNSUPPORTED_OPERATION_DISK_STATUS") continue;
+    const HttpResponse reply = response(row.status, api_error(row.code));
+    const Classification without = classify(reply);
+    const Classification with = classify(reply, {.status_is_read_again = true});
+    EXPECT_EQ(with.outcome, without.outcome) << row.code;
+    EXPECT_EQ(with.scope, without.scope) << row.code;
+    EXPECT_NE(with.scope, Scope::moment) << row.code;
+  }
+}
+
 // --- transport
 
 TEST(ClassifyReleaseTest, ATransportFailureIsNotSentOnlyIfNothingCanHaveLeft) {
@@ -402,8 +428,10 @@ TEST(ClassifyReleaseTest, ATransportFailureIsNotSentOnlyIfNothingCanHaveLeft) {
             .problem = problem, .request_may_have_left = false, .detail = "", .status = {}},
         {});
     EXPECT_EQ(kept.outcome, not_sent);
-    EXPECT_EQ(kept.stop,
-              problem == certificate ? std::optional(StopCause::certificate) : std::nullopt);
+    std::optional<StopCause> cause;
+    if (problem == certificate) cause = StopCause::certificate;
+    if (problem == out_of_resources) cause = StopCause::out_of_resources;
+    EXPECT_EQ(kept.stop, cause);
     EXPECT_EQ(kept.message, to_text(problem));
     EXPECT_EQ(kept.http_status, std::nullopt);
     expect_consistent(kept);
@@ -627,6 +655,7 @@ TEST(StopCauseTest, HasATextOfItsOwnForEveryCause) {
   EXPECT_EQ(to_text(StopCause::edge_block), "edge_block");
   EXPECT_EQ(to_text(StopCause::wrong_endpoint), "wrong_endpoint");
   EXPECT_EQ(to_text(StopCause::certificate), "certificate");
+  EXPECT_EQ(to_text(StopCause::out_of_resources), "out_of_resources");
 }
 
 }  // namespace
