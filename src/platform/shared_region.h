@@ -20,8 +20,8 @@ class SharedRegion {
  public:
   /// Opens the file, or creates it with mode 0600 and its folder with mode 0700. Its blocks are
   /// allocated up to `size`: a store into a hole of a file on a full disk would end the process
-  /// with SIGBUS. Throws CallsImpossible when that fails, or when the file is a symbolic link, not a
-  /// regular one, or another user's.
+  /// with SIGBUS. Throws CallsImpossible when that fails, or when the file is a symbolic link, not
+  /// a regular one, or another user's.
   ///
   /// The file has to lie on a local file system, and nobody may shorten it while it is open. A
   /// file system that copies on write may need room for any store, not only for the first.

@@ -41,9 +41,9 @@ struct RunStop {
 /// the first request may leave at once.
 ///
 /// Thread-safe. It is told the time and reads no clock; wait_for_slot() is the one function that
-/// sleeps. The pace and the stop have a lock each, so that stop() does not wait for another process.
-/// Every function that asks for the pace may throw CallsImpossible, when the kernel refuses the lock
-/// of the region.
+/// sleeps. The pace and the stop have a lock each, so that stop() does not wait for another
+/// process. Every function that asks for the pace may throw CallsImpossible, when the kernel
+/// refuses the lock of the region.
 class DepartureGate {
  public:
   /// What SharedRegion::open() is to be given for it.

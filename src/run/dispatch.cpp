@@ -30,7 +30,7 @@ Dispatch::Dispatch(PendingFeed feed, const RateLimit& rate, const RetryLimits& r
     : retry_limits_(retry),
       retry_budget_(retry_budget(retry, at_start.total())),
       feed_(std::move(feed)),
-      pacer_(rate, seed),
+      pacer_(rate, seed, *pace_),
       random_(seed + 1),
       counts_(at_start) {}
 

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -18,6 +19,7 @@
 #include "pacing/circuit_breaker.h"
 #include "pacing/pacer.h"
 #include "pacing/retry_policy.h"
+#include "run/departure_gate.h"
 
 namespace diskrelease {
 
@@ -25,13 +27,6 @@ namespace diskrelease {
 struct WorkItem {
   PendingItem pending;
   AttemptTally tally;
-};
-
-/// Why sending ends before all items are done.
-struct RunStop {
-  EndReason reason = EndReason::stopped;
-  std::string cause;   ///< one snake_case word
-  std::string detail;  ///< for people
 };
 
 /// Says what a sender does next: hands out items and departure slots, takes results, decides on
@@ -121,6 +116,7 @@ class Dispatch {
   std::int64_t retries_spent_ = 0;
   std::int64_t assigned_ = 0;
   std::uint64_t work_version_ = 0;
+  std::unique_ptr<PaceState> pace_ = std::make_unique<PaceState>();
   Pacer pacer_;
   CircuitBreaker breaker_;
   std::mt19937_64 random_;
