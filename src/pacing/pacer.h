@@ -1,14 +1,14 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>
-#include <vector>
 
 #include "model/job_spec.h"
 #include "model/time.h"
+#include "pacing/pace_state.h"
+#include "platform/host.h"
 
 namespace diskrelease {
 
@@ -18,8 +18,12 @@ struct Slot {
   std::uint64_t epoch = 0;  ///< slots from before a pause are void
 };
 
-/// When the next request may leave. A pure value: it is told the time, reads no clock and does not
-/// sleep. Not thread-safe.
+/// When the next request may leave. Pure: it is told the time, reads no clock and does not sleep.
+/// All it remembers, but for its randomness, is in a PaceState. Not thread-safe.
+///
+/// Several Pacers, of this process and of others, may work on one state, one at a time. Each looks
+/// at the departures of all and lets a request leave only if its own limit has room for it. So the
+/// lowest limit may have to wait for as long as others use a higher one.
 ///
 /// Rate: a token bucket with reserve semantics. reserve() hands out slots that are 1/rate apart
 /// (after a pause of `burst` slots at once), depart() is asked at the moment of departure and may
@@ -33,7 +37,15 @@ struct Slot {
 /// only pauses.
 class Pacer {
  public:
-  Pacer(const RateLimit& limit, std::uint64_t seed);
+  /// Does not touch the state, which has to outlive the Pacer and be usable: made by its
+  /// constructor, or taken over.
+  Pacer(const RateLimit& limit, std::uint64_t seed, PaceState& state);
+
+  /// Makes a state in shared memory usable, whatever is in it. One of this boot goes on. One that
+  /// is new, of another boot (or this boot is not known), of another layout, left in the middle of
+  /// this function, or with times that lie further ahead than a pause and a window can, begins
+  /// anew: as if as many requests had just left as one window may hold. Slots from before are void.
+  void take_over(const std::optional<BootId>& boot, SteadyTime now);
 
   [[nodiscard]] Slot reserve(SteadyTime now);
 
@@ -56,24 +68,24 @@ class Pacer {
       1.0 / 64;  ///< of the full rate, however often it is halved
   static constexpr std::chrono::milliseconds k_first_pause{1'000};
   static constexpr std::chrono::milliseconds k_longest_pause{60'000};
+  /// Slots that may be promised ahead: those of four processes with all the senders they may have.
+  /// A longer line is that of a much slower limit, or an error, and is not waited for.
+  static constexpr std::int64_t k_longest_line = 4 * k_max_in_flight;
 
  private:
   [[nodiscard]] std::chrono::nanoseconds interval(SteadyTime now) const;
+  [[nodiscard]] bool plausible(SteadyTime now) const;
+  void begin_anew(SteadyTime now);
+  void require_usable(SteadyTime now);
+  /// The departure that has to be a window ago for another one to leave.
+  [[nodiscard]] std::optional<SteadyTime> departure_that_limits() const;
 
   RateLimit limit_;
-  std::mt19937_64 random_;
-  std::uint64_t epoch_ = 0;
-
-  std::optional<SteadyTime> next_;  ///< theoretical time of the next slot
-  std::vector<SteadyTime>
-      departures_;  ///< ring of the latest departures, as many as one window may hold
-  std::size_t oldest_ = 0;
+  std::uint64_t per_window_ = 0;  ///< departures that one window may hold; 0 = unlimited
   std::chrono::nanoseconds window_{0};
-
-  std::optional<SteadyTime> cut_at_;
-  double share_at_cut_ = 1.0;  ///< of the full rate
-  std::optional<SteadyTime> paused_until_;
-  int throttled_in_a_row_ = 0;
+  std::mt19937_64 random_;
+  BootId boot_;
+  PaceState* state_;
 };
 
 }  // namespace diskrelease

@@ -3,8 +3,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
+#include <fstream>
 
 namespace diskrelease {
 namespace {
@@ -44,6 +47,23 @@ ProcessIdentity process_identity() {
   identity.host = ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "unknown";
   identity.pid = ::getpid();
   return identity;
+}
+
+std::optional<BootId> boot_id() {
+  std::ifstream in("/proc/sys/kernel/random/boot_id");
+  std::string digits;
+  if (!(in >> digits)) return std::nullopt;
+  std::erase(digits, '-');
+  BootId boot;
+  const char* const begin = digits.data();
+  const char* const middle = begin + std::min<std::size_t>(digits.size(), 16);
+  const char* const end = begin + digits.size();
+  const auto high = std::from_chars(begin, middle, boot.high, 16);
+  const auto low = std::from_chars(middle, end, boot.low, 16);
+  const bool read = digits.size() == 32 && high.ec == std::errc() && high.ptr == middle &&
+                    low.ec == std::errc() && low.ptr == end;
+  if (!read) return std::nullopt;
+  return boot;
 }
 
 std::optional<std::string> environment_variable(const char* name) {

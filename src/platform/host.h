@@ -16,6 +16,16 @@ struct ProcessIdentity {
 
 [[nodiscard]] ProcessIdentity process_identity();
 
+/// One boot of this machine, as its kernel names it.
+struct BootId {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  friend bool operator==(const BootId&, const BootId&) = default;
+};
+
+/// nullopt when the kernel does not tell.
+[[nodiscard]] std::optional<BootId> boot_id();
+
 /// An environment variable; nullopt when unset or empty.
 [[nodiscard]] std::optional<std::string> environment_variable(const char* name);
 

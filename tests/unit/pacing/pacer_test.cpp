@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "support/pacer_alone.h"
+
 namespace diskrelease {
 namespace {
 
@@ -30,7 +32,7 @@ TEST(PacerTest, GivesSlotsOneIntervalAndAMarginApart) {
                           {1, milliseconds(1'008)},
                           {0.5, milliseconds(2'016)},
                           {1'000, nanoseconds(1'008'000)}}) {
-    Pacer pacer(limit(row.rate), 1);
+    PacerAlone pacer(limit(row.rate), 1);
     for (int i = 0; i < 5; ++i) {
       EXPECT_NEAR(static_cast<double>((pacer.reserve(k_start).at - k_start).count()),
                   static_cast<double>((i * row.interval).count()), 5.0)
@@ -40,14 +42,14 @@ TEST(PacerTest, GivesSlotsOneIntervalAndAMarginApart) {
 }
 
 TEST(PacerTest, GivesTheFirstSlotAtOnce) {
-  Pacer pacer(limit(2), 1);
+  PacerAlone pacer(limit(2), 1);
   const Slot slot = pacer.reserve(k_start);
   EXPECT_EQ(slot.at, k_start);
   EXPECT_FALSE(pacer.depart(slot, k_start));
 }
 
 TEST(PacerTest, ABurstLeavesAtOnceAndAPauseEarnsNoMoreThanOneBurst) {
-  Pacer pacer(limit(1, 3), 1);
+  PacerAlone pacer(limit(1, 3), 1);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(pacer.reserve(k_start).at, k_start) << i;
   EXPECT_EQ(pacer.reserve(k_start).at, k_start + milliseconds(1'008));
 
@@ -57,7 +59,7 @@ TEST(PacerTest, ABurstLeavesAtOnceAndAPauseEarnsNoMoreThanOneBurst) {
 }
 
 TEST(PacerTest, WithoutBurstAPauseEarnsNothing) {
-  Pacer pacer(limit(1), 1);
+  PacerAlone pacer(limit(1), 1);
   static_cast<void>(pacer.reserve(k_start));
   const SteadyTime much_later = k_start + std::chrono::hours(5);
   EXPECT_EQ(pacer.reserve(much_later).at, much_later);
@@ -65,7 +67,7 @@ TEST(PacerTest, WithoutBurstAPauseEarnsNothing) {
 }
 
 TEST(PacerTest, UnlimitedSlotsAreAllDueNow) {
-  Pacer pacer({.per_second = std::nullopt}, 1);
+  PacerAlone pacer({.per_second = std::nullopt}, 1);
   for (int i = 0; i < 100; ++i) {
     const Slot slot = pacer.reserve(k_start);
     EXPECT_EQ(slot.at, k_start);
@@ -75,7 +77,7 @@ TEST(PacerTest, UnlimitedSlotsAreAllDueNow) {
 }
 
 TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
-  Pacer pacer(limit(1), 1);
+  PacerAlone pacer(limit(1), 1);
   const Slot first = pacer.reserve(k_start);
   const Slot second = pacer.reserve(k_start);
   const SteadyTime late = k_start + milliseconds(900);
@@ -97,7 +99,7 @@ struct Traffic {
 /// Departures of 32 senders that wake up as late as `lateness` says.
 template <class Lateness>
 std::vector<SteadyTime> simulate(const Traffic& traffic, Lateness lateness) {
-  Pacer pacer(limit(traffic.rate, traffic.burst), 1);
+  PacerAlone pacer(limit(traffic.rate, traffic.burst), 1);
   struct Waking {
     SteadyTime at;
     Slot slot;
@@ -172,7 +174,7 @@ INSTANTIATE_TEST_SUITE_P(Rates, PacerTrafficTest,
                          });
 
 TEST(PacerThrottledTest, HalvesTheRateAndGrowsBackToAllOfIt) {
-  Pacer pacer(limit(100), 1);
+  PacerAlone pacer(limit(100), 1);
   EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 100);
   pacer.throttled(k_start, k_start, milliseconds(0));
   EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 50);
@@ -183,7 +185,7 @@ TEST(PacerThrottledTest, HalvesTheRateAndGrowsBackToAllOfIt) {
 }
 
 TEST(PacerThrottledTest, NeverCutsBelowTheLowestShare) {
-  Pacer pacer(limit(64), 1);
+  PacerAlone pacer(limit(64), 1);
   SteadyTime now = k_start;
   for (int i = 0; i < 20; ++i) {
     pacer.throttled(now, now, milliseconds(0));
@@ -193,7 +195,7 @@ TEST(PacerThrottledTest, NeverCutsBelowTheLowestShare) {
 }
 
 TEST(PacerThrottledTest, AnswersToRequestsFromBeforeTheCutDoNotCutAgain) {
-  Pacer pacer(limit(100), 1);
+  PacerAlone pacer(limit(100), 1);
   const SteadyTime cut = k_start + seconds(1);
   pacer.throttled(k_start, cut, milliseconds(0));
   const std::uint64_t epoch = pacer.reserve(cut).epoch;
@@ -214,14 +216,14 @@ TEST(PacerThrottledTest, HonoursRetryAfterUpToAMinute) {
                           {milliseconds(60'000), milliseconds(60'000)},
                           {milliseconds(60'001), milliseconds(60'000)},
                           {milliseconds(-1), milliseconds(0)}}) {
-    Pacer pacer(limit(2), 1);
+    PacerAlone pacer(limit(2), 1);
     pacer.throttled(k_start, k_start, row.told);
     EXPECT_EQ(pacer.reserve(k_start).at, k_start + row.waited) << row.told.count();
   }
 }
 
 TEST(PacerThrottledTest, AnOldAnswerMayLengthenThePauseAndNeverShortensIt) {
-  Pacer pacer(limit(2), 1);
+  PacerAlone pacer(limit(2), 1);
   pacer.throttled(k_start, k_start, seconds(10));
   pacer.throttled(k_start, k_start, seconds(5));
   EXPECT_EQ(pacer.paused_until(k_start), k_start + seconds(10));
@@ -231,7 +233,7 @@ TEST(PacerThrottledTest, AnOldAnswerMayLengthenThePauseAndNeverShortensIt) {
 }
 
 TEST(PacerThrottledTest, PausesAllSendersTogetherAndVoidsTheirSlots) {
-  Pacer pacer(limit(2), 1);
+  PacerAlone pacer(limit(2), 1);
   const Slot old = pacer.reserve(k_start);
   pacer.throttled(k_start, k_start, seconds(3));
   const std::optional<Slot> instead = pacer.depart(old, k_start);
@@ -243,7 +245,7 @@ TEST(PacerThrottledTest, PausesAllSendersTogetherAndVoidsTheirSlots) {
 }
 
 TEST(PacerThrottledTest, TheEndOfAPauseReleasesNoBurst) {
-  Pacer pacer(limit(2, 5), 1);
+  PacerAlone pacer(limit(2, 5), 1);
   pacer.throttled(k_start, k_start, seconds(3));
   const SteadyTime end = k_start + seconds(3);
   EXPECT_EQ(pacer.reserve(k_start).at, end);
@@ -251,7 +253,7 @@ TEST(PacerThrottledTest, TheEndOfAPauseReleasesNoBurst) {
 }
 
 TEST(PacerThrottledTest, PausesAnUnlimitedRateToo) {
-  Pacer pacer({.per_second = std::nullopt}, 1);
+  PacerAlone pacer({.per_second = std::nullopt}, 1);
   const Slot old = pacer.reserve(k_start);
   pacer.throttled(k_start, k_start, seconds(3));
   EXPECT_FALSE(pacer.rate(k_start));
@@ -263,7 +265,7 @@ TEST(PacerThrottledTest, PausesAnUnlimitedRateToo) {
 TEST(PacerThrottledTest, WithoutRetryAfterItPausesWithFullJitterBelowADoublingCeiling) {
   std::vector<nanoseconds> longest(9, nanoseconds(0));
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    Pacer pacer(limit(100), seed);
+    PacerAlone pacer(limit(100), seed);
     SteadyTime now = k_start;
     SteadyTime end_before = now;
     for (std::size_t storm = 0; storm < longest.size(); ++storm) {
@@ -287,7 +289,7 @@ TEST(PacerThrottledTest, WithoutRetryAfterItPausesWithFullJitterBelowADoublingCe
 
 TEST(PacerThrottledTest, TheSameSeedGivesTheSamePauses) {
   const auto pause = [](std::uint64_t seed) {
-    Pacer pacer(limit(2), seed);
+    PacerAlone pacer(limit(2), seed);
     pacer.throttled(k_start, k_start, std::nullopt);
     return pacer.reserve(k_start).at;
   };
