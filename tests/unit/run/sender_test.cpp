@@ -1,9 +1,11 @@
-#include "run/runner.h"
+#include "run/sender.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +15,7 @@
 #include "model/errors.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
+#include "support/run_rig.h"
 #include "support/scripted_transport.h"
 #include "support/temporary_directory.h"
 
@@ -25,21 +28,35 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAreArray;
 
-const Caller k_caller{
-    {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
-    "127.0.0.1:1",
-    "diskrelease-test"};
+/// Writing beyond this size fails from now on, as on a full disk. Returns the limit to restore.
+rlimit limit_file_size(std::uintmax_t bytes) {
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
+  rlimit before{};
+  EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{bytes, before.rlim_max};
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  return before;
+}
 
+/// Sending alone: what is looked at before and read back after has tests of its own.
 JobSpec quick_job() {
   JobSpec job;
   job.rate.per_second = std::nullopt;
+  job.preflight = false;
+  job.verify = false;
+  job.in_flight = 1;
   job.retry.first_backoff = std::chrono::milliseconds(1);
   job.retry.max_backoff = std::chrono::milliseconds(2);
   return job;
 }
 
+JobSpec with_lanes(int lanes, JobSpec job = quick_job()) {
+  job.in_flight = lanes;
+  return job;
+}
+
 /// A run in a database of its own, on which one invocation after another works.
-class RunnerTest : public ::testing::Test {
+class SenderTest : public ::testing::Test {
  protected:
   void enrol_disks(const std::vector<std::string>& disks) {
     create_audit_database(file_);
@@ -47,43 +64,25 @@ class RunnerTest : public ::testing::Test {
     run_ = enrol(database, disks);
   }
 
-  /// What one process holds while it works on the run.
-  struct Invocation {
-    Invocation(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
-               Transport& transport, const Clock& clock)
-        : writer(open_audit_for_writing(file)),
-          id(begin_test_invocation(writer, run.id)),
-          at_start(count_states(writer, run)),
-          dispatch(PendingFeed(open_audit_for_reading(file), run), job.rate, job.retry, at_start,
-                   1),
-          log(std::move(writer), run.id, id),
-          parts{log, transport, clock, k_caller, dispatch, job.goal} {}
-    Database writer;
-    InvocationId id;
-    StateCounts at_start;
-    Dispatch dispatch;
-    AttemptLog log;
-    RunnerParts parts;
-  };
-
-  std::unique_ptr<Invocation> begin(Transport& transport, const JobSpec& job = quick_job()) {
-    return std::make_unique<Invocation>(file_, run_, job, transport, system_clock_);
+  std::unique_ptr<RunRig> begin(Transport& transport, const JobSpec& job = quick_job()) {
+    return std::make_unique<RunRig>(file_, run_, job, transport, system_clock_);
   }
-  std::unique_ptr<Invocation> begin_with_fake_clock(Transport& transport,
-                                                    const JobSpec& job = quick_job()) {
-    return std::make_unique<Invocation>(file_, run_, job, transport, fake_clock_);
+  std::unique_ptr<RunRig> begin_with_fake_clock(Transport& transport,
+                                                const JobSpec& job = quick_job()) {
+    auto rig = std::make_unique<RunRig>(file_, run_, job, transport, fake_clock_);
+    rig->dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+    return rig;
   }
 
   /// Sends what is pending, closes the log, and compares what the dispatch counts with the rows.
-  std::optional<RunStop> send_all(Transport& transport, const JobSpec& job = quick_job(),
-                                  int in_flight = 1) {
-    const auto invocation = begin(transport, job);
-    run_senders(invocation->parts, in_flight, {});
-    static_cast<void>(invocation->log.close());
-    EXPECT_EQ(invocation->dispatch.progress(system_clock_.steady_now()).counts.by_state,
+  std::optional<RunStop> send_all(Transport& transport, const JobSpec& job = quick_job()) {
+    const auto rig = begin(transport, job);
+    rig->send();
+    static_cast<void>(rig->log.close());
+    EXPECT_EQ(rig->dispatch.progress(system_clock_.steady_now()).counts.by_state,
               counts().by_state);
-    EXPECT_EQ(invocation->dispatch.progress(system_clock_.steady_now()).in_flight, 0);
-    return invocation->dispatch.stop_reason();
+    EXPECT_EQ(rig->dispatch.progress(system_clock_.steady_now()).in_flight, 0);
+    return rig->gate.stop_reason();
   }
 
   StateCounts counts() {
@@ -118,7 +117,7 @@ class RunnerTest : public ::testing::Test {
   FakeClock fake_clock_;
 };
 
-TEST_F(RunnerTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
+TEST_F(SenderTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
   enrol_disks(numbered_disks(40));
   std::atomic<int> seen_open = 0;
   ScriptedTransport transport([&](const HttpRequest& request) {
@@ -133,50 +132,45 @@ TEST_F(RunnerTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
     return accepted_reply();
   });
 
-  EXPECT_EQ(send_all(transport, quick_job(), 4), std::nullopt);
+  EXPECT_EQ(send_all(transport, with_lanes(4)), std::nullopt);
 
   EXPECT_EQ(seen_open, 40);
   EXPECT_THAT(transport.sent_disks(), UnorderedElementsAreArray(numbered_disks(40)));
   EXPECT_EQ(counts()[ItemState::released], 40);
 }
 
-TEST_F(RunnerTest, SendsNothingWhenTheIntentCannotBeCommitted) {
+TEST_F(SenderTest, SendsNothingWhenTheIntentCannotBeCommitted) {
   enrol_disks(numbered_disks(20));
   ScriptedTransport transport;
-  const auto invocation = begin(transport);
+  const auto invocation = begin(transport, with_lanes(4));
   {
     Database saboteur = open_audit_for_writing(file_);
     saboteur.execute(
         "CREATE TRIGGER disk_is_full BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'full'); "
         "END");
   }
-  EXPECT_THROW(run_senders(invocation->parts, 4, {}), AuditUnusable);
+  EXPECT_THROW(invocation->send(), AuditUnusable);
   EXPECT_THAT(transport.sent_disks(), IsEmpty());
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
 }
 
-TEST_F(RunnerTest, SendsNothingWhenTheDatabaseCannotGrow) {
+TEST_F(SenderTest, SendsNothingWhenTheDatabaseCannotGrow) {
   enrol_disks(numbered_disks(3'000));
   ScriptedTransport transport;
-  Database writer = open_audit_for_writing(file_);
-  const InvocationId id = begin_test_invocation(writer, run_.id);
-  const JobSpec job = quick_job();
-  Dispatch dispatch(PendingFeed(open_audit_for_reading(file_), run_), job.rate, job.retry,
-                    count_states(writer, run_), 1);
-  // No page is left; the first intents still fit into the table's first page.
-  writer.execute("PRAGMA max_page_count = 1");
-  AttemptLog log(std::move(writer), run_.id, id);
+  const auto invocation = begin(transport, with_lanes(4));
+  // The write connection is the log's; the limit is one of the file, as a full disk is.
+  const rlimit before = limit_file_size(std::filesystem::file_size(file_) + 64 * 1024);
 
-  EXPECT_THROW(run_senders({log, transport, system_clock_, k_caller, dispatch}, 4, {}),
-               AuditUnusable);
+  EXPECT_THROW(invocation->send(), AuditUnusable);
 
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   EXPECT_LT(transport.sent_disks().size(), 3'000U);
   for (const std::string& disk : transport.sent_disks()) {
     EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE disk_id = '" + disk + "'"), 1) << disk;
   }
 }
 
-TEST_F(RunnerTest, SendsNothingMoreWhenAnOutcomeCannotBeRecorded) {
+TEST_F(SenderTest, SendsNothingMoreWhenAnOutcomeCannotBeRecorded) {
   enrol_disks(numbered_disks(50));
   std::atomic<bool> broken = false;
   ScriptedTransport transport([&](const HttpRequest&) {
@@ -189,14 +183,14 @@ TEST_F(RunnerTest, SendsNothingMoreWhenAnOutcomeCannotBeRecorded) {
   });
   const auto invocation = begin(transport);
   // One sender: its next intent travels in the commit that fails.
-  EXPECT_THROW(run_senders(invocation->parts, 1, {}), AuditUnusable);
+  EXPECT_THROW(invocation->send(), AuditUnusable);
   EXPECT_EQ(transport.sent_disks().size(), 1U);
   for (const std::string& disk : transport.sent_disks()) {
     EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE disk_id = '" + disk + "'"), 1) << disk;
   }
 }
 
-TEST_F(RunnerTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
+TEST_F(SenderTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
   enrol_disks(numbered_disks(5));
   {
     Database writer = open_audit_for_writing(file_);
@@ -229,7 +223,7 @@ TEST_F(RunnerTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
   EXPECT_EQ(query("SELECT count(*) FROM invocation_end WHERE reason = 'died'"), 1);
 }
 
-TEST_F(RunnerTest, TriesAgainWhatWasNotSentUntilTheLimitAndThenGivesUp) {
+TEST_F(SenderTest, TriesAgainWhatWasNotSentUntilTheLimitAndThenGivesUp) {
   for (const int max_attempts : {1, 2, 5}) {
     file_ = directory_ / (std::to_string(max_attempts) + ".db");
     enrol_disks({"disk-1"});
@@ -251,7 +245,7 @@ TEST_F(RunnerTest, TriesAgainWhatWasNotSentUntilTheLimitAndThenGivesUp) {
   }
 }
 
-TEST_F(RunnerTest, ReleasesADiskThatCouldNotBeSentAtFirst) {
+TEST_F(SenderTest, ReleasesADiskThatCouldNotBeSentAtFirst) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   transport.reply_next(not_sent_reply());
@@ -260,7 +254,7 @@ TEST_F(RunnerTest, ReleasesADiskThatCouldNotBeSentAtFirst) {
   EXPECT_EQ(counts()[ItemState::released], 1);
 }
 
-TEST_F(RunnerTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
+TEST_F(SenderTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
   enrol_disks({"disk-1"});
   int prepared = 0;
   ScriptedTransport transport({}, [&]() -> std::optional<TransportFailure> {
@@ -272,7 +266,7 @@ TEST_F(RunnerTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1"));
 }
 
-TEST_F(RunnerTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
+TEST_F(SenderTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   HttpResponse throttled = std::get<HttpResponse>(error_reply(429, "REQUEST_LIMIT_EXCEEDED"));
@@ -288,7 +282,7 @@ TEST_F(RunnerTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
   EXPECT_EQ(counts()[ItemState::released], 1);
 }
 
-TEST_F(RunnerTest, NeverTriesAgainWhatHasAFinalOrAnUnknownOutcome) {
+TEST_F(SenderTest, NeverTriesAgainWhatHasAFinalOrAnUnknownOutcome) {
   const std::vector<std::pair<Reply, ItemState>> endings{
       {accepted_reply(), ItemState::released},
       {error_reply(400, "UNSUPPORTED_OPERATION_DISK_STATUS"), ItemState::rejected},
@@ -310,7 +304,7 @@ TEST_F(RunnerTest, NeverTriesAgainWhatHasAFinalOrAnUnknownOutcome) {
   }
 }
 
-TEST_F(RunnerTest, StopsAtAnAnswerThatConcernsTheWholeRunAndLeavesTheRestPending) {
+TEST_F(SenderTest, StopsAtAnAnswerThatConcernsTheWholeRunAndLeavesTheRestPending) {
   enrol_disks(numbered_disks(10));
   ScriptedTransport transport;
   transport.reply_next(accepted_reply());
@@ -334,7 +328,7 @@ TEST_F(RunnerTest, StopsAtAnAnswerThatConcernsTheWholeRunAndLeavesTheRestPending
   EXPECT_EQ(counts()[ItemState::released], 10);
 }
 
-TEST_F(RunnerTest, StopsByTheCircuitBreakerAfterTooManyUnknownOutcomesInARow) {
+TEST_F(SenderTest, StopsByTheCircuitBreakerAfterTooManyUnknownOutcomesInARow) {
   enrol_disks(numbered_disks(30));
   ScriptedTransport transport([](const HttpRequest&) { return lost_reply(); });
   const std::optional<RunStop> stop = send_all(transport);
@@ -344,7 +338,7 @@ TEST_F(RunnerTest, StopsByTheCircuitBreakerAfterTooManyUnknownOutcomesInARow) {
   EXPECT_EQ(counts()[ItemState::pending], 30 - CircuitBreaker::k_max_unknown);
 }
 
-TEST_F(RunnerTest, StopsWhenTheRunNeedsMoreRetriesThanItsBudget) {
+TEST_F(SenderTest, StopsWhenTheRunNeedsMoreRetriesThanItsBudget) {
   enrol_disks(numbered_disks(30));
   // Never two failures in a row, so the circuit breaker keeps still.
   std::map<std::string, int> tries;
@@ -361,7 +355,7 @@ TEST_F(RunnerTest, StopsWhenTheRunNeedsMoreRetriesThanItsBudget) {
   EXPECT_EQ(counts()[ItemState::pending] + counts()[ItemState::released], 30);
 }
 
-TEST_F(RunnerTest, StaysWithinARetryBudgetThatJustSuffices) {
+TEST_F(SenderTest, StaysWithinARetryBudgetThatJustSuffices) {
   enrol_disks(numbered_disks(10));
   std::map<std::string, int> tries;
   ScriptedTransport transport([&](const HttpRequest& request) {
@@ -373,7 +367,7 @@ TEST_F(RunnerTest, StaysWithinARetryBudgetThatJustSuffices) {
   EXPECT_EQ(counts()[ItemState::released], 10);
 }
 
-TEST_F(RunnerTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
+TEST_F(SenderTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
   enrol_disks({"disk-1", "disk-2"});
   ScriptedTransport transport;
   {
@@ -381,13 +375,13 @@ TEST_F(RunnerTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
     std::vector<AttemptEvent> events;
     const AttemptObserver observer = [&](const AttemptEvent& event) { events.push_back(event); };
     Sender sender(invocation->parts, 0, observer);
-    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));  // has a slot
-    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));  // has an intent
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));  // has a slot
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));  // has an intent
     EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
 
     invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
-    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
-    EXPECT_TRUE(std::holds_alternative<Dispatch::Finished>(sender.step()));
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
+    EXPECT_TRUE(std::holds_alternative<Finished>(sender.step()));
     static_cast<void>(invocation->log.close());
     ASSERT_THAT(events, SizeIs(1));
     EXPECT_EQ(events[0].outcome, Outcome::not_sent);
@@ -402,24 +396,24 @@ TEST_F(RunnerTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
   EXPECT_EQ(counts()[ItemState::released], 2);
 }
 
-TEST_F(RunnerTest, PutsAnItemBackWithoutARowWhenStoppedBeforeItsIntent) {
+TEST_F(SenderTest, PutsAnItemBackWithoutARowWhenStoppedBeforeItsIntent) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   const auto invocation = begin_with_fake_clock(transport);
   const AttemptObserver observer = [](const AttemptEvent&) {};
   Sender sender(invocation->parts, 0, observer);
-  ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
   EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 1);
   invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
-  ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(sender.step()));
-  EXPECT_TRUE(std::holds_alternative<Dispatch::Finished>(sender.step()));
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
+  EXPECT_TRUE(std::holds_alternative<Finished>(sender.step()));
   EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 0);
   static_cast<void>(invocation->log.close());
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
   EXPECT_EQ(counts()[ItemState::pending], 1);
 }
 
-TEST_F(RunnerTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
+TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   enrol_disks({"disk-1", "disk-2"});
   ScriptedTransport transport;
   JobSpec job = quick_job();
@@ -428,40 +422,40 @@ TEST_F(RunnerTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   const AttemptObserver observer = [](const AttemptEvent&) {};
   Sender sender(invocation->parts, 0, observer);
   for (int step = 0; step < 3; ++step) {
-    const Sender::Due due = sender.step();
-    ASSERT_TRUE(std::holds_alternative<Sender::SleepUntil>(due));
-    fake_clock_.advance_to(std::get<Sender::SleepUntil>(due).at);
+    const Due due = sender.step();
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
+    fake_clock_.advance_to(std::get<SleepUntil>(due).at);
   }
   ASSERT_THAT(transport.sent_disks(), SizeIs(1));
   const SteadyTime first = fake_clock_.steady_now();
 
-  const Sender::Due second = sender.step();
-  EXPECT_EQ(std::get<Sender::SleepUntil>(second).at,
+  const Due second = sender.step();
+  EXPECT_EQ(std::get<SleepUntil>(second).at,
             first + std::chrono::milliseconds(1'008) - Sender::k_intent_lead);
-  fake_clock_.advance_to(std::get<Sender::SleepUntil>(second).at);
-  const Sender::Due announced = sender.step();
-  EXPECT_EQ(std::get<Sender::SleepUntil>(announced).at, first + std::chrono::milliseconds(1'008));
+  fake_clock_.advance_to(std::get<SleepUntil>(second).at);
+  const Due announced = sender.step();
+  EXPECT_EQ(std::get<SleepUntil>(announced).at, first + std::chrono::milliseconds(1'008));
 
   // Woken too early, it does not send; it gets the time to wait for.
-  const Sender::Due too_early = sender.step();
-  EXPECT_EQ(std::get<Sender::SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'008));
+  const Due too_early = sender.step();
+  EXPECT_EQ(std::get<SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'008));
   EXPECT_THAT(transport.sent_disks(), SizeIs(1));
-  fake_clock_.advance_to(std::get<Sender::SleepUntil>(too_early).at);
+  fake_clock_.advance_to(std::get<SleepUntil>(too_early).at);
   static_cast<void>(sender.step());
   EXPECT_THAT(transport.sent_disks(), SizeIs(2));
 }
 
-TEST_F(RunnerTest, StopWakesSendersThatWaitForDistantSlots) {
+TEST_F(SenderTest, StopWakesSendersThatWaitForDistantSlots) {
   enrol_disks(numbered_disks(8));
-  JobSpec job = quick_job();
+  JobSpec job = with_lanes(4);
   job.rate.per_second = k_min_rate;
-  std::unique_ptr<Invocation> invocation;
+  std::unique_ptr<RunRig> invocation;
   ScriptedTransport transport([&](const HttpRequest&) {
     invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
     return accepted_reply();
   });
   invocation = begin(transport, job);
-  run_senders(invocation->parts, 4, {});
+  invocation->send();
   static_cast<void>(invocation->log.close());
   EXPECT_THAT(transport.sent_disks(), SizeIs(1));
   EXPECT_EQ(counts()[ItemState::released], 1);
@@ -469,20 +463,20 @@ TEST_F(RunnerTest, StopWakesSendersThatWaitForDistantSlots) {
   EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 0);
 }
 
-TEST_F(RunnerTest, StopDoesNotCutOffARequestUnderWay) {
+TEST_F(SenderTest, StopDoesNotCutOffARequestUnderWay) {
   enrol_disks(numbered_disks(3));
-  std::unique_ptr<Invocation> invocation;
+  std::unique_ptr<RunRig> invocation;
   ScriptedTransport transport([&](const HttpRequest&) {
     invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
     return accepted_reply();
   });
   invocation = begin(transport);
-  run_senders(invocation->parts, 1, {});
+  invocation->send();
   static_cast<void>(invocation->log.close());
   EXPECT_THAT(outcomes(), ElementsAre("accepted"));
 }
 
-TEST_F(RunnerTest, RecordsWhatTheAnswerSaid) {
+TEST_F(SenderTest, RecordsWhatTheAnswerSaid) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   EXPECT_EQ(send_all(transport), std::nullopt);
@@ -496,13 +490,13 @@ TEST_F(RunnerTest, RecordsWhatTheAnswerSaid) {
   EXPECT_GE(rows[0].latency_us.value_or(-1), 0);
 }
 
-TEST_F(RunnerTest, TellsTheObserverOfEveryAttemptOneAtATime) {
+TEST_F(SenderTest, TellsTheObserverOfEveryAttemptOneAtATime) {
   enrol_disks(numbered_disks(50));
   ScriptedTransport transport;
-  const auto invocation = begin(transport);
+  const auto invocation = begin(transport, with_lanes(8));
   std::atomic<int> inside = 0;
   std::set<std::string> told;
-  run_senders(invocation->parts, 8, [&](const AttemptEvent& event) {
+  invocation->send([&](const AttemptEvent& event) {
     EXPECT_EQ(++inside, 1);
     told.insert(event.disk_id);
     --inside;
@@ -510,10 +504,10 @@ TEST_F(RunnerTest, TellsTheObserverOfEveryAttemptOneAtATime) {
   EXPECT_THAT(told, SizeIs(50));
 }
 
-TEST_F(RunnerTest, SendsEveryItemOfSeveralPagesExactlyOnceOverManyLanes) {
+TEST_F(SenderTest, SendsEveryItemOfSeveralPagesExactlyOnceOverManyLanes) {
   enrol_disks(numbered_disks(1'203));
   ScriptedTransport transport;
-  EXPECT_EQ(send_all(transport, quick_job(), 8), std::nullopt);
+  EXPECT_EQ(send_all(transport, with_lanes(8)), std::nullopt);
   EXPECT_THAT(transport.sent_disks(), UnorderedElementsAreArray(numbered_disks(1'203)));
 }
 

@@ -1,0 +1,61 @@
+#include "support/run_rig.h"
+
+#include <memory>
+
+#include "support/enrolled_run.h"
+
+namespace diskrelease {
+namespace {
+
+const Caller& test_caller() {
+  static const Caller k_caller{
+      {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
+      "127.0.0.1:1",
+      "diskrelease-test"};
+  return k_caller;
+}
+
+}  // namespace
+
+RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job_spec,
+               Transport& transport, const Clock& clock, std::chrono::milliseconds max_delay)
+    : file_(file),
+      run_(run),
+      writer_(open_audit_for_writing(file)),
+      id_(begin_test_invocation(writer_, run.id)),
+      job(job_spec),
+      at_start(count_states(writer_, run)),
+      gate(job.rate, static_cast<std::uint64_t>(run.description.random_seed), nullptr,
+           clock.steady_now()),
+      clock_guard(clock.utc_now(), clock.steady_now()),
+      dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
+      log(std::move(writer_), run.id, id_, max_delay),
+      parts{log, transport, clock, clock_guard, test_caller(), gate, dispatch, job} {}
+
+void RunRig::send(const AttemptObserver& observer) {
+  dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+  std::mutex mutex;
+  const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
+    const std::lock_guard lock(mutex);
+    if (observer) observer(event);
+  };
+  std::vector<Actor> actors;
+  for (int lane = 0; lane < job.in_flight; ++lane) {
+    auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane), one_at_a_time);
+    actors.emplace_back([sender] { return sender->step(); });
+  }
+  drive_with_threads(gate, dispatch, std::move(actors));
+}
+
+std::string RunRig::course(CourseKind kind) {
+  return course(kind, [&](std::vector<Actor> actors) {
+    drive_with_threads(gate, dispatch, std::move(actors));
+  });
+}
+
+std::string RunRig::course(CourseKind kind, const Driver& drive) {
+  return run_course(
+      parts, run_, kind, [&] { return open_audit_for_reading(file_); }, {}, drive);
+}
+
+}  // namespace diskrelease

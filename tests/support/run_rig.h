@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "run/course.h"
+
+namespace diskrelease {
+
+/// What one process holds while it works on a run: an invocation in the given database, with the
+/// real gate, dispatch and log around a transport and a clock of the test's.
+class RunRig {
+ public:
+  RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
+         Transport& transport, const Clock& clock,
+         std::chrono::milliseconds max_delay = AttemptLog::k_max_delay);
+
+  /// The sending phase alone: senders on threads, without preflight.
+  void send(const AttemptObserver& observer = {});
+  /// The whole course on threads.
+  std::string course(CourseKind kind = CourseKind::send_and_reconcile);
+  /// The whole course as the driver has it.
+  std::string course(CourseKind kind, const Driver& drive);
+
+ private:
+  std::filesystem::path file_;
+  RunRecord run_;
+  Database writer_;
+  InvocationId id_;
+
+ public:
+  const JobSpec job;
+  const StateCounts at_start;
+  DepartureGate gate;
+  ClockGuard clock_guard;
+  Dispatch dispatch;
+  AttemptLog log;
+  RunParts parts;
+};
+
+}  // namespace diskrelease
