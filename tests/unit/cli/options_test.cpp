@@ -75,7 +75,7 @@ const std::vector<SettingRow> k_settings = {
     {{"--resend-unsettled"}, R"({"settle":{"resend_unsettled":true}})", k_releasers},
     {{"--no-verify"}, R"({"verify":false})", k_callers},
     {{"--settle-window", "90s"}, R"({"settle":{"window":"90s"}})", k_callers},
-    {{"--settle-poll", "0.25s"}, R"({"settle":{"poll":"250ms"}})", k_callers},
+    {{"--settle-poll", "250ms"}, R"({"settle":{"poll":"0.25s"}})", k_callers},
     {{"--endpoint", "127.0.0.1:8443"}, R"({"endpoint":"127.0.0.1:8443"})", k_callers},
     {{"--ca-file", "own.pem"}, R"({"ca_file":"own.pem"})", k_callers},
     {{"--profile", "ops"}, R"({"profile":"ops"})", k_callers},

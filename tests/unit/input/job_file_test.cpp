@@ -167,7 +167,7 @@ TEST_F(JobFileTest, WritesNothingAboutWhatIsNotSaid) {
   EXPECT_EQ(write_settings(JobSettings{}), "{}");
   JobSettings settings;
   settings.settle_poll = milliseconds{500};
-  EXPECT_EQ(write_settings(settings), R"({"settle":{"poll":"500ms"}})");
+  EXPECT_EQ(write_settings(settings), R"({"settle":{"poll":"0.5s"}})");
   settings = {};
   settings.preflight = false;
   settings.resend_unsettled = false;
