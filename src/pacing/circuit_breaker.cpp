@@ -17,6 +17,12 @@ std::optional<std::string> CircuitBreaker::record(Outcome outcome, std::string_v
   if (malformed_ >= k_max_malformed) {
     return std::to_string(malformed_) + " requests in a row were called malformed";
   }
+  failed_[place_] = outcome == Outcome::not_sent || outcome == Outcome::unknown;
+  place_ = (place_ + 1) % k_window;
+  if (failed_.count() >= k_max_failed_in_window) {
+    return std::to_string(failed_.count()) + " of the latest " + std::to_string(k_window) +
+           " requests could not be sent or were not answered properly";
+  }
   return std::nullopt;
 }
 

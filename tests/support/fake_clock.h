@@ -29,6 +29,11 @@ class FakeClock final : public Clock {
     const std::lock_guard lock(mutex_);
     move(std::max(std::chrono::nanoseconds(0), time - steady_));
   }
+  /// The wall clock alone.
+  void jump(std::chrono::milliseconds time) {
+    const std::lock_guard lock(mutex_);
+    utc_ += time;
+  }
 
  private:
   void move(std::chrono::nanoseconds time) {

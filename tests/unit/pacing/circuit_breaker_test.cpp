@@ -65,5 +65,34 @@ TEST(CircuitBreakerQuietTest, IgnoresWhatConcernsSingleDisksHoweverOften) {
   }
 }
 
+TEST(CircuitBreakerShareTest, OpensWhenMostOfTheLatestRequestsFailThoughNotInARow) {
+  // Two failures, then a good answer: never enough in a row.
+  CircuitBreaker breaker;
+  int failures = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    const bool fails = i % 3 != 2;
+    if (fails) ++failures;
+    const auto reason = breaker.record(!fails       ? Outcome::accepted
+                                       : i % 3 == 0 ? Outcome::unknown
+                                                    : Outcome::not_sent,
+                                       "");
+    if (failures < CircuitBreaker::k_max_failed_in_window) {
+      ASSERT_FALSE(reason) << i;
+      continue;
+    }
+    ASSERT_TRUE(reason);
+    EXPECT_THAT(*reason, HasSubstr("30 of the latest 50"));
+    return;
+  }
+  FAIL() << "it never opened";
+}
+
+TEST(CircuitBreakerShareTest, StaysClosedBelowTheShareForEver) {
+  CircuitBreaker breaker;
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_FALSE(breaker.record(i % 2 == 0 ? Outcome::unknown : Outcome::accepted, "")) << i;
+  }
+}
+
 }  // namespace
 }  // namespace diskrelease
