@@ -123,10 +123,13 @@ class EntryWriter {
 }  // namespace
 
 struct AttemptLog::Private {
-  Private(Database connection, RunId run_id, InvocationId invocation_id)
-      : database(std::move(connection)) {
+  Private(Database connection, RunId run_id, InvocationId invocation_id,
+          std::chrono::milliseconds longest_delay)
+      : max_delay(longest_delay), database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
+
+  const std::chrono::milliseconds max_delay;
 
   // Used by the writer thread alone while it runs.
   Database database;
@@ -148,7 +151,7 @@ struct AttemptLog::Private {
     const bool was_idle = queue.empty() || waited_for == 0;
     if (somebody_waits_for(entry)) ++waited_for;
     queue.push_back(std::move(entry));
-    // The writer sleeps while the queue is empty, and dozes for k_max_delay while nobody waits.
+    // The writer sleeps while the queue is empty, and dozes for max_delay while nobody waits.
     if (was_idle) work.notify_one();
   }
 
@@ -160,7 +163,7 @@ struct AttemptLog::Private {
         work.wait(lock, [&] { return !queue.empty() || closing; });
         if (queue.empty()) return;
         if (waited_for == 0 && !closing) {
-          work.wait_for(lock, k_max_delay, [&] { return waited_for > 0 || closing; });
+          work.wait_for(lock, max_delay, [&] { return waited_for > 0 || closing; });
         }
         batch.swap(queue);
         waited_for = 0;
@@ -176,11 +179,12 @@ struct AttemptLog::Private {
   }
 
   void commit(std::deque<Entry>& batch) {
+    const std::optional<std::string> displacement = database.displacement();
     std::vector<std::pair<IntentEntry*, AttemptId>> intents;
     Transaction transaction(database);
     for (Entry& entry : batch) {
       if (auto* intent = std::get_if<IntentEntry>(&entry)) {
-        intents.emplace_back(intent, writer->write(*intent));
+        if (!displacement) intents.emplace_back(intent, writer->write(*intent));
       } else if (auto* outcome = std::get_if<OutcomeEntry>(&entry)) {
         writer->write(*outcome);
       } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
@@ -188,6 +192,8 @@ struct AttemptLog::Private {
       }
     }
     transaction.commit();
+    // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
+    if (displacement) throw AuditUnusable(*displacement);
     for (auto& [intent, id] : intents) intent->durable.set_value(id);
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
@@ -216,8 +222,9 @@ struct AttemptLog::Private {
   }
 };
 
-AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation)
-    : private_(std::make_unique<Private>(std::move(database), run, invocation)) {
+AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
+                       std::chrono::milliseconds max_delay)
+    : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay)) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 

@@ -34,11 +34,19 @@ struct OutcomeRecord {
 /// 3. record_outcome() consumes the OpenAttempt. A crash between 1 and 3 leaves an open attempt.
 ///
 /// After a failed commit nothing is written any more: every waiting and every later call throws
-/// AuditUnusable. All member functions are thread-safe except close().
+/// AuditUnusable. So it is when the database's file or its write-ahead log is found deleted,
+/// renamed away or replaced, which every commit looks at: the outcomes of that commit are still
+/// written to the file that is open, its intents are not. All member functions are thread-safe
+/// except close().
 class AttemptLog {
  public:
-  /// Takes over the connection until close().
-  AttemptLog(Database database, RunId run, InvocationId invocation);
+  static constexpr std::chrono::milliseconds k_max_delay{5};
+
+  /// Takes over the connection until close(). An outcome or a decision waits at most `max_delay`
+  /// for the company of an intent; with a very long one, commits happen only with intents and
+  /// flushes, so that a simulation can be repeated exactly.
+  AttemptLog(Database database, RunId run, InvocationId invocation,
+             std::chrono::milliseconds max_delay = k_max_delay);
   /// Like close(), without telling about failures.
   ~AttemptLog();
   AttemptLog(const AttemptLog&) = delete;
@@ -49,7 +57,7 @@ class AttemptLog {
   [[nodiscard]] OpenAttempt record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
                                           UtcTime now);
 
-  /// Returns at once; durable with the next commit, k_max_delay later at most (plus the commit
+  /// Returns at once; durable with the next commit, max_delay later at most (plus the commit
   /// itself).
   void record_outcome(OpenAttempt attempt, OutcomeRecord outcome);
   void record_decision(DecisionRecord decision, UtcTime now);
@@ -59,8 +67,6 @@ class AttemptLog {
 
   /// flush(), then ends the thread and gives the connection back. Only destruction may follow.
   [[nodiscard]] Database close();
-
-  static constexpr std::chrono::milliseconds k_max_delay{5};
 
  private:
   struct Private;

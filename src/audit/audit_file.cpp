@@ -102,8 +102,9 @@ void create_audit_database(const std::filesystem::path& path) {
   apply_migrations(database, 0);
 }
 
-Database open_audit_for_writing(const std::filesystem::path& path) {
-  require_file(path);
+namespace {
+
+Database open_and_migrate(const std::filesystem::path& path) {
   Database database(path, Database::Access::read_write);
   // A creation that was cut off leaves an empty file; nothing can have been recorded in it.
   if (std::filesystem::file_size(path) == 0 ||
@@ -119,6 +120,15 @@ Database open_audit_for_writing(const std::filesystem::path& path) {
     back_up(database, version);
     apply_migrations(database, version);
   }
+  return database;
+}
+
+}  // namespace
+
+Database open_audit_for_writing(const std::filesystem::path& path) {
+  require_file(path);
+  Database database = open_and_migrate(path);
+  database.note_files();
   return database;
 }
 

@@ -3,9 +3,15 @@
 #include <Poco/Data/SQLite/Connector.h>
 #include <Poco/Data/SQLite/Utility.h>
 #include <Poco/Data/Session.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "model/errors.h"
 
@@ -14,10 +20,35 @@ namespace {
 
 constexpr int k_lock_wait_ms = 5'000;
 
+/// Poco repeats an opening that fails for so long, by default for a minute. Nothing gets better
+/// meanwhile.
+constexpr std::size_t k_opening_s = 1;
+
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, const char* doing) {
   const int code = sqlite3_extended_errcode(handle);
-  throw AuditUnusable("audit database " + path + ": " + doing + ": " + sqlite3_errmsg(handle) +
-                      " (SQLite error " + std::to_string(code) + ")");
+  std::string reason = sqlite3_errmsg(handle);
+  // Only for these two does SQLite keep the system's error, without which they say nothing.
+  const int primary = code & 0xFF;
+  if (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) {
+    if (const int error = sqlite3_system_errno(handle); error != 0) {
+      reason += std::string(": ") + std::strerror(error);
+    }
+  }
+  if (code == SQLITE_READONLY_DIRECTORY) {
+    reason += ": its folder must be writable, for the files with -wal and -shm at the end";
+  }
+  throw AuditUnusable("audit database " + path + ": " + doing + ": " + reason + " (SQLite error " +
+                      std::to_string(code) + ")");
+}
+
+/// The system's error behind a failed opening, which Poco does not hand on; as far as it can be
+/// found out without opening the file: closing it again would drop the locks of this process on it.
+std::string reason_for_failed_opening(const std::string& path) {
+  const int probe = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (probe < 0) return std::string(": ") + std::strerror(errno);
+  ::close(probe);
+  if (::access(path.c_str(), R_OK) != 0) return std::string(": ") + std::strerror(errno);
+  return {};
 }
 
 /// SQLite reads a path that begins with "file:" as a URI; the mode there is what keeps a mistyped
@@ -44,6 +75,20 @@ std::string uri_of(const std::filesystem::path& path, Database::Access access) {
       return uri + "?mode=rwc";
   }
   return uri;
+}
+
+/// A file as such, whatever its name is.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// nullopt = there is no file at the path.
+std::optional<FileIdentity> identity_at(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
 }
 
 }  // namespace
@@ -137,12 +182,33 @@ std::string_view Statement::text(int column) const noexcept {
 
 struct Database::Private {
   Private(const std::filesystem::path& file, Access access)
-      : path(file.string()), session("SQLite", uri_of(file, access)) {
+      : path(file.string()),
+        absolute_path(std::filesystem::absolute(file).string()),
+        session("SQLite", uri_of(file, access), k_opening_s) {
     handle = Poco::Data::SQLite::Utility::dbHandle(session);
   }
+
+  struct NotedFile {
+    const char* what;
+    std::string path;
+    FileIdentity identity;
+  };
+
+  /// `found` = what the path leads to now; nullopt = nothing.
+  [[nodiscard]] std::string displaced(const char* what, const std::string& file,
+                                      const std::optional<FileIdentity>& found) const {
+    return "audit database " + path + ": " + what + " (" + file + ") was " +
+           (found ? "replaced" : "deleted or renamed") +
+           " while this process worked on it. Nothing more is sent. Before the next run or resume, "
+           "put the original files back: another copy may lack the last records, and with it disks "
+           "would be released again.";
+  }
+
   std::string path;
+  std::string absolute_path;  ///< the name that the user gave; a link is followed at each look
   Poco::Data::Session session;
   sqlite3* handle = nullptr;
+  std::vector<NotedFile> noted;
 };
 
 Database::Database(const std::filesystem::path& path, Access access) {
@@ -150,8 +216,14 @@ Database::Database(const std::filesystem::path& path, Access access) {
   try {
     private_ = std::make_unique<Private>(path, access);
   } catch (const Poco::Exception& error) {
+    throw AuditUnusable("audit database " + path.string() + ": cannot be opened: " +
+                        error.displayText() + reason_for_failed_opening(path.string()));
+  }
+  // Where a file cannot be written, SQLite opens it for reading and complains much later.
+  if (access != Access::read_only && sqlite3_db_readonly(private_->handle, "main") != 0) {
     throw AuditUnusable("audit database " + path.string() +
-                        ": cannot be opened: " + error.displayText());
+                        ": cannot be written by this user (its permissions, or a read-only file "
+                        "system)");
   }
   sqlite3_extended_result_codes(private_->handle, 1);
   sqlite3_busy_timeout(private_->handle, k_lock_wait_ms);
@@ -180,6 +252,33 @@ void Database::execute(const std::string& sql) {
 std::int64_t Database::query_integer(std::string_view sql) {
   Statement statement = prepare(sql);
   return statement.step() ? statement.integer(0) : 0;
+}
+
+void Database::note_files() {
+  const std::string log = sqlite3_filename_wal(sqlite3_db_filename(private_->handle, "main"));
+  private_->noted.clear();
+  for (const auto& [what, file] :
+       {std::pair("the file", private_->absolute_path), std::pair("its write-ahead log", log)}) {
+    const std::optional<FileIdentity> found = identity_at(file);
+    if (!found) throw AuditUnusable(private_->displaced(what, file, found));
+    private_->noted.push_back({what, file, *found});
+  }
+  // SQLite itself knows whether the path still leads to the file that it has opened, which closes
+  // the gap between the opening and this look. It does not know so for the log.
+  int has_moved = 0;
+  sqlite3_file_control(private_->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+  if (has_moved != 0) {
+    const Private::NotedFile& file = private_->noted.front();
+    throw AuditUnusable(private_->displaced(file.what, file.path, file.identity));
+  }
+}
+
+std::optional<std::string> Database::displacement() const {
+  for (const Private::NotedFile& file : private_->noted) {
+    const std::optional<FileIdentity> found = identity_at(file.path);
+    if (found != file.identity) return private_->displaced(file.what, file.path, found);
+  }
+  return std::nullopt;
 }
 
 std::int64_t Database::last_insert_rowid() const noexcept {

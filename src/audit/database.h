@@ -78,6 +78,14 @@ class Database {
   /// The first column of the first row of a query.
   [[nodiscard]] std::int64_t query_integer(std::string_view sql);
 
+  /// Notes which files this connection works on: the database and its write-ahead log, both open by
+  /// now. Throws AuditUnusable if they are not at their paths any more.
+  void note_files();
+  /// What has happened since note_files(), as a message that says what to do: one of the files was
+  /// deleted, renamed away or replaced. SQLite would go on writing into a file that nobody finds.
+  /// nullopt = both are in place. Costs two stat calls.
+  [[nodiscard]] std::optional<std::string> displacement() const;
+
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   [[nodiscard]] const std::string& path() const noexcept;
 
