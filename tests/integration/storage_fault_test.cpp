@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -277,6 +278,19 @@ TEST_F(StorageFaultTest, ARunWithoutFaultsReleasesWhatCanBeReleased) {
   EXPECT_EQ(counts[ItemState::released], 21);
   EXPECT_EQ(counts[ItemState::rejected], 3);
   EXPECT_EQ(counts[ItemState::unknown], 6);
+}
+
+TEST_F(StorageFaultTest, ARunWithoutCommitsByTimeDoesTheSameOperationsEveryTime) {
+  std::set<std::vector<std::int64_t>> counts;
+  for (int repetition = 0; repetition < 5; ++repetition) {
+    start_afresh();
+    Api api;
+    FaultyVfs vfs(FaultyVfs::Syncs::skipped);
+    ASSERT_TRUE(work(api)) << message_;
+    counts.insert(
+        {vfs.count(FileOperation::write), vfs.count(FileOperation::sync), vfs.count_changes()});
+  }
+  EXPECT_EQ(counts.size(), 1U);
 }
 
 TEST_F(StorageFaultTest, SurvivesADiskThatIsFullFromAnyWriteOn) {
