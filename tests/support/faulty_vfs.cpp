@@ -308,9 +308,12 @@ struct FaultyVfs::Private {
   int next(FileOperation operation) {
     if (is_dead) return code_of_the_dead(operation);
     const std::int64_t number = ++counts[static_cast<std::size_t>(operation)];
-    ++all;
-    if (!fault || (fault->operation && *fault->operation != operation)) return SQLITE_OK;
-    const std::int64_t counted = fault->operation ? number : all;
+    const bool is_change = can_change_a_file(operation);
+    if (is_change) ++changes;
+    if (!fault || (fault->operation ? *fault->operation != operation : !is_change)) {
+      return SQLITE_OK;
+    }
+    const std::int64_t counted = fault->operation ? number : changes;
     if (counted != fault->number && !(fault->lasting && counted > fault->number)) return SQLITE_OK;
     happened = true;
     if (torn_write.file != nullptr && fault->torn != Fault::Torn::nothing) tear();
@@ -327,6 +330,22 @@ struct FaultyVfs::Private {
     // What SQLite tells as the system's error.
     errno = (fault->code & 0xFF) == SQLITE_FULL ? ENOSPC : EIO;
     return fault->code;
+  }
+
+  static bool can_change_a_file(FileOperation operation) {
+    switch (operation) {
+      case FileOperation::open:
+      case FileOperation::write:
+      case FileOperation::truncate:
+      case FileOperation::sync:
+      case FileOperation::remove:
+        return true;
+      case FileOperation::read:
+      case FileOperation::lock:
+      case FileOperation::map:
+        return false;
+    }
+    return false;
   }
 
   static int code_of_the_dead(FileOperation operation) {
@@ -458,7 +477,7 @@ struct FaultyVfs::Private {
   std::optional<Fault> fault;
   bool happened = false;
   std::array<std::int64_t, k_file_operations> counts{};
-  std::int64_t all = 0;
+  std::int64_t changes = 0;
   bool is_dead = false;
   bool power_was_cut = false;
   int open_files = 0;
@@ -475,7 +494,7 @@ void FaultyVfs::arm(const Fault& fault) {
   private_->fault = fault;
   private_->happened = false;
   private_->counts = {};
-  private_->all = 0;
+  private_->changes = 0;
 }
 
 bool FaultyVfs::fault_happened() const {
@@ -488,9 +507,9 @@ std::int64_t FaultyVfs::count(FileOperation operation) const {
   return private_->counts[static_cast<std::size_t>(operation)];
 }
 
-std::int64_t FaultyVfs::count_all() const {
+std::int64_t FaultyVfs::count_changes() const {
   const std::lock_guard lock(private_->mutex);
-  return private_->all;
+  return private_->changes;
 }
 
 void FaultyVfs::kill() {

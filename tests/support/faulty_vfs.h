@@ -74,9 +74,10 @@ class FaultyVfs {
   void arm(const Fault& fault);
   /// Whether the armed fault has had its effect.
   [[nodiscard]] bool fault_happened() const;
-  /// Operations since the construction or the last arm().
+  /// Operations since the construction or the last arm(); of one kind, or of those that can change
+  /// a file.
   [[nodiscard]] std::int64_t count(FileOperation operation) const;
-  [[nodiscard]] std::int64_t count_all() const;
+  [[nodiscard]] std::int64_t count_changes() const;
 
   /// As `kill -9`: every later operation fails, what was written stays.
   void kill();
