@@ -1,4 +1,3 @@
-#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -45,8 +44,7 @@ void fuzz_csv_list(FuzzInput input) {
   const ListReading tabs = read_list_checked(text, "list.tsv", csv);
   require_whole_ids(tabs, text);
   // The delimiter is known here, so no look ahead ends with the block.
-  const std::string lines(blanks_to_a_block_end(text), '\n');
-  require_same_behind(tabs, text, lines, std::ssize(lines), "list.tsv", csv);
+  require_same_behind_blanks(tabs, text, "list.tsv", csv);
   const ListOptions plain{.format = ListFormat::text, .column = std::nullopt};
   require_whole_ids(read_list_checked(text, "list.txt", plain), text);
 }

@@ -112,10 +112,8 @@ void fuzz_json_list(FuzzInput input) {
   const ListOptions ndjson{.format = ListFormat::ndjson, .column = std::nullopt};
   const ListReading lines = read_list_checked(text, "list", ndjson);
   check_lines(lines, text);
-  const std::size_t size = blanks_to_a_block_end(text);
-  require_same_behind(document, text, std::string(size, ' '), 0, "list", json);
-  require_same_behind(lines, text, std::string(size, '\n'), static_cast<std::int64_t>(size), "list",
-                      ndjson);
+  require_same_behind_blanks(document, text, "list", json);
+  require_same_behind_blanks(lines, text, "list", ndjson);
   const ListReading found = read_list_checked(text, "list", {});
   if (found.summary.format == ListFormat::json) check_document(found, text);
   if (found.summary.format == ListFormat::ndjson) check_lines(found, text);

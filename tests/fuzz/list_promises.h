@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -23,15 +22,11 @@ struct ListReading {
 [[nodiscard]] ListReading read_list_checked(const std::string& text, const std::string& name,
                                             const ListOptions& options);
 
-/// What stays when `blank` (spaces or line ends, which mean nothing in front of this list) makes
-/// the list begin elsewhere in a block of the reader: everything but the lines, which go down by
-/// `added_lines`.
-void require_same_behind(const ListReading& reading, const std::string& text,
-                         const std::string& blank, std::int64_t added_lines,
-                         const std::string& name, const ListOptions& options);
-
-/// A prefix length for require_same_behind() with which the end of a block falls into the text, at
-/// a place that depends on the text.
-[[nodiscard]] std::size_t blanks_to_a_block_end(const std::string& text);
+/// Spaces in front of a list mean nothing, but make it begin elsewhere in a block of the reader: as
+/// many of them are put there as let the end of a block fall into the text, at a place that depends
+/// on the text. Done for one text of four, since it takes longer than all the rest, and not for a
+/// text whose beginning has to be the beginning.
+void require_same_behind_blanks(const ListReading& reading, const std::string& text,
+                                const std::string& name, const ListOptions& options);
 
 }  // namespace diskrelease
