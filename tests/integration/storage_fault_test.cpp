@@ -18,7 +18,10 @@
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
-#include "run/runner.h"
+#include "run/clock_guard.h"
+#include "run/departure_gate.h"
+#include "run/dispatch.h"
+#include "run/sender.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/faulty_vfs.h"
@@ -101,15 +104,19 @@ void send_all(AttemptLog& log, const std::filesystem::path& file, const RunRecor
   JobSpec job;
   job.rate.per_second = std::nullopt;
   job.retry.budget_percent = 100;
-  Dispatch dispatch(PendingFeed(open_audit_for_reading(file), run), job.rate, job.retry, at_start,
-                    1);
+  job.preflight = false;
+  DepartureGate gate(job.rate, 1, nullptr, clock.steady_now());
+  ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
+  Dispatch dispatch(gate, job, at_start, 1);
+  dispatch.open(PendingFeed(open_audit_for_reading(file), run));
   const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender({log, transport, clock, caller, dispatch, job.goal}, 0, observer);
+  const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, job};
+  Sender sender(parts, 0, observer);
   for (int steps = 0; steps < 100'000; ++steps) {
-    const Sender::Due due = sender.step();
-    if (std::holds_alternative<Dispatch::Finished>(due)) return;
-    const auto* wait = std::get_if<Dispatch::Wait>(&due);
-    clock.advance_to(wait != nullptr ? wait->until : std::get<Sender::SleepUntil>(due).at);
+    const Due due = sender.step();
+    if (std::holds_alternative<Finished>(due)) return;
+    const auto* wait = std::get_if<AwaitWork>(&due);
+    clock.advance_to(wait != nullptr ? wait->until : std::get<SleepUntil>(due).at);
   }
   FAIL() << "the sender does not come to an end";
 }
