@@ -20,6 +20,10 @@ namespace {
 
 constexpr int k_lock_wait_ms = 5'000;
 
+/// Poco repeats an opening that fails for so long, by default for a minute. Nothing gets better
+/// meanwhile.
+constexpr std::size_t k_opening_s = 1;
+
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, const char* doing) {
   const int code = sqlite3_extended_errcode(handle);
   std::string reason = sqlite3_errmsg(handle);
@@ -30,8 +34,21 @@ constexpr int k_lock_wait_ms = 5'000;
       reason += std::string(": ") + std::strerror(error);
     }
   }
+  if (code == SQLITE_READONLY_DIRECTORY) {
+    reason += ": its folder must be writable, for the files with -wal and -shm at the end";
+  }
   throw AuditUnusable("audit database " + path + ": " + doing + ": " + reason + " (SQLite error " +
                       std::to_string(code) + ")");
+}
+
+/// The system's error behind a failed opening, which Poco does not hand on; as far as it can be
+/// found out without opening the file: closing it again would drop the locks of this process on it.
+std::string reason_for_failed_opening(const std::string& path) {
+  const int probe = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (probe < 0) return std::string(": ") + std::strerror(errno);
+  ::close(probe);
+  if (::access(path.c_str(), R_OK) != 0) return std::string(": ") + std::strerror(errno);
+  return {};
 }
 
 /// SQLite reads a path that begins with "file:" as a URI; the mode there is what keeps a mistyped
@@ -167,7 +184,7 @@ struct Database::Private {
   Private(const std::filesystem::path& file, Access access)
       : path(file.string()),
         absolute_path(std::filesystem::absolute(file).string()),
-        session("SQLite", uri_of(file, access)) {
+        session("SQLite", uri_of(file, access), k_opening_s) {
     handle = Poco::Data::SQLite::Utility::dbHandle(session);
   }
 
@@ -199,8 +216,8 @@ Database::Database(const std::filesystem::path& path, Access access) {
   try {
     private_ = std::make_unique<Private>(path, access);
   } catch (const Poco::Exception& error) {
-    throw AuditUnusable("audit database " + path.string() +
-                        ": cannot be opened: " + error.displayText());
+    throw AuditUnusable("audit database " + path.string() + ": cannot be opened: " +
+                        error.displayText() + reason_for_failed_opening(path.string()));
   }
   // Where a file cannot be written, SQLite opens it for reading and complains much later.
   if (access != Access::read_only && sqlite3_db_readonly(private_->handle, "main") != 0) {

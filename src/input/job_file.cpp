@@ -153,6 +153,8 @@ void read_path(Reading& reading, const Value& value, const std::string& path) {
   if (!text) return;
   auto& setting = reading.settings.*Member;
   setting = *text;
+  // What was recorded is resolved already: "./-" and "./~/x" must not become "-" and "~/x".
+  if (reading.kind == JobFileKind::recorded) return;
   // check_settings() speaks about these.
   if (text->empty() || text->find('\0') != std::string_view::npos) return;
   if (!text->starts_with("~/")) {

@@ -34,7 +34,7 @@ enum class JobFileKind {
 /// and "~/" at their beginning is $HOME. A list of "-" stays as it is.
 [[nodiscard]] JobFile read_job_file(const std::filesystem::path& path, JobFileKind kind);
 
-/// The same from a text, for settings that were recorded; relative paths stay as they are.
+/// The same from a text, for settings that were recorded; paths stay as they are.
 [[nodiscard]] JobFile read_settings(const std::string& text, const std::string& source_name);
 
 /// Settings in the form of a job file, on one line: what read_settings() reads back to the same. A

@@ -18,8 +18,8 @@ namespace diskrelease {
 /// As it is here, nothing has left yet: the pace of a process alone. Shared memory, new or left by
 /// others, is made usable by Pacer::take_over().
 ///
-/// A process may be killed between any two stores of Pacer. What it leaves then is never faster
-/// than the state before or the state after:
+/// A process may be killed between any two stores of Pacer. What it leaves then is not faster than
+/// the faster one of the states before and after the change:
 ///   - a departure is a store of its time beyond the latest, then of `departed`, which makes it
 ///     count; the request leaves after both. Without the second, nothing has left;
 ///   - a reservation is one store. A slot whose holder dies stays unused;

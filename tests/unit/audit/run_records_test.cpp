@@ -90,8 +90,8 @@ TEST_F(RunRecordsTest, SkipsDisksThatAnotherRunHasOrMayHaveReleased) {
       database_, {"open", "new", "rejected", "gone", "not-sent", "untried", "unknown", "released"});
   const InvocationId invocation = begin_test_invocation(database_, run.id);
 
-  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 3);
-  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 0);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 3);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 0);
 
   std::vector<std::string> skipped;
   read_items(database_, run, ItemState::skipped, [&](const ItemRow& row) {
@@ -113,7 +113,7 @@ TEST_F(RunRecordsTest, SkipsADiskThatOneRunReleasedAndAnotherLeftUnknownAsReleas
   attempt(first, 0, outcome(Outcome::accepted));
   const RunRecord run = enrol(database_, {"disk"});
   const InvocationId invocation = begin_test_invocation(database_, run.id);
-  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 1);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 1);
   EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"
                                     " AND reason = 'released_before'"),
             1);
@@ -124,7 +124,7 @@ TEST_F(RunRecordsTest, ARunDoesNotSkipItsOwnDisks) {
   attempt(run, 0, outcome(Outcome::accepted));
   enrol(database_, {"other"});
   const InvocationId invocation = begin_test_invocation(database_, run.id);
-  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, k_test_time), 0);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 0);
 }
 
 TEST_F(RunRecordsTest, FindsTheNewestUnfinishedRunOfTheSameListGoalAndEndpoint) {

@@ -55,11 +55,37 @@ class SchemaTest : public ::testing::Test {
         " SELECT max(attempt_id), '" +
         outcome + "', '" + scope + "', 2000 FROM attempt");
   }
-  void insert_decision(std::int64_t item, const std::string& kind, const std::string& reason) {
-    record_decision(
-        database_, first_.id, invocation_,
-        {kind == "skip" ? DecisionKind::skip : DecisionKind::give_up, ItemId{item}, reason, ""},
-        k_test_time);
+  void insert_decision(std::int64_t item, DecisionKind kind, const std::string& reason) {
+    record_decision(database_, first_.id, invocation_, {kind, ItemId{item}, reason, ""},
+                    k_test_time);
+  }
+  void insert_observation(std::int64_t item, const std::string& status) {
+    database_.execute(
+        "INSERT INTO disk_read (invocation_id, purpose, disk_count, result, sent_utc_ms,"
+        " finished_utc_ms) VALUES (" +
+        std::to_string(invocation_.value) +
+        ", 'settle', 1, 'complete', 1, 2);"
+        "INSERT INTO observation (read_id, item_id, status) SELECT max(read_id), " +
+        std::to_string(item) + ", '" + status + "' FROM disk_read");
+  }
+  /// Settles the latest attempt, by the latest observation of item 1.
+  void insert_verdict(const std::string& settled) {
+    database_.execute(
+        "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, observation_id,"
+        " decided_utc_ms) SELECT max(attempt_id), " +
+        std::to_string(invocation_.value) + ", '" + settled +
+        "', 'test', (SELECT max(observation_id) FROM observation WHERE item_id = 1), 3"
+        " FROM attempt");
+  }
+  /// As insert_attempt(), with what was seen before.
+  void insert_attempt_after_sight(std::int64_t item, int number, int stage) {
+    database_.execute(
+        "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms,"
+        " observation_id) VALUES (" +
+        std::to_string(item) + "," + std::to_string(invocation_.value) + "," +
+        std::to_string(number) + "," + std::to_string(stage) +
+        ",1000, (SELECT max(observation_id) FROM observation WHERE item_id = " +
+        std::to_string(item) + "))");
   }
   std::string state_of(std::int64_t item) {
     return texts(database_, "SELECT state FROM item_state WHERE item_id = " + std::to_string(item))
@@ -76,13 +102,17 @@ TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTable) {
   enrol(database_, {"disk-1"});
   insert_attempt(1, 1);
   insert_outcome("accepted");
-  insert_decision(2, "skip", "test");
+  insert_decision(2, DecisionKind::skip, "test");
   end_invocation(database_, invocation_, EndReason::finished, "", 0, k_test_time);
   database_.execute("INSERT INTO duplicate_line VALUES (1, 3, 'disk-1')");
+  insert_observation(1, "ABSENT");
+  insert_attempt(2, 1);
+  insert_outcome("unknown");
+  insert_verdict("executed");
   const std::vector<std::string> tables =
       texts(database_,
             "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
-  EXPECT_GE(tables.size(), 9U);
+  EXPECT_GE(tables.size(), 12U);
   for (const std::string& table : tables) {
     ASSERT_GT(database_.query_integer("SELECT count(*) FROM " + table), 0)
         << table << ": this test has to put a row into every table";
@@ -139,10 +169,6 @@ TEST_P(NeverTwiceTest, DecidesOnASecondAttemptForTheDisk) {
     const Transaction undone(database_);
     EXPECT_TRUE(is_allowed(2, 1)) << "another disk";
   }
-  {
-    const Transaction undone(database_);
-    EXPECT_NO_THROW(insert_attempt(1, 2, 2)) << "the other stage";
-  }
 }
 
 INSTANTIATE_TEST_SUITE_P(AllOutcomes, NeverTwiceTest,
@@ -152,6 +178,7 @@ INSTANTIATE_TEST_SUITE_P(AllOutcomes, NeverTwiceTest,
                                            SecondAttempt{"already_gone", "disk", false, true},
                                            SecondAttempt{"rejected", "disk", false, true},
                                            SecondAttempt{"rejected", "run", true, true},
+                                           SecondAttempt{"rejected", "moment", true, true},
                                            SecondAttempt{"throttled", "disk", true, true},
                                            SecondAttempt{"not_sent", "disk", true, true},
                                            SecondAttempt{"not_sent", "run", true, true}),
@@ -198,14 +225,16 @@ TEST_F(SchemaTest, AttemptLogKeepsItsPublicColumns) {
               ElementsAre("run_id", "item_id", "disk_id", "attempt_number", "outcome",
                           "http_status", "api_code", "request_id", "message", "intent_utc_ms",
                           "sent_utc_ms", "finished_utc_ms", "latency_us", "retry_after_ms", "scope",
-                          "stage", "source_line", "attempt_id", "invocation_id"));
+                          "stage", "source_line", "attempt_id", "invocation_id", "settled",
+                          "settled_reason", "settled_utc_ms"));
 }
 
 TEST_F(SchemaTest, ItemStateKeepsItsPublicColumns) {
   EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('item_state')"),
               ElementsAre("run_id", "item_id", "disk_id", "source_line", "state", "attempts",
                           "last_outcome", "last_http_status", "last_api_code", "last_request_id",
-                          "last_message", "last_finished_utc_ms", "decision_reason"));
+                          "last_message", "last_finished_utc_ms", "decision_reason", "verified",
+                          "settled", "last_status", "last_stage", "next_stage"));
 }
 
 TEST_F(SchemaTest, ItemStateFollowsTheLatestAttempt) {
@@ -219,6 +248,7 @@ TEST_F(SchemaTest, ItemStateFollowsTheLatestAttempt) {
                           {"unknown", "disk", "unknown"},
                           {"rejected", "disk", "rejected"},
                           {"rejected", "run", "pending"},
+                          {"rejected", "moment", "pending"},
                           {"throttled", "disk", "pending"},
                           {"not_sent", "disk", "pending"},
                           {"not_sent", "run", "pending"}}) {
@@ -232,20 +262,153 @@ TEST_F(SchemaTest, ItemStateFollowsTheLatestAttempt) {
 }
 
 TEST_F(SchemaTest, ItemStateTakesDecisionsOnlyWhereNoAttemptHasEndedTheItem) {
-  insert_decision(1, "skip", "released_before");
+  insert_decision(1, DecisionKind::skip, "released_before");
   EXPECT_EQ(state_of(1), "skipped");
   EXPECT_THAT(texts(database_, "SELECT decision_reason FROM item_state WHERE item_id = 1"),
               ElementsAre("released_before"));
 
   insert_attempt(2, 1);
   insert_outcome("not_sent");
-  insert_decision(2, "give_up", "max_attempts");
+  insert_decision(2, DecisionKind::give_up, "max_attempts");
   EXPECT_EQ(state_of(2), "failed");
 
   insert_attempt(2, 2);
   EXPECT_EQ(state_of(2), "unknown");
   insert_outcome("accepted");
   EXPECT_EQ(state_of(2), "released");
+}
+
+TEST_F(SchemaTest, AVerdictDecidesOnAFurtherAttemptForTheDisk) {
+  struct Case {
+    const char* settled;
+    bool same_item_allowed;
+    bool other_run_allowed;
+    const char* state;
+  };
+  const RunRecord second = enrol(database_, {"disk-1"});
+  for (const Case& row : {Case{"executed", false, false, "released"},
+                          {"gone", false, false, "already_gone"},
+                          {"refused", false, true, "rejected"},
+                          {"not_executed", true, true, "pending"}}) {
+    const auto is_allowed = [&](std::int64_t item, int number) {
+      return error_of(database_,
+                      "INSERT INTO attempt (item_id, invocation_id, attempt_number,"
+                      " stage, intent_utc_ms) VALUES (" +
+                          std::to_string(item) + ", 1, " + std::to_string(number) + ", 1, 1000)") ==
+             "no error";
+    };
+    for (const bool same_item : {true, false}) {
+      const Transaction undone(database_);
+      insert_attempt(1, 1);
+      insert_outcome("unknown");
+      insert_observation(1, "AVAILABLE");
+      insert_verdict(row.settled);
+      EXPECT_EQ(state_of(1), row.state);
+      if (same_item) {
+        EXPECT_EQ(is_allowed(1, 2), row.same_item_allowed) << row.settled;
+      } else {
+        EXPECT_EQ(is_allowed(second.first_item.value, 1), row.other_run_allowed) << row.settled;
+      }
+    }
+  }
+}
+
+TEST_F(SchemaTest, AVerdictNeedsAnUnknownOutcomeAndAnObservation) {
+  insert_observation(1, "ABSENT");
+  insert_attempt(1, 1);
+  EXPECT_THAT(
+      error_of(database_, "INSERT INTO verdict VALUES (1, 1, 'executed', 'test', 1, NULL, 1)"),
+      HasSubstr("a verdict needs an unknown outcome"))
+      << "open";
+  insert_outcome("accepted");
+  EXPECT_THAT(
+      error_of(database_, "INSERT INTO verdict VALUES (1, 1, 'executed', 'test', 1, NULL, 1)"),
+      HasSubstr("a verdict needs an unknown outcome"));
+  insert_attempt(2, 1);
+  insert_outcome("unknown");
+  EXPECT_THAT(
+      error_of(database_, "INSERT INTO verdict VALUES (2, 1, 'executed', 'test', NULL, NULL, 1)"),
+      HasSubstr("CHECK"));
+  EXPECT_THAT(
+      error_of(database_, "INSERT INTO verdict VALUES (2, 1, 'executed', 'marked', 1, NULL, 1)"),
+      HasSubstr("CHECK"));
+  EXPECT_EQ(error_of(database_,
+                     "INSERT INTO verdict VALUES (2, 1, 'executed', 'marked', NULL, 'seen', 1)"),
+            "no error");
+  EXPECT_NE(error_of(database_,
+                     "INSERT INTO verdict VALUES (2, 1, 'not_executed', 'marked', NULL, 'x', 1)"),
+            "no error")
+      << "at most one verdict";
+}
+
+TEST_F(SchemaTest, TheSecondStageNeedsGoalPurgeAndTheRecycleBinSeenLast) {
+  RunDescription purge = test_description();
+  purge.goal = Goal::purge;
+  const std::int64_t item = enrol(database_, {"disk-9"}, purge).first_item.value;
+  const auto refused = [&](std::int64_t of, int number) {
+    const Transaction undone(database_);
+    try {
+      insert_attempt_after_sight(of, number, 2);
+    } catch (const AuditUnusable& error) {
+      EXPECT_THAT(error.what(), HasSubstr("never by accident"));
+      return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(refused(item, 1)) << "never seen";
+  insert_observation(item, "AVAILABLE");
+  EXPECT_TRUE(refused(item, 1));
+  insert_observation(item, "RECYCLED");
+  EXPECT_FALSE(refused(item, 1)) << "in the bin from the start";
+  insert_observation(item, "AVAILABLE");
+  insert_attempt_after_sight(item, 1, 1);
+  insert_outcome("accepted");
+  EXPECT_TRUE(refused(item, 2)) << "seen in the bin before the first stage only";
+  EXPECT_EQ(state_of(item), "pending");
+  insert_observation(item, "RECYCLED");
+  EXPECT_FALSE(refused(item, 2));
+  insert_observation(item, "RECYCLING");
+  EXPECT_TRUE(refused(item, 2)) << "not seen there last";
+  insert_observation(item, "RECYCLED");
+  insert_attempt_after_sight(item, 2, 2);
+  insert_outcome("accepted");
+  EXPECT_EQ(state_of(item), "released");
+  EXPECT_THAT(error_of(database_, "INSERT INTO attempt VALUES (NULL, " + std::to_string(item) +
+                                      ", 1, 3, 2, 1, NULL)"),
+              HasSubstr("never"));
+  // Goal release has no second stage.
+  insert_observation(1, "RECYCLED");
+  EXPECT_TRUE(refused(1, 1));
+}
+
+TEST_F(SchemaTest, ItemStateVerifiesByWhatWasSeenAfterTheAttempt) {
+  insert_observation(1, "ABSENT");  // before the attempt: says nothing about it
+  insert_attempt_after_sight(1, 1, 1);
+  insert_outcome("accepted");
+  const auto verified = [&] {
+    return texts(database_, "SELECT verified FROM item_state WHERE item_id = 1").at(0);
+  };
+  EXPECT_EQ(verified(), "not_read");
+  for (const auto& [status, expected] :
+       std::vector<std::pair<std::string, std::string>>{{"AVAILABLE", "still_there"},
+                                                        {"IN_USE", "still_there"},
+                                                        {"RECYCLING", "leaving"},
+                                                        {"DELETING", "leaving"},
+                                                        {"RECYCLED", "recycled"},
+                                                        {"ABSENT", "destroyed"}}) {
+    insert_observation(1, status);
+    EXPECT_EQ(verified(), expected) << status;
+    EXPECT_EQ(state_of(1), "released");
+  }
+  EXPECT_THAT(texts(database_, "SELECT verified FROM item_state WHERE item_id = 2"),
+              ElementsAre(""));
+}
+
+TEST_F(SchemaTest, PreflightDecisionsAreStatesOfItemsWithoutAttempts) {
+  insert_decision(1, DecisionKind::reject, "in_use");
+  EXPECT_EQ(state_of(1), "rejected");
+  insert_decision(2, DecisionKind::already_gone, "recycled");
+  EXPECT_EQ(state_of(2), "already_gone");
 }
 
 }  // namespace

@@ -499,5 +499,20 @@ TEST_F(JobFileTest, IsNeverAFolderADashOrAPipe) {
   EXPECT_TRUE(is_job_file(link));
 }
 
+TEST_F(JobFileTest, RecordedPathsAreReadBackAsTheyWere) {
+  for (const std::string path :
+       {"disks.csv", "./-", "./~/disks.csv", "~/disks.csv", "a/../b//c", "/srv/./disks.csv", "-"}) {
+    JobSettings settings;
+    settings.list = path;
+    settings.credentials_file = path;
+    settings.ca_file = path;
+    const JobFile recorded = read_settings(write_settings(settings), "settings of the run");
+    EXPECT_THAT(recorded.problems, IsEmpty());
+    EXPECT_EQ(recorded.settings.list, path);
+    EXPECT_EQ(recorded.settings.credentials_file, path);
+    EXPECT_EQ(recorded.settings.ca_file, path);
+  }
+}
+
 }  // namespace
 }  // namespace diskrelease

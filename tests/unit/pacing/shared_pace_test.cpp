@@ -261,7 +261,8 @@ TEST_P(UntrustedPaceTest, BeginsWithAFullWindowOfWaitingAndNoBurst) {
   pacer.take_over(GetParam().boot, k_start);
 
   const SteadyTime open = k_start + k_window;
-  EXPECT_TRUE(pacer.depart({k_start, epoch}, k_start)) << "slots from before are void";
+  EXPECT_NE(state->epoch, epoch) << "slots from before are void";
+  EXPECT_TRUE(pacer.depart({k_start, epoch}, k_start));
   EXPECT_FALSE(pacer.paused_until(k_start));
   EXPECT_DOUBLE_EQ(*pacer.rate(k_start), 5);
   PacingTraffic traffic(punctual);
@@ -487,6 +488,12 @@ TEST_F(KilledPacerTest, WhileARequestDeparts) {
     std::vector<SteadyTime> left = left_;
     if (i + 1 == states.size()) left.push_back(now);
     expect_no_fuller_window(*states[i], left);
+    // A limit of one looks at the latest departure only.
+    const auto copy = copy_of(*states[i]);
+    Pacer one(limit(1), 3, *copy);
+    const SteadyTime open = left.back() + k_window;
+    EXPECT_TRUE(one.depart({now, copy->epoch}, open - k_tick));
+    EXPECT_FALSE(one.depart({now, copy->epoch}, open));
   }
   expect_slow(states, now);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -149,12 +150,21 @@ TEST_F(DepartureGateTest, TheFirstStopCounts) {
 }
 
 TEST_F(DepartureGateTest, AStopWakesWhoWaitsForASlotAndLetsNobodyWaitAnyMore) {
-  DepartureGate gate(limit(2), 1, nullptr, k_start);
   const SteadyTime tomorrow = std::chrono::steady_clock::now() + std::chrono::hours(24);
-  std::thread sender([&] { gate.wait_for_slot(tomorrow); });
-  gate.stop({});
-  sender.join();
-  gate.wait_for_slot(tomorrow);
+  // The stop comes while the sender is on its way into the wait, or in it.
+  for (int round = 0; round < 100; ++round) {
+    DepartureGate gate(limit(2), 1, nullptr, k_start);
+    std::atomic<bool> started = false;
+    std::thread sender([&] {
+      started = true;
+      gate.wait_for_slot(tomorrow);
+    });
+    while (!started) std::this_thread::yield();
+    for (int i = 0; i < round; ++i) std::this_thread::yield();
+    gate.stop({});
+    sender.join();
+    gate.wait_for_slot(tomorrow);
+  }
   EXPECT_LT(std::chrono::steady_clock::now(), tomorrow);
 }
 
