@@ -38,6 +38,12 @@ DiskId disk_of(std::string_view text, ItemId item, const Database& database) {
   return std::move(std::get<DiskId>(disk));
 }
 
+/// What is to be read back. ?4: whether accepted releases are.
+constexpr std::string_view k_is_open_matter =
+    "(matter.state = 'unknown'"
+    " OR (?4 AND matter.state = 'released' AND matter.verified NOT IN ('recycled', 'destroyed'))"
+    " OR (matter.state = 'pending' AND matter.next_stage IS NULL))";
+
 Stage stage_of(std::int64_t number) { return number == 2 ? Stage::destroy : Stage::release; }
 
 }  // namespace
@@ -146,26 +152,25 @@ std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
 std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run, ItemId after,
                                           bool verify, std::int64_t limit) {
   Statement select = database.prepare(
-      "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
-      "       matter.state = 'unknown', before.status, seen.status, disk_read.sent_utc_ms,"
-      "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
-      "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
-      "               AND observation.status <> CASE latest.stage WHEN 2 THEN 'RECYCLED'"
-      "                                         ELSE 'AVAILABLE' END)"
-      " FROM item_state AS matter"
-      " JOIN attempt AS latest ON latest.item_id = matter.item_id"
-      "                       AND latest.attempt_number = matter.attempts"
-      " LEFT JOIN observation AS before ON before.observation_id = latest.observation_id"
-      " LEFT JOIN observation AS seen ON seen.observation_id ="
-      "   (SELECT max(observation_id) FROM observation WHERE observation.item_id = matter.item_id"
-      "    AND observation.observation_id > coalesce(latest.observation_id, 0))"
-      " LEFT JOIN disk_read ON disk_read.read_id = seen.read_id"
-      " WHERE matter.item_id > ?1 AND matter.item_id BETWEEN ?2 AND ?3"
-      "   AND (matter.state = 'unknown'"
-      "        OR (?4 AND matter.state = 'released'"
-      "            AND matter.verified NOT IN ('recycled', 'destroyed'))"
-      "        OR (matter.state = 'pending' AND matter.next_stage IS NULL))"
-      " ORDER BY matter.item_id LIMIT ?5");
+      std::string(
+          "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
+          "       matter.state = 'unknown', before.status, seen.status, disk_read.sent_utc_ms,"
+          "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
+          "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
+          "               AND observation.status <> CASE latest.stage WHEN 2 THEN 'RECYCLED'"
+          "                                         ELSE 'AVAILABLE' END)"
+          " FROM item_state AS matter"
+          " JOIN attempt AS latest ON latest.item_id = matter.item_id"
+          "                       AND latest.attempt_number = matter.attempts"
+          " LEFT JOIN observation AS before ON before.observation_id = latest.observation_id"
+          " LEFT JOIN observation AS seen ON seen.observation_id ="
+          "   (SELECT max(observation_id) FROM observation WHERE observation.item_id = "
+          "matter.item_id"
+          "    AND observation.observation_id > coalesce(latest.observation_id, 0))"
+          " LEFT JOIN disk_read ON disk_read.read_id = seen.read_id"
+          " WHERE matter.item_id > ?1 AND matter.item_id BETWEEN ?2 AND ?3"
+          "   AND ") +
+      std::string(k_is_open_matter) + " ORDER BY matter.item_id LIMIT ?5");
   select.bind(1, after.value)
       .bind(2, run.first_item.value)
       .bind(3, last_item(run))
@@ -190,6 +195,16 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
     matters.push_back(std::move(matter));
   }
   return matters;
+}
+
+std::int64_t count_open_matters(Database& database, const RunRecord& run, bool verify) {
+  Statement select = database.prepare(
+      "SELECT count(*) FROM item_state AS matter WHERE matter.item_id BETWEEN ?2 AND ?3 AND " +
+      std::string(k_is_open_matter));
+  select.bind(2, run.first_item.value)
+      .bind(3, last_item(run))
+      .bind(4, std::int64_t{verify ? 1 : 0});
+  return select.step() ? select.integer(0) : 0;
 }
 
 void read_log(Database& database, const LogFilter& filter,

@@ -97,6 +97,10 @@ struct OpenMatter {
                                                         ItemId after, bool verify,
                                                         std::int64_t limit);
 
+/// How many there are.
+[[nodiscard]] std::int64_t count_open_matters(Database& database, const RunRecord& run,
+                                              bool verify);
+
 /// Which rows of attempt_log to show. Unset = no restriction.
 struct LogFilter {
   std::optional<std::int64_t> run;

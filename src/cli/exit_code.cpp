@@ -24,6 +24,7 @@ ExitCode exit_code_of(const StateCounts& counts, const OpenFates& open, EndReaso
   if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there > 0) {
     return ExitCode::unknown_remain;
   }
+  if (reason == EndReason::interrupted && open.unverified > 0) return ExitCode::interrupted;
   if (counts[ItemState::rejected] + counts[ItemState::failed] > 0) return ExitCode::some_failed;
   return ExitCode::done;
 }

@@ -26,6 +26,7 @@ enum class ExitCode : int {
 struct OpenFates {
   std::int64_t unsettled_elsewhere = 0;  ///< skipped: its outcome is unknown in another run
   std::int64_t still_there = 0;          ///< accepted, but seen as if nothing had happened
+  std::int64_t unverified = 0;           ///< accepted, and reading back was wanted and not finished
 };
 
 /// What a run's end means for the caller.

@@ -78,6 +78,10 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
     summary.next_command = "diskrelease settle " + run + flags;
     return;
   }
+  if (summary.exit_code == static_cast<int>(ExitCode::interrupted)) {
+    summary.next_command = "diskrelease settle " + run + flags;
+    return;
+  }
   if (summary.verified.still_there > 0) {
     summary.next_hint =
         "ACCEPTED BUT STILL THERE: the provider has accepted the release of disks that are not on "
@@ -126,9 +130,15 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
                   const std::string& reading_problem) {
   const SystemClock clock;
   Summary summary = summarise(database, run);
+  const VerifiedCounts& verified = summary.verified;
+  const std::int64_t unverified =
+      plan.spec.verify ? verified.leaving + verified.not_read + verified.still_there : 0;
   const bool nothing_left =
       summary.counts[ItemState::pending] == 0 && summary.counts[ItemState::unknown] == 0;
-  if (nothing_left && stop.reason != EndReason::interrupted) stop = {EndReason::finished, "", ""};
+  // A stop that left nothing undone is no stop.
+  if (nothing_left && (stop.reason != EndReason::interrupted || unverified == 0)) {
+    stop = {EndReason::finished, "", ""};
+  }
   if (stop.reason == EndReason::finished && summary.counts[ItemState::pending] > 0) {
     if (plan.kind == CourseKind::reconcile_only) {
       stop = {EndReason::window_ended, "nothing_sent", "settle sends nothing; resume does"};
@@ -143,7 +153,8 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
   }
   const ExitCode code = exit_code_of(summary.counts,
                                      {.unsettled_elsewhere = unsettled_elsewhere(summary),
-                                      .still_there = summary.verified.still_there},
+                                      .still_there = verified.still_there,
+                                      .unverified = unverified},
                                      stop.reason);
   end_invocation(database, invocation, stop.reason, stop.detail, static_cast<int>(code),
                  clock.utc_now());
@@ -222,7 +233,13 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     };
     const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
     reading_problem = run_course(
-        parts, run, plan.kind, [&] { return open_audit_for_reading(plan.database_file); }, observer,
+        parts, run, plan.kind, [&] { return open_audit_for_reading(plan.database_file); },
+        {observer,
+         [&](std::int64_t matters) {
+           if (options.quiet) return;
+           display.say("reading back what became of " + std::to_string(matters) +
+                       " disk(s), for at most " + format_duration(spec.settle.window));
+         }},
         [&](std::vector<Actor> actors) { drive_with_threads(gate, dispatch, std::move(actors)); });
   }
   database = log.close();

@@ -36,12 +36,12 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
 }  // namespace
 
 std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
-                       const std::function<Database()>& open_reader,
-                       const AttemptObserver& observer, const Driver& drive) {
+                       const std::function<Database()>& open_reader, const CourseObserver& observer,
+                       const Driver& drive) {
   std::mutex mutex;
   const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
     const std::lock_guard lock(mutex);
-    if (observer) observer(event);
+    if (observer.attempt) observer.attempt(event);
   };
   const bool sends = kind == CourseKind::send_and_reconcile;
   // Each turn sends every open item at most once more, and attempts per item are limited.
@@ -53,6 +53,9 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
     }
     parts.log.flush();
     if (parts.gate.stopping()) return {};
+    reader = open_reader();
+    const std::int64_t matters = count_open_matters(reader, run, parts.spec.verify);
+    if (matters > 0 && observer.reading_back) observer.reading_back(matters);
     const auto reconciler =
         std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
     drive({[reconciler] { return reconciler->step(); }});

@@ -17,6 +17,13 @@ enum class CourseKind {
   reconcile_only,      ///< `settle`: sends nothing that changes anything
 };
 
+/// Those who watch; any may be empty.
+struct CourseObserver {
+  AttemptObserver attempt;
+  /// Reading back begins, with so many open matters.
+  std::function<void(std::int64_t)> reading_back;
+};
+
 /// The course of one invocation, until nothing is left to do or the run stops:
 ///   send what is pending, looked at before (senders and scout side by side);
 ///   then read back what became of it (reconciler);
@@ -27,6 +34,6 @@ enum class CourseKind {
 /// not be read back; empty where they could. Throws what the actors throw.
 [[nodiscard]] std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
                                      const std::function<Database()>& open_reader,
-                                     const AttemptObserver& observer, const Driver& drive);
+                                     const CourseObserver& observer, const Driver& drive);
 
 }  // namespace diskrelease

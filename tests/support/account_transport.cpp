@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "support/enrolled_run.h"
 #include "support/scripted_transport.h"
 
 namespace diskrelease {
@@ -65,6 +66,19 @@ Reply AccountTransport::describe(const HttpRequest& request) {
     rows.push_back(disk_row(disk, to_text(found->second)));
   }
   return describe_reply(rows);
+}
+
+Sighting sighting_of(const std::string& disk, DiskStatus status) {
+  return {.disk = disk_id(disk),
+          .status = status,
+          .status_text = std::string(to_text(status)),
+          .disk_type = "DATA",
+          .portable = true,
+          .name = "name",
+          .zone = "asia-east-1a",
+          .category = "",
+          .instance_id = "",
+          .size_gb = 30};
 }
 
 Reply describe_reply(const std::vector<std::string>& rows, std::int64_t total_count) {

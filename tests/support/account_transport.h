@@ -45,6 +45,9 @@ class AccountTransport final : public Transport {
   int reads_ = 0;
 };
 
+/// A data disk that can be detached, seen in this status.
+[[nodiscard]] Sighting sighting_of(const std::string& disk, DiskStatus status);
+
 /// A complete answer to DescribeDisks with these rows, {"diskId":...} objects.
 [[nodiscard]] Reply describe_reply(const std::vector<std::string>& rows);
 [[nodiscard]] Reply describe_reply(const std::vector<std::string>& rows, std::int64_t total_count);

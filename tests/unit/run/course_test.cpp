@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/errors.h"
+#include "run/disk_reader.h"
 #include "support/account_transport.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
@@ -332,10 +332,9 @@ TEST_F(CourseTest, SettlesWhatADeadProcessLeftOpen) {
   AccountTransport account({{"a", DiskStatus::available}, {"b", DiskStatus::available}});
   {
     RunRig dead(file_, run_, job(), account, clock_);
-    dead.log.record_read(
-        {ReadPurpose::preflight, 1, "complete", 200, "", "r", "", clock_.utc_now(),
-         clock_.utc_now()},
-        {{run_.first_item, Sighting{.disk = disk_id("a"), .status = DiskStatus::available}}});
+    dead.log.record_read({ReadPurpose::preflight, 1, "complete", 200, "", "r", "", clock_.utc_now(),
+                          clock_.utc_now()},
+                         {{run_.first_item, sighting_of("a", DiskStatus::available)}});
     static_cast<void>(
         dead.log.record_intent(run_.first_item, disk_id("a"), 1, Stage::release, clock_.utc_now()));
     account.execute("a");

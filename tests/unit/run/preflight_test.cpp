@@ -5,18 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "support/enrolled_run.h"
+#include "support/account_transport.h"
 
 namespace diskrelease {
 namespace {
 
-Sighting sighting(DiskStatus status) {
-  Sighting seen{.disk = disk_id("disk-1")};
-  seen.status = status;
-  seen.disk_type = "DATA";
-  seen.portable = true;
-  return seen;
-}
+Sighting sighting(DiskStatus status) { return sighting_of("disk-1", status); }
 
 /// "send 1", "look again", "reject in_use", "goal reached", ...
 std::string text(const PreflightStep& step) {
