@@ -59,17 +59,18 @@ class Simulation {
   }
 
   Result run() {
-    create_audit_database(file_);
+    copy_new_database();
     enrol_next();
     for (int i = 0; i < world_.stormy_lives; ++i) {
       if (runs_.size() < world_.runs.size() && draw_.chance(0.4)) enrol_next();
-      live(static_cast<std::size_t>(draw_.between(0, std::ssize(runs_) - 1)), false);
+      const auto run = static_cast<std::size_t>(draw_.between(0, std::ssize(runs_) - 1));
+      if (!finished_[run] || draw_.chance(0.1)) live(run, false);
     }
     while (runs_.size() < world_.runs.size()) enrol_next();
     for (std::size_t run = 0; run < runs_.size(); ++run) {
       for (int i = 0; i < k_most_calm_lives && result_.violations.empty(); ++i) {
         live(run, true);
-        if (!has_pending(run)) break;
+        if (!pending_) break;
       }
     }
     clock_.advance(world_.server.longest_late + world_.server.longest_travel);
@@ -98,11 +99,18 @@ class Simulation {
     description.goal = plan.spec.goal;
     description.random_seed = static_cast<std::int64_t>(draw_.bits() >> 1U);
     runs_.push_back(enrol(database, plan.disks, description));
+    finished_.push_back(false);
   }
 
-  [[nodiscard]] bool has_pending(std::size_t run) {
-    Database database = open_audit_for_reading(file_);
-    return count_states(database, runs_[run])[ItemState::pending] > 0;
+  /// Making the schema takes longer than all else of a small simulation.
+  void copy_new_database() {
+    static const TemporaryDirectory k_directory(fast_directory());
+    static const std::filesystem::path k_template = [] {
+      std::filesystem::path path = k_directory / "audit.db";
+      create_audit_database(path);
+      return path;
+    }();
+    std::filesystem::copy_file(k_template, file_);
   }
 
   /// From 1, small ones more often: much happens at the beginning of a life.
@@ -162,7 +170,7 @@ class Simulation {
     const Ending ending = calm ? Ending::by_itself : draw_ending();
     Scheduler::Plan plan;
     plan.late = calm ? 0 : world_.late_steps;
-    const std::int64_t moment = draw_moment(600);
+    const std::int64_t moment = draw_.chance(0.3) ? draw_moment(600) : draw_.between(1, 150);
     if (ending == Ending::killed || ending == Ending::power_cut) plan.kill_at = moment;
     if (ending == Ending::stopped) plan.stop_at = moment;
     if (ending == Ending::aborted) {
@@ -225,6 +233,8 @@ class Simulation {
     Evidence now = Evidence::read(database);
     for (const std::string& change : now.changed_since(evidence_)) violated(change);
     evidence_ = std::move(now);
+    pending_ = count_states(database, runs_[run])[ItemState::pending] > 0;
+    finished_[run] = !is_unfinished(database, runs_[run]);
   }
 
   const std::uint64_t seed_;
@@ -240,6 +250,8 @@ class Simulation {
   std::vector<std::size_t> run_of_life_;
   Evidence evidence_;
   bool armed_ = false;
+  bool pending_ = false;  ///< whether the run of the latest life has pending items
+  std::vector<bool> finished_;
   Result result_;
 };
 

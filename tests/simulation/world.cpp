@@ -9,6 +9,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+/// Two answers that are a poll apart are believed, so they must not both show the past.
+constexpr milliseconds k_shortest_poll{1'000};
+
 milliseconds draw_delay(Draw& draw, milliseconds longest) {
   return draw.chance(0.3) ? milliseconds(0) : draw.time(longest);
 }
@@ -43,7 +46,7 @@ JobSpec draw_spec(Draw& draw, const ServerPlan& server) {
   spec.retry.max_backoff = spec.retry.first_backoff * draw.between(1, 8);
   spec.retry.budget_percent = static_cast<int>(draw.between(20, 500));
   spec.settle.resend = draw.chance(0.5);
-  spec.settle.poll = milliseconds(draw.between(500, 3'000));
+  spec.settle.poll = milliseconds(draw.between(k_shortest_poll.count(), 4'000));
   const sandbox::Delays& delays = server.model.delays;
   spec.settle.window = delays.leave + delays.recycling + delays.deleting + server.stale_read +
                        server.longest_late + 2 * server.longest_travel + 4 * spec.settle.poll +
@@ -67,7 +70,7 @@ World draw_world(Draw& draw) {
   delays.transition.reset();
   if (draw.chance(0.8)) delays.transition = draw.time(milliseconds(10'000));
   if (draw.chance(0.4)) {
-    server.stale_read = draw.time(milliseconds(3'000));
+    server.stale_read = draw.time(k_shortest_poll);
     server.stale_reads = draw.chance(0.5) ? 1.0 : draw.share();
   }
   server.release_faults = draw_intensity(draw, 0.6);
