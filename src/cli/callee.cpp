@@ -28,6 +28,18 @@ sandbox::SandboxOptions sandbox_options(const Options& options, const std::files
   return simulated;
 }
 
+std::unique_ptr<SharedRegion> shared_pace(const Callee& callee) {
+  const auto state = state_directory();
+  if (!state) {
+    throw CallsImpossible(
+        "neither XDG_STATE_HOME nor a home directory is known, so there is no place where the "
+        "processes of this user keep their common rate; set XDG_STATE_HOME. Nothing was sent.");
+  }
+  return SharedRegion::open(
+      limiter_file(*state, callee.credential->id, host_header(callee.https.endpoint)),
+      DepartureGate::k_region_size);
+}
+
 }  // namespace
 
 TemporaryFile::TemporaryFile() {
@@ -68,22 +80,9 @@ void find_callee(const Options& options, const JobSpec& spec, Callee& callee) {
       find_credential({spec.credentials_file, spec.profile,
                        [](const char* name) { return environment_variable(name); }},
                       &warnings));
+  if (spec.rate.per_second) callee.pace = shared_pace(callee);
   if (options.quiet) return;
   for (const std::string& warning : warnings) std::cerr << "warning: " << warning << '\n';
-}
-
-std::unique_ptr<SharedRegion> shared_pace(const Options& options, const JobSpec& spec,
-                                          const Callee& callee) {
-  if (options.sandbox || !spec.rate.per_second) return nullptr;
-  const auto state = state_directory();
-  if (!state) {
-    throw CallsImpossible(
-        "neither XDG_STATE_HOME nor a home directory is known, so there is no place where the "
-        "processes of this user keep their common rate; set XDG_STATE_HOME. Nothing was sent.");
-  }
-  return SharedRegion::open(
-      limiter_file(*state, callee.credential->id, host_header(callee.https.endpoint)),
-      DepartureGate::k_region_size);
 }
 
 }  // namespace diskrelease

@@ -35,17 +35,15 @@ struct Callee {
   std::optional<HttpsTransport>
       transport;  ///< made early: a CA file that cannot be read is told before anything is enrolled
   std::optional<Credential> credential;
+  /// The pace that all processes of this user keep which call this endpoint with this credential;
+  /// nullptr where there is nothing to share: the simulator inside this process, an unlimited rate.
+  std::unique_ptr<SharedRegion> pace;
   std::string endpoint_name;  ///< as recorded: "sandbox" for the simulator inside this process
 };
 
 /// Finds endpoint and credential, and makes the transport with a lane for each sender and one for
-/// reading. Throws UsageError or CallsImpossible.
+/// reading. All that can be missing on this machine is told here, before anything is enrolled.
+/// Throws UsageError or CallsImpossible.
 void find_callee(const Options& options, const JobSpec& spec, Callee& callee);
-
-/// The pace that all processes of this user keep which call this endpoint with this credential;
-/// nullptr where there is nothing to share: the simulator inside this process, an unlimited rate.
-/// Throws CallsImpossible when the file for it cannot be used.
-[[nodiscard]] std::unique_ptr<SharedRegion> shared_pace(const Options& options, const JobSpec& spec,
-                                                        const Callee& callee);
 
 }  // namespace diskrelease

@@ -56,7 +56,8 @@ std::int64_t unsettled_elsewhere(const Summary& summary) {
 
 void add_next_step(const Options& options, const std::string& reading_problem, Summary& summary) {
   const std::string run = std::to_string(summary.run.id.value);
-  const std::string flags = database_flag(options) + (options.sandbox ? " --sandbox" : "");
+  const std::string flags =
+      database_flag(options) + (summary.run.description.sandbox ? " --sandbox" : "");
   if (summary.counts[ItemState::pending] > 0) {
     summary.next_command = "diskrelease resume " + run + flags;
     return;
@@ -75,7 +76,10 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
                   "settle " +
                   run + database_flag(options) +
                   " --mark DISK=released|not-released --reason \"...\"";
-    summary.next_command = "diskrelease settle " + run + flags;
+    summary.next_command =
+        reading_problem.empty()
+            ? "diskrelease settle " + run + flags
+            : "diskrelease audit show " + run + " --state unknown" + database_flag(options);
     return;
   }
   if (summary.exit_code == static_cast<int>(ExitCode::interrupted)) {
@@ -171,8 +175,6 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
                  Database database, const RunRecord& run, SignalTarget& signals) {
   const SystemClock clock;
   const JobSpec& spec = plan.spec;
-  // Before anything goes on record: a limiter that cannot be shared is told first.
-  std::unique_ptr<SharedRegion> pace = shared_pace(options, spec, callee);
   const InvocationId invocation = begin_recorded(plan, database, run, callee.endpoint_name,
                                                  callee.credential->id, callee.credential->source);
   if (!spec.preflight && plan.kind == CourseKind::send_and_reconcile) {
@@ -204,7 +206,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   const Caller caller{*callee.credential, host_header(callee.https.endpoint),
                       "diskrelease-" + std::string(tool_version())};
   const auto seed = static_cast<std::uint64_t>(run.description.random_seed);
-  DepartureGate gate(spec.rate, seed, std::move(pace), clock.steady_now());
+  DepartureGate gate(spec.rate, seed, std::move(callee.pace), clock.steady_now());
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
   AttemptLog log(std::move(database), run.id, invocation);

@@ -31,8 +31,9 @@ std::string progress_line(const RunProgress& progress, std::int64_t done_at_star
   std::string line = std::to_string(done) + "/" + std::to_string(progress.counts.total());
   const double seconds = std::chrono::duration<double>(elapsed).count();
   const double rate = seconds > 0 ? static_cast<double>(done - done_at_start) / seconds : 0;
-  line += "  " + one_decimal(rate) + "/s";
   const std::int64_t pending = progress.counts[ItemState::pending];
+  // Once nothing is pending, disks are read back, which finishes none.
+  if (pending > 0) line += "  " + one_decimal(rate) + "/s";
   if (rate > 0 && pending > 0) {
     line += "  ETA " + rough(static_cast<std::int64_t>(static_cast<double>(pending) / rate) + 1);
   }

@@ -42,7 +42,7 @@ std::string_view explain_reason(std::string_view reason) {
   if (reason == "recycled") return "was in the recycle bin already; a call would have destroyed it";
   if (reason == "deleting") return "was being destroyed already";
   if (reason == "absent") return "has gone since it was last seen";
-  if (reason == "settled_executed") return "outcome unknown at first; reading back has shown it";
+  if (reason == "settled_executed") return "outcome unknown at first, settled later";
   if (reason == "settled_gone") return "outcome unknown; seen in the recycle bin or beyond";
   if (reason == "settled_refused") return "outcome unknown at first; the disk is attached";
   return {};

@@ -41,12 +41,20 @@ std::optional<SteadyTime> DiskReader::step() {
   const SteadyTime now = parts_.clock.steady_now();
   if (!slot_) {
     slot_ = parts_.gate.reserve(std::max(now, not_before_.value_or(now)));
-    return slot_->at;
+    connected_ = false;
+    return slot_->at - k_connect_lead;
   }
   if (!parts_.may_go_on()) {
     DescribeReading stopped;
     stopped.message = "the run is stopping";
     return finish(std::move(stopped));
+  }
+  if (!connected_) {
+    if (std::optional<TransportFailure> failure = parts_.transport.prepare(parts_.reading_lane())) {
+      return ended(*std::move(failure), now, parts_.clock.utc_now());
+    }
+    connected_ = true;
+    return slot_->at;
   }
   if (const std::optional<Slot> later = parts_.gate.depart(*slot_, now)) {
     slot_ = later;
@@ -59,6 +67,10 @@ std::optional<SteadyTime> DiskReader::exchange(SteadyTime departed) {
   const UtcTime sent = parts_.clock.utc_now();
   const Reply reply = parts_.transport.exchange(
       parts_.reading_lane(), describe_disks_request(parts_.caller, disks_, sent));
+  return ended(reply, departed, sent);
+}
+
+std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {
   DescribeReading reading = classify_describe(reply, disks_);
   const SteadyTime now = parts_.clock.steady_now();
 

@@ -34,6 +34,9 @@ class DiskReader {
   /// is not stopped here: whoever asked decides what a failure means.
   [[nodiscard]] Result take();
 
+  /// Connecting takes longer than sending: done this long ahead of the slot, the request departs
+  /// and arrives in it.
+  static constexpr std::chrono::milliseconds k_connect_lead{100};
   /// A read has no effect, so it may be repeated; but a service that does not answer is left alone.
   static constexpr int k_max_tries = 8;
   static constexpr std::chrono::milliseconds k_first_backoff{200};
@@ -41,6 +44,7 @@ class DiskReader {
 
  private:
   std::optional<SteadyTime> exchange(SteadyTime departed);
+  std::optional<SteadyTime> ended(const Reply& reply, SteadyTime departed, UtcTime sent);
   std::optional<SteadyTime> finish(DescribeReading reading);
 
   RunParts parts_;
@@ -49,6 +53,7 @@ class DiskReader {
   Batch batch_;
   std::vector<DiskId> disks_;
   std::optional<Slot> slot_;
+  bool connected_ = false;  ///< for the present slot
   std::optional<SteadyTime> not_before_;
   int failures_ = 0;
   int throttled_ = 0;

@@ -5,13 +5,13 @@ namespace {
 
 /// The second call of goal purge: the first was accepted, or the disk was in the bin from the
 /// start.
-PreflightStep judge_second_stage(DiskStatus status, bool first_accepted) {
+PreflightStep judge_second_stage(DiskStatus status, const PreflightFacts& facts) {
   switch (status) {
     case DiskStatus::recycled:
       return SendIt{Stage::destroy};
     case DiskStatus::absent:
     case DiskStatus::deleting:
-      if (first_accepted) return GoalReached{};
+      if (facts.first_accepted) return GoalReached{};
       return Decline{DecisionKind::already_gone,
                      status == DiskStatus::absent ? "absent" : "deleting"};
     case DiskStatus::recycling:
@@ -26,6 +26,8 @@ PreflightStep judge_second_stage(DiskStatus status, bool first_accepted) {
     case DiskStatus::rolling_back:
     case DiskStatus::failed:
     case DiskStatus::other:
+      // The answer may show the time before the disk was in the bin.
+      if (!facts.looked_before) return LookAgain{};
       return Decline{DecisionKind::reject, "restored"};
   }
   return LookAgain{};
@@ -41,8 +43,7 @@ PreflightStep judge_recycled(DiskStatus status, const PreflightFacts& facts) {
 }  // namespace
 
 PreflightStep judge(const Sighting& sighting, const PreflightFacts& facts) {
-  if (facts.stage == Stage::destroy)
-    return judge_second_stage(sighting.status, facts.first_accepted);
+  if (facts.stage == Stage::destroy) return judge_second_stage(sighting.status, facts);
   switch (sighting.status) {
     case DiskStatus::absent:
       return facts.seen_before ? Decline{DecisionKind::already_gone, "absent"}

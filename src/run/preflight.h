@@ -18,6 +18,7 @@ struct PreflightFacts {
   bool seen_before = false;         ///< an earlier observation of this run has shown the disk
   bool released_elsewhere = false;  ///< another run has reached stage `release`
   bool first_accepted = false;      ///< the latest attempt is this run's accepted first stage
+  bool looked_before = false;       ///< the latest sighting, a poll ago, led to LookAgain
 };
 
 struct SendIt {

@@ -25,6 +25,13 @@ ItemState state_after(Settled settled, const OpenMatter& matter, Goal goal, Disk
   return ItemState::unknown;
 }
 
+/// The state of an item of goal purge whose first release was accepted, as its latest sighting
+/// since then has it.
+ItemState state_half_way(std::optional<DiskStatus> seen) {
+  return seen == DiskStatus::absent || seen == DiskStatus::deleting ? ItemState::released
+                                                                    : ItemState::pending;
+}
+
 }  // namespace
 
 Reconciler::Reconciler(const RunParts& parts, Database database, const RunRecord& run,
@@ -97,7 +104,15 @@ void Reconciler::use(const DiskReader::Result& result) {
 }
 
 void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
-  if (!matter.unknown) return;  // to see it is all that was wanted
+  if (!matter.unknown) {
+    // To see it is all that was wanted; the observation itself may settle the item.
+    if (parts_.spec.goal == Goal::purge && matter.stage == Stage::release) {
+      const ItemState before = state_half_way(matter.last);
+      const ItemState after = state_half_way(sighting.status);
+      if (before != after) parts_.dispatch.move_state(before, after);
+    }
+    return;
+  }
   const Settlement settlement = settle(
       {.stage = matter.stage,
        .before = matter.before,

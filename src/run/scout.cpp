@@ -76,7 +76,8 @@ void Scout::use(WorkItem item, const Sighting& sighting, SteadyTime seen) {
                                               .include_recycled = parts_.spec.include_recycled,
                                               .seen_before = item.pending.seen_before,
                                               .released_elsewhere = item.pending.released_elsewhere,
-                                              .first_accepted = item.pending.first_accepted});
+                                              .first_accepted = item.pending.first_accepted,
+                                              .looked_before = item.waiting_since.has_value()});
   const UtcTime now = parts_.clock.utc_now();
   if (const auto* send = std::get_if<SendIt>(&step)) {
     parts_.dispatch.ready(std::move(item), send->stage, seen);

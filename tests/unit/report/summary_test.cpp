@@ -27,7 +27,7 @@ class SummaryTest : public ::testing::Test {
     run_ = enrol(database, {"disk-1", "disk-2", "disk-3"});
     begin_test_invocation(database, run_.id);
     database.execute(
-        "INSERT INTO attempt VALUES (1, 1, 1, 1, 1, 0), (2, 2, 1, 1, 1, 0);"
+        "INSERT INTO attempt VALUES (1, 1, 1, 1, 1, 0, NULL), (2, 2, 1, 1, 1, 0, NULL);"
         "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code, finished_utc_ms)"
         " VALUES (1, 'accepted', 'disk', 200, NULL, 1), (2, 'rejected', 'disk', 400, 'CODE', 1)");
   }

@@ -1,0 +1,422 @@
+#include "simulation/checker.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <set>
+
+#include "audit/run_queries.h"
+
+namespace diskrelease::simulation {
+namespace {
+
+using sandbox::DiskStatus;
+
+struct AttemptRow {
+  std::int64_t id = 0;
+  std::int64_t item = 0;
+  std::string disk;
+  std::size_t run = 0;
+  std::int64_t number = 0;
+  std::int64_t stage = 0;
+  std::string outcome;
+  std::string scope;
+  std::string request_id;
+  std::string settled;
+};
+
+class Check {
+ public:
+  Check(Database& database, const ModelServer& server, const World& world,
+        const std::vector<RunRecord>& runs, const std::vector<std::size_t>& run_of_life,
+        Result& result)
+      : database_(database),
+        server_(server),
+        world_(world),
+        runs_(runs),
+        run_of_life_(run_of_life),
+        result_(result) {}
+
+  void all() {
+    check_file();
+    read_attempts();
+    for (const ServedRequest& request : server_.requests()) {
+      if (request.release) {
+        ++result_.tally.releases;
+        check_departure(request);
+        check_destruction(request);
+      } else {
+        ++result_.tally.reads;
+      }
+    }
+    check_accepted_once();
+    check_pace();
+    for (const AttemptRow& attempt : attempts_) check_attempt(attempt);
+    check_order_of_attempts();
+    check_reads();
+    for (std::size_t run = 0; run < runs_.size(); ++run) check_items(run);
+  }
+
+ private:
+  void violated(const std::string& what) { result_.violations.push_back(what); }
+
+  void check_file() {
+    Statement integrity = database_.prepare("PRAGMA integrity_check");
+    while (integrity.step()) {
+      if (integrity.text(0) != "ok") violated("integrity: " + std::string(integrity.text(0)));
+    }
+    Statement keys = database_.prepare("PRAGMA foreign_key_check");
+    while (keys.step()) violated("a foreign key of " + std::string(keys.text(0)) + " is broken");
+  }
+
+  void read_attempts() {
+    Statement select = database_.prepare(
+        "SELECT attempt_id, item_id, disk_id, run_id, attempt_number, stage, outcome, scope,"
+        " request_id, settled FROM attempt_log ORDER BY attempt_id");
+    while (select.step()) {
+      const auto run = std::ranges::find_if(
+          runs_, [&](const RunRecord& r) { return r.id.value == select.integer(3); });
+      attempts_.push_back({select.integer(0), select.integer(1), std::string(select.text(2)),
+                           static_cast<std::size_t>(run - runs_.begin()), select.integer(4),
+                           select.integer(5), std::string(select.text(6)),
+                           std::string(select.text(7)), std::string(select.text(8)),
+                           std::string(select.text(9))});
+      by_id_[attempts_.back().id] = attempts_.size() - 1;
+      if (attempts_.back().outcome == "unknown") ++result_.tally.unknown;
+      if (!attempts_.back().settled.empty()) ++result_.tally.verdicts;
+      if (attempts_.back().settled == "not_executed") ++result_.tally.resends;
+    }
+    for (const ServedRequest& request : server_.requests()) {
+      if (!request.release || request.attempt == 0) continue;
+      if (!served_.emplace(request.attempt, &request).second) {
+        violated("two requests were sent for attempt " + std::to_string(request.attempt));
+      }
+    }
+  }
+
+  [[nodiscard]] const RunPlan& plan_of(const ServedRequest& request) const {
+    return world_.runs[run_of_life_[static_cast<std::size_t>(request.life)]];
+  }
+
+  void check_departure(const ServedRequest& request) {
+    const std::string& disk = request.disks.front();
+    const RunPlan& plan = plan_of(request);
+    const auto row = by_id_.find(request.attempt);
+    if (request.attempt == 0) {
+      violated("a request for " + disk + " left without a durable intent");
+    } else if (row == by_id_.end()) {
+      violated("the intent of a request for " + disk + " has not stayed in the database");
+    } else if (attempts_[row->second].disk != disk) {
+      violated("the intent of a request for " + disk + " names another disk");
+    }
+    if (request.stage == 2) {
+      if (plan.spec.goal != Goal::purge) violated("a second stage for goal release: " + disk);
+      if (request.shown != DiskStatus::recycled) {
+        violated(disk + " was sent for good without having been read as RECYCLED just before");
+      }
+    } else if (plan.spec.preflight && request.shown != DiskStatus::available) {
+      violated(disk + " was sent without having been read as AVAILABLE just before");
+    }
+  }
+
+  void check_destruction(const ServedRequest& request) {
+    if (!request.destroyed || request.stage == 2) return;
+    const std::string& disk = request.disks.front();
+    if (request.culprit_known && request.culprit_ours) {
+      violated(disk + " was destroyed by two releases of ours");
+    } else if (!plan_of(request).spec.preflight) {
+      ++result_.tally.unseen_destroyed;
+    } else if (!request.culprit_known && !acted(Act::renew, disk)) {
+      violated(disk + " was destroyed though it was in the recycle bin from the start");
+    } else {
+      ++result_.tally.races_destroyed;
+    }
+  }
+
+  [[nodiscard]] bool acted(Act act, const std::string& disk, SteadyTime after = SteadyTime::min(),
+                           SteadyTime before = SteadyTime::max()) const {
+    return std::ranges::any_of(server_.acts(), [&](const ThirdPartyAct& candidate) {
+      return candidate.act == act && candidate.disk == disk && candidate.at >= after &&
+             candidate.at <= before;
+    });
+  }
+
+  void check_accepted_once() {
+    std::map<std::pair<std::string, std::int64_t>, std::vector<SteadyTime>> accepted;
+    for (const ServedRequest& request : server_.requests()) {
+      if (!request.release || !request.executed) continue;
+      accepted[{request.disks.front(), request.stage}].push_back(*request.executed);
+      if (request.stage == 2) ++result_.tally.second_stages;
+    }
+    for (auto& [key, times] : accepted) {
+      std::ranges::sort(times);
+      for (std::size_t i = 1; i < times.size(); ++i) {
+        if (acted(Act::renew, key.first, times[i - 1], times[i])) {
+          ++result_.tally.accepted_twice;
+        } else {
+          violated("two accepted calls of stage " + std::to_string(key.second) + " for " +
+                   key.first);
+        }
+      }
+    }
+  }
+
+  void check_pace() {
+    std::map<int, std::vector<SteadyTime>> departures;
+    for (const ServedRequest& request : server_.requests()) {
+      departures[request.life].push_back(request.departed);
+    }
+    for (const auto& [life, times] : departures) {
+      const RateLimit& limit = world_.runs[run_of_life_[static_cast<std::size_t>(life)]].spec.rate;
+      if (!limit.per_second) continue;
+      const double whole = std::ceil(*limit.per_second);
+      const std::chrono::duration<double> window(whole / *limit.per_second);
+      const std::size_t most =
+          static_cast<std::size_t>(whole) + static_cast<std::size_t>(limit.burst - 1);
+      for (std::size_t i = most; i < times.size(); ++i) {
+        if (times[i] - times[i - most] < window) {
+          violated("life " + std::to_string(life) + ": more than " + std::to_string(most) +
+                   " departures in one window of the rate");
+          break;
+        }
+      }
+    }
+  }
+
+  void check_attempt(const AttemptRow& attempt) {
+    const auto found = served_.find(attempt.id);
+    const ServedRequest* const served = found == served_.end() ? nullptr : found->second;
+    const bool executed = served != nullptr && served->executed.has_value();
+    const std::string name =
+        "attempt " + std::to_string(attempt.id) + " (" + attempt.disk + ", " + attempt.outcome;
+    const auto wrong = [&](const std::string& what) { violated(name + "): " + what); };
+    if (attempt.outcome.empty()) return;  // the last life died
+    if (attempt.outcome == "accepted") {
+      if (!executed) wrong("was never executed");
+      if (served != nullptr && served->request_id != attempt.request_id)
+        wrong("another request id");
+      if (served != nullptr && served->answered != "accepted") wrong("answered otherwise");
+    } else if (attempt.outcome == "not_sent") {
+      if (served != nullptr) wrong("was sent");
+    } else if (attempt.outcome != "unknown") {
+      if (served == nullptr || !served->arrived) wrong("was never received");
+      if (executed) wrong("was executed");
+    }
+    if (attempt.outcome == "already_gone" && !ever_gone(attempt.disk)) wrong("never gone");
+    if (!attempt.request_id.empty() &&
+        (served == nullptr || served->request_id != attempt.request_id)) {
+      wrong("a request id that the server has not given");
+    }
+    if (attempt.settled.empty()) return;
+    const bool renewed = executed && acted(Act::renew, attempt.disk, *served->executed);
+    if (attempt.outcome != "unknown") wrong("has a verdict");
+    if (attempt.settled == "not_executed" && executed && !renewed) wrong("settled as not executed");
+    if (attempt.settled == "not_executed" && !world_.runs[attempt.run].spec.settle.resend) {
+      wrong("settled as not executed without leave to resend");
+    }
+    if (attempt.settled == "refused" && executed && !renewed) wrong("settled as refused");
+    if (attempt.settled == "executed" && !executed && !ever_gone(attempt.disk)) {
+      wrong("settled as executed");
+    }
+    if (attempt.settled == "gone" && !ever_gone(attempt.disk)) wrong("settled as gone");
+  }
+
+  /// In the recycle bin or beyond, at some time and by anybody.
+  [[nodiscard]] bool ever_gone(const std::string& disk) const {
+    const DiskStatus now = server_.status(disk);
+    if (now == DiskStatus::absent || now == DiskStatus::deleting || now == DiskStatus::recycled ||
+        now == DiskStatus::recycling || acted(Act::release, disk)) {
+      return true;
+    }
+    const auto known = std::ranges::find(world_.server.disks, disk, &sandbox::Disk::id);
+    const bool at_start =
+        known != world_.server.disks.end() &&
+        (known->status == DiskStatus::recycling || known->status == DiskStatus::recycled);
+    return at_start || std::ranges::any_of(server_.requests(), [&](const ServedRequest& request) {
+             return request.release && request.executed && request.disks.front() == disk;
+           });
+  }
+
+  void check_order_of_attempts() {
+    std::map<std::int64_t, const AttemptRow*> before;
+    for (const AttemptRow& attempt : attempts_) {
+      const AttemptRow* const earlier = before[attempt.item];
+      before[attempt.item] = &attempt;
+      if (earlier == nullptr) continue;
+      const bool done = earlier->outcome == "accepted" || earlier->outcome == "already_gone" ||
+                        (earlier->outcome == "rejected" && earlier->scope == "disk") ||
+                        earlier->outcome.empty() ||
+                        (earlier->outcome == "unknown" && earlier->settled != "not_executed");
+      if (done && !(attempt.stage == 2 && earlier->stage == 1 &&
+                    (earlier->outcome == "accepted" || earlier->settled == "executed"))) {
+        violated("attempt " + std::to_string(attempt.id) + " for " + attempt.disk +
+                 " follows one that was " + earlier->outcome + " " + earlier->settled);
+      }
+    }
+  }
+
+  void check_reads() {
+    Statement counts = database_.prepare(
+        "SELECT read_id, result, disk_count, (SELECT count(*) FROM observation"
+        " WHERE observation.read_id = disk_read.read_id) FROM disk_read");
+    while (counts.step()) {
+      const std::int64_t expected = counts.text(1) == "complete" ? counts.integer(2) : 0;
+      if (counts.integer(3) != expected) {
+        violated("read " + std::to_string(counts.integer(0)) + " has " +
+                 std::to_string(counts.integer(3)) + " observations");
+      }
+    }
+    std::map<std::string, std::map<std::string, std::string_view>> shown;
+    for (const ServedRequest& request : server_.requests()) {
+      if (!request.complete) continue;
+      for (const auto& [disk, status] : request.rows) {
+        shown[request.request_id][disk] = to_text(status);
+      }
+    }
+    Statement select = database_.prepare(
+        "SELECT disk_read.request_id, item.disk_id, observation.status FROM observation"
+        " JOIN disk_read USING (read_id) JOIN item USING (item_id)");
+    while (select.step()) {
+      const auto answer = shown.find(std::string(select.text(0)));
+      const std::string disk(select.text(1));
+      if (answer == shown.end()) {
+        violated("an observation of " + disk + " rests on an answer that was not complete");
+      } else if (answer->second[disk] != select.text(2)) {
+        violated("an observation of " + disk + " is not what the answer said");
+      }
+    }
+  }
+
+  [[nodiscard]] bool destroyed_by_run_other_than(std::size_t run, const std::string& disk) const {
+    return std::ranges::any_of(attempts_, [&](const AttemptRow& attempt) {
+      const auto served = served_.find(attempt.id);
+      return attempt.run != run && attempt.disk == disk && attempt.stage == 2 &&
+             served != served_.end() && served->second->executed;
+    });
+  }
+
+  void check_items(std::size_t run) {
+    read_items(database_, runs_[run], std::nullopt, [&](const ItemRow& item) {
+      check_item(run, item);
+      return true;
+    });
+  }
+
+  void check_item(std::size_t run, const ItemRow& item) {
+    const JobSpec& spec = world_.runs[run].spec;
+    const std::string& disk = item.disk_id;
+    const auto wrong = [&](const std::string& what) {
+      violated(disk + " of run " + std::to_string(run + 1) + " is " + item.state + " (" +
+               item.decision_reason + item.settled + "): " + what);
+    };
+    std::vector<const ServedRequest*> executed;
+    std::int64_t last_stage = 0;
+    for (const AttemptRow& attempt : attempts_) {
+      if (attempt.item != item.item_id) continue;
+      last_stage = attempt.stage;
+      const auto served = served_.find(attempt.id);
+      if (served != served_.end() && served->second->executed) executed.push_back(served->second);
+    }
+    const bool executed_last = std::ranges::any_of(
+        executed, [&](const ServedRequest* request) { return request->stage == last_stage; });
+    const bool renewed = acted(Act::renew, disk);
+    const DiskStatus now = server_.status(disk);
+    const bool destroyed = now == DiskStatus::absent || now == DiskStatus::deleting;
+    if (item.state == "released") {
+      if (spec.goal == Goal::release) {
+        if (executed.empty() && !ever_gone(disk)) wrong("no call of ours was executed");
+      } else if (!destroyed && !(executed_last && last_stage == 2)) {
+        wrong("it still exists, and no second call was executed");
+      }
+    } else if (item.state == "already_gone") {
+      if (!ever_gone(disk)) wrong("it never was");
+    } else if (item.state == "rejected" || item.state == "failed" || item.state == "skipped") {
+      const bool half_way = spec.goal == Goal::purge && last_stage == 2;
+      const bool failed = half_way ? executed_last : !executed.empty();
+      // The other run of goal purge has gone on where this one had to stop.
+      const bool done_elsewhere = item.state == "skipped" && spec.goal == Goal::purge &&
+                                  destroyed_by_run_other_than(run, disk);
+      if (failed && !renewed && !done_elsewhere) wrong("a call of ours was executed");
+      if (item.decision_reason == "not_found" && item.last_outcome.empty() &&
+          now != DiskStatus::absent) {
+        wrong("it exists");
+      }
+    } else if (item.state == "unknown") {
+      ++result_.tally.left_unknown;
+    } else if (item.state == "pending") {
+      const bool half_way =
+          spec.goal == Goal::purge && last_stage == 1 && (!executed.empty() || ever_gone(disk));
+      if (half_way && renewed) {
+        ++result_.tally.left_half_way;
+      } else {
+        wrong("the run has not come to its end");
+      }
+    }
+  }
+
+  Database& database_;
+  const ModelServer& server_;
+  const World& world_;
+  const std::vector<RunRecord>& runs_;
+  const std::vector<std::size_t>& run_of_life_;
+  Result& result_;
+  std::vector<AttemptRow> attempts_;
+  std::map<std::int64_t, std::size_t> by_id_;
+  std::map<std::int64_t, const ServedRequest*> served_;
+};
+
+}  // namespace
+
+Evidence Evidence::read(Database& database) {
+  static constexpr std::array<std::array<const char*, 3>, 10> k_tables = {{
+      {"run", "run_id", "goal, random_seed, first_item_id, item_count"},
+      {"item", "item_id", "run_id, disk_id, source_line"},
+      {"invocation", "invocation_id", "run_id, started_utc_ms"},
+      {"invocation_end", "invocation_id", "reason, detail, exit_code, ended_utc_ms"},
+      {"attempt", "attempt_id",
+       "item_id, invocation_id, attempt_number, stage, intent_utc_ms, observation_id"},
+      {"outcome", "attempt_id",
+       "outcome, scope, http_status, api_code, request_id, message, retry_after_ms, sent_utc_ms,"
+       " finished_utc_ms, latency_us"},
+      {"disk_read", "read_id",
+       "invocation_id, purpose, disk_count, result, http_status, api_code, request_id,"
+       " sent_utc_ms, finished_utc_ms"},
+      {"observation", "observation_id", "read_id, item_id, status, disk_type, portable"},
+      {"verdict", "attempt_id",
+       "invocation_id, settled, reason, observation_id, detail, decided_utc_ms"},
+      {"decision", "decision_id",
+       "run_id, invocation_id, item_id, kind, reason, detail, observation_id, decided_utc_ms"},
+  }};
+  Evidence evidence;
+  for (const auto& [table, key, columns] : k_tables) {
+    Statement select = database.prepare(std::string("SELECT ") + key + ", json_array(" + columns +
+                                        ") FROM " + table);
+    while (select.step()) {
+      evidence.rows_.emplace(std::string(table) + ' ' + std::to_string(select.integer(0)),
+                             select.text(1));
+    }
+  }
+  return evidence;
+}
+
+std::vector<std::string> Evidence::changed_since(const Evidence& earlier) const {
+  std::vector<std::string> changes;
+  for (const auto& [key, row] : earlier.rows_) {
+    const auto now = rows_.find(key);
+    if (now == rows_.end()) {
+      changes.push_back(key + " is gone: " + row);
+    } else if (now->second != row) {
+      changes.push_back(key + " has changed: " + row + " -> " + now->second);
+    }
+  }
+  return changes;
+}
+
+void check(Database& database, const ModelServer& server, const World& world,
+           const std::vector<RunRecord>& runs, const std::vector<std::size_t>& run_of_life,
+           Result& result) {
+  Check(database, server, world, runs, run_of_life, result).all();
+}
+
+}  // namespace diskrelease::simulation

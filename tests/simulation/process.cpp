@@ -1,0 +1,129 @@
+#include "simulation/process.h"
+
+#include <chrono>
+
+#include "api/calls.h"
+#include "audit/attempt_log.h"
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "run/clock_guard.h"
+#include "support/enrolled_run.h"
+
+namespace diskrelease::simulation {
+namespace {
+
+const Caller& test_caller() {
+  static const Caller k_caller{
+      {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
+      "127.0.0.1:1",
+      "diskrelease-test"};
+  return k_caller;
+}
+
+Database opened_and_recovered(const std::filesystem::path& file, UtcTime now) {
+  Database database = open_audit_for_writing(file);
+  static_cast<void>(recover(database, now));
+  return database;
+}
+
+InvocationId begun(Database& database, const RunRecord& run, const JobSpec& spec, UtcTime now) {
+  const InvocationId invocation = begin_test_invocation(database, run.id);
+  record_decision(database, run.id, invocation,
+                  {DecisionKind::approve, std::nullopt, "simulated", ""}, now);
+  static_cast<void>(skip_disks_of_other_runs(
+      database, run, invocation, spec.goal == Goal::purge && spec.include_recycled, now));
+  return invocation;
+}
+
+std::string text_of(const StateCounts& counts) {
+  std::string text;
+  for (const std::int64_t count : counts.by_state) text += ' ' + std::to_string(count);
+  return text;
+}
+
+}  // namespace
+
+struct Process::Private {
+  Private(const std::filesystem::path& database_file, const RunRecord& run_record,
+          const JobSpec& job_spec, ModelServer& model_server, FakeClock& fake_clock,
+          Scheduler& the_scheduler)
+      : file(database_file),
+        run(run_record),
+        spec(job_spec),
+        clock(fake_clock),
+        scheduler(the_scheduler),
+        writer(opened_and_recovered(file, clock.utc_now())),
+        invocation(begun(writer, run, spec, clock.utc_now())),
+        at_start(count_states(writer, run)),
+        gate(spec.rate, seed(), nullptr, clock.steady_now()),
+        clock_guard(clock.utc_now(), clock.steady_now()),
+        dispatch(gate, spec, at_start, seed()),
+        reader(open_audit_for_reading(file)),
+        find_open(
+            reader.prepare("SELECT attempt.attempt_id, attempt.stage FROM disk_item"
+                           " JOIN attempt USING (item_id) LEFT JOIN outcome USING (attempt_id)"
+                           " WHERE disk_item.disk_id = ?1 AND outcome.outcome IS NULL")),
+        // Commits happen with intents and flushes only, at the same places every time.
+        log(std::move(writer), run.id, invocation, std::chrono::hours(1)),
+        parts{log, model_server, clock, clock_guard, test_caller(), gate, dispatch, spec} {
+    scheduler.attach(gate, dispatch, model_server);
+  }
+
+  [[nodiscard]] std::uint64_t seed() const {
+    return static_cast<std::uint64_t>(run.description.random_seed);
+  }
+
+  const std::filesystem::path file;
+  const RunRecord run;
+  const JobSpec spec;
+  FakeClock& clock;
+  Scheduler& scheduler;
+  Database writer;
+  InvocationId invocation;
+  StateCounts at_start;
+  DepartureGate gate;
+  ClockGuard clock_guard;
+  Dispatch dispatch;
+  Database reader;
+  Statement find_open;
+  AttemptLog log;
+  RunParts parts;
+};
+
+Process::Process(const std::filesystem::path& file, const RunRecord& run, const JobSpec& spec,
+                 ModelServer& server, FakeClock& clock, Scheduler& scheduler)
+    : private_(std::make_unique<Private>(file, run, spec, server, clock, scheduler)) {}
+
+Process::~Process() = default;
+
+void Process::work() {
+  Private& self = *private_;
+  static_cast<void>(run_course(
+      self.parts, self.run, CourseKind::send_and_reconcile,
+      [&] { return open_audit_for_reading(self.file); }, {},
+      [&](std::vector<Actor> actors) { self.scheduler.drive(std::move(actors)); }));
+}
+
+std::string Process::end() {
+  Private& self = *private_;
+  Database database = self.log.close();
+  const StateCounts stored = count_states(database, self.run);
+  const RunStop stop = self.gate.stop_reason().value_or(RunStop{EndReason::finished, "", ""});
+  end_invocation(database, self.invocation, stop.reason, stop.detail, 0, self.clock.utc_now());
+  if (stored.total() != self.run.item_count) return "the states do not add up to the items";
+  const RunProgress live = self.dispatch.progress(self.clock.steady_now());
+  if (live.in_flight != 0) return "something is still assigned at the end";
+  if (live.counts.by_state == stored.by_state) return {};
+  return "the live counts are" + text_of(live.counts) + ", those on record" + text_of(stored);
+}
+
+std::pair<std::int64_t, std::int64_t> Process::open_attempt(const std::string& disk) {
+  Statement& find = private_->find_open;
+  find.bind(1, disk);
+  std::pair<std::int64_t, std::int64_t> found;
+  if (find.step()) found = {find.integer(0), find.integer(1)};
+  find.reset();
+  return found;
+}
+
+}  // namespace diskrelease::simulation
