@@ -590,6 +590,12 @@ class FewDescriptors {
 };
 
 TEST_F(UnusableStorageTest, SendsNothingWhenTooManyFilesAreOpen) {
+  {
+    // The undefined-behaviour sanitizer needs a descriptor for the first look at a virtual call.
+    start_afresh();
+    Api api;
+    ASSERT_TRUE(work(api)) << message_;
+  }
   int failed = 0;
   for (rlim_t more = 0; more < 100; ++more) {
     start_afresh();

@@ -98,7 +98,10 @@ TEST(PreflightTest, TheSecondCallNeedsTheRecycleBinAgain) {
   EXPECT_EQ(judged(DiskStatus::deleting, second), "goal reached");
   for (const DiskStatus status :
        {DiskStatus::available, DiskStatus::in_use, DiskStatus::changing, DiskStatus::other}) {
-    EXPECT_EQ(judged(status, second), "reject restored") << to_text(status);
+    EXPECT_EQ(judged(status, second), "look again") << to_text(status);
+    PreflightFacts looked = second;
+    looked.looked_before = true;
+    EXPECT_EQ(judged(status, looked), "reject restored") << to_text(status);
   }
   PreflightFacts never_accepted = second;
   never_accepted.first_accepted = false;
