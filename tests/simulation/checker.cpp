@@ -267,6 +267,7 @@ class Check {
                  std::to_string(counts.integer(3)) + " observations");
       }
     }
+    check_sightings_of_verdicts();
     std::map<std::string, std::map<std::string, std::string_view>> shown;
     for (const ServedRequest& request : server_.requests()) {
       if (!request.complete) continue;
@@ -294,6 +295,25 @@ class Check {
       return attempt.run != run && attempt.disk == disk && attempt.stage == 2 &&
              served != served_.end() && served->second->executed;
     });
+  }
+
+  /// Each verdict rests on two reads after the attempt, a poll apart.
+  void check_sightings_of_verdicts() {
+    Statement select = database_.prepare(
+        "SELECT verdict.attempt_id, last_read.sent_utc_ms - min(first_read.sent_utc_ms)"
+        " FROM verdict JOIN attempt USING (attempt_id)"
+        " JOIN observation AS last ON last.observation_id = verdict.observation_id"
+        " JOIN disk_read AS last_read ON last_read.read_id = last.read_id"
+        " JOIN observation AS first ON first.item_id = attempt.item_id"
+        "  AND first.observation_id > coalesce(attempt.observation_id, 0)"
+        " JOIN disk_read AS first_read ON first_read.read_id = first.read_id"
+        " GROUP BY verdict.attempt_id");
+    while (select.step()) {
+      const AttemptRow& attempt = attempts_[by_id_.at(select.integer(0))];
+      if (select.integer(1) < world_.runs[attempt.run].spec.settle.poll.count()) {
+        violated("attempt " + std::to_string(attempt.id) + " was settled on one sighting");
+      }
+    }
   }
 
   void check_items(std::size_t run) {
