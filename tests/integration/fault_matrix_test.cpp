@@ -37,8 +37,8 @@ constexpr std::size_t k_reading_lane = 1;
 /// Where the fault strikes.
 enum class Moment {
   first_try,
-  retry,  ///< the first ReleaseDisk was throttled
-  both_tries,
+  retry,                      ///< the first ReleaseDisk was throttled
+  both_tries,                 ///< every ReleaseDisk
   reading_back_executed,      ///< the reply to the ReleaseDisk was lost after it took effect
   reading_back_not_executed,  ///< the ReleaseDisk was lost on its way
 };
@@ -385,7 +385,7 @@ class FaultCell : public ::testing::TestWithParam<FaultShape> {
   static void expect_release(Moment moment) {
     const FaultShape& shape = GetParam();
     Cell cell(shape, moment);
-    SCOPED_TRACE(cell.scenario());
+    SCOPED_TRACE(shape.name + (shape.detour ? " on a detour, " : ", ") + cell.scenario());
     cell.run();
     cell.expect_truth();
 
@@ -416,7 +416,7 @@ class FaultCell : public ::testing::TestWithParam<FaultShape> {
     const FaultShape& shape = GetParam();
     const bool executed = moment == Moment::reading_back_executed;
     Cell cell(shape, moment);
-    SCOPED_TRACE(cell.scenario());
+    SCOPED_TRACE(shape.name + (shape.detour ? " on a detour, " : ", ") + cell.scenario());
     cell.run();
     cell.expect_truth();
 

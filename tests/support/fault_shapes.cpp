@@ -441,9 +441,9 @@ std::string http(const std::string& first_line, const std::string& body,
          "\r\n\r\n" + body;
 }
 
-/// 200 with a body of this text's making; "ID" in it stands for the provider's request id.
-MakeDetour with_body(std::string text) {
-  return instead([text = std::move(text)](const std::string& honest) {
+/// An answer whose body is this text; "ID" in it stands for the provider's request id.
+MakeDetour with_body(std::string text, int status = 200) {
+  return instead([text = std::move(text), status](const std::string& honest) {
     const std::string key = R"("requestId":")";
     const auto begin = honest.find(key) + key.size();
     const std::string id = honest.substr(begin, honest.find('"', begin) - begin);
@@ -451,7 +451,8 @@ MakeDetour with_body(std::string text) {
     for (auto at = body.find("ID"); at != std::string::npos; at = body.find("ID", at + id.size())) {
       body.replace(at, 2, id);
     }
-    return http("HTTP/1.1 200 OK", body, "Content-Type: application/json\r\n");
+    return http("HTTP/1.1 " + std::to_string(status) + " x", body,
+                "Content-Type: application/json\r\nRetry-After: 0\r\n");
   });
 }
 
@@ -552,23 +553,24 @@ void add_bodies(std::vector<FaultShape>& all) {
   body(unknown("blank_200", true, 200), "  \r\n");
   body(unknown("text_200", true, 200), "OK");
 
-  const auto raw = [&all](FaultShape made, std::string text, bool executed) {
-    all.push_back(
-        detoured(std::move(made),
-                 executed ? instead([text](const std::string&) { return text; }) : answers(text)));
-  };
-  raw(unknown("response_in_400", true, 400),
-      http("HTTP/1.1 400 x", R"({"requestId":"T1","response":{"requestId":"T1"}})"), true);
-  raw(unknown("response_in_429", true, 429),
-      http("HTTP/1.1 429 x", R"({"requestId":"T1","response":{"requestId":"T1"}})"), true);
-  raw(unknown("no_code_in_400", true, 400), http("HTTP/1.1 400 x", R"({"requestId":"T1"})"), true);
-  raw(unknown("broken_json_in_403", true, 403),
-      http("HTTP/1.1 403 x", R"({"requestId":"T1","code":"INTERNAL_SER)"), true);
-  raw(unknown("encoded_404", true, 404),
-      http("HTTP/1.1 404 x", "\x1f\x8b\x08", "Content-Encoding: gzip\r\n"), true);
-  raw(stops("empty_404", StopCause::wrong_endpoint, 404), http("HTTP/1.1 404 x", ""), false);
-  raw(stops("redirect_without_location", StopCause::redirect, 303), http("HTTP/1.1 303 x", ""),
-      false);
+  const std::string success = R"({"requestId":"ID","response":{"requestId":"ID"}})";
+  all.push_back(detoured(unknown("response_in_400", true, 400), with_body(success, 400)));
+  all.push_back(detoured(unknown("response_in_500", true, 500), with_body(success, 500)));
+  FaultShape limited = unknown("response_in_429", true, 429);
+  limited.read = "throttled";  // a read has no effect that could be in doubt
+  all.push_back(detoured(std::move(limited), with_body(success, 429)));
+  all.push_back(detoured(unknown("no_code_in_400", true, 400),
+                         with_body(R"({"requestId":"ID","message":"?"})", 400)));
+  all.push_back(detoured(unknown("broken_json_in_403", true, 403),
+                         with_body(R"({"requestId":"ID","code":"INTERNAL_SER)", 403)));
+  all.push_back(detoured(unknown("encoded_404", true, 404), instead([](const std::string&) {
+                           return http("HTTP/1.1 404 x", "\x1f\x8b\x08",
+                                       "Content-Encoding: gzip\r\n");
+                         })));
+  all.push_back(detoured(stops("empty_404", StopCause::wrong_endpoint, 404),
+                         answers(http("HTTP/1.1 404 x", ""))));
+  all.push_back(detoured(stops("redirect_without_location", StopCause::redirect, 303),
+                         answers(http("HTTP/1.1 303 x", ""))));
 
   // Lists that show less, or something else, than what was asked for. A release takes any response.
   const auto list = [&all](const std::string& name, const std::string& response) {
