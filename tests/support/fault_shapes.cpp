@@ -415,11 +415,18 @@ MakeDetour after_request(Script script) {
       });
 }
 
-/// What the client gets instead of the honest answer. The connection ends behind it.
+/// What the client gets instead of the honest answer. A connection that the client may keep is
+/// kept, so that its end does not race with the next request; any other ends behind the answer.
 MakeDetour instead(std::function<std::string(const std::string& honest)> mangle) {
   return after_request(
       [mangle = std::move(mangle)](RawConnection& connection, const Forward& forward) {
-        connection.send(mangle(forward()));
+        bool framed = true;
+        do {
+          const std::string text = mangle(forward());
+          framed = text.find("Content-Length") != std::string::npos ||
+                   text.find("chunked") != std::string::npos;
+          if (!connection.send(text)) return;
+        } while (framed && connection.read_request());
       });
 }
 
