@@ -162,6 +162,7 @@ bool RawConnection::read_request() {
     whole = end + head_end.size();
     if (field < end) whole += std::stoul(request.text.substr(field + length_field.size()));
   }
+  request_ = request.text;
   const std::lock_guard lock(server_.mutex_);
   server_.requests_.push_back(std::move(request));
   return true;

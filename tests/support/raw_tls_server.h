@@ -53,6 +53,8 @@ class RawConnection {
   /// Reads one whole request (head and Content-Length bytes) and records it. False when the client
   /// has closed the connection before its end.
   bool read_request();
+  /// The latest one that read_request() has read, head and body.
+  [[nodiscard]] const std::string& request() const { return request_; }
   /// Through TLS. False when the client is gone.
   bool send(std::string_view text);
   /// Past TLS, straight onto the TCP connection.
@@ -78,6 +80,7 @@ class RawConnection {
   RawTlsServer& server_;
   int fd_;
   std::size_t number_;
+  std::string request_;
   std::unique_ptr<SSL, decltype(&::SSL_free)> ssl_;
 };
 

@@ -5,9 +5,8 @@
 #include "support/enrolled_run.h"
 
 namespace diskrelease {
-namespace {
 
-const Caller& test_caller() {
+const Caller& RunRig::made_up_caller() {
   static const Caller k_caller{
       {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
       "127.0.0.1:1",
@@ -15,10 +14,9 @@ const Caller& test_caller() {
   return k_caller;
 }
 
-}  // namespace
-
 RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job_spec,
-               Transport& transport, const Clock& clock, std::chrono::milliseconds max_delay)
+               Transport& transport, const Clock& clock, std::chrono::milliseconds max_delay,
+               const Caller& caller)
     : file_(file),
       run_(run),
       writer_(open_audit_for_writing(file)),
@@ -30,7 +28,7 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
       clock_guard(clock.utc_now(), clock.steady_now()),
       dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
       log(std::move(writer_), run.id, id_, max_delay),
-      parts{log, transport, clock, clock_guard, test_caller(), gate, dispatch, job} {}
+      parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}
 
 void RunRig::send(const AttemptObserver& observer) {
   dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));

@@ -10,12 +10,17 @@
 namespace diskrelease {
 
 /// What one process holds while it works on a run: an invocation in the given database, with the
-/// real gate, dispatch and log around a transport and a clock of the test's.
+/// real gate, dispatch and log around a transport and a clock of the test's. `caller` must outlive
+/// it.
 class RunRig {
  public:
   RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
          Transport& transport, const Clock& clock,
-         std::chrono::milliseconds max_delay = AttemptLog::k_max_delay);
+         std::chrono::milliseconds max_delay = AttemptLog::k_max_delay,
+         const Caller& caller = made_up_caller());
+
+  /// A key pair that no server knows.
+  [[nodiscard]] static const Caller& made_up_caller();
 
   /// The sending phase alone: senders on threads, without preflight.
   void send(const AttemptObserver& observer = {});
