@@ -214,7 +214,11 @@ class Simulation {
           vfs_.kill();
         }
       } catch (const std::exception& error) {
-        tell(std::string("it fails: ") + error.what());
+        // The folder has another name every time; a seed has to give the same trace.
+        std::string text = error.what();
+        const std::size_t at = text.find(file_.string());
+        if (at != std::string::npos) text.replace(at, file_.string().size(), "audit.db");
+        tell("it fails: " + text);
         if (!armed_ || !vfs_.fault_happened()) {
           violated(std::string("it fails: ") + error.what());
         } else if (dies_while_storing) {
