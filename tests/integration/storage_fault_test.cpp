@@ -595,6 +595,8 @@ TEST_F(UnusableStorageTest, SendsNothingWhenTooManyFilesAreOpen) {
     start_afresh();
     Api api;
     ASSERT_TRUE(work(api)) << message_;
+    ASSERT_THROW(static_cast<void>(open_audit_for_reading(file_.string() + ".missing")),
+                 AuditUnusable);
   }
   int failed = 0;
   for (rlim_t more = 0; more < 100; ++more) {

@@ -297,6 +297,13 @@ class Check {
     });
   }
 
+  [[nodiscard]] bool unsettled_in_run_other_than(std::size_t run, const std::string& disk) const {
+    return std::ranges::any_of(attempts_, [&](const AttemptRow& attempt) {
+      return attempt.run != run && attempt.disk == disk && attempt.stage == 2 &&
+             attempt.outcome == "unknown" && attempt.settled.empty();
+    });
+  }
+
   /// Each verdict rests on two reads after the attempt, a poll apart.
   void check_sightings_of_verdicts() {
     Statement select = database_.prepare(
@@ -354,9 +361,11 @@ class Check {
     } else if (item.state == "rejected" || item.state == "failed" || item.state == "skipped") {
       const bool half_way = spec.goal == Goal::purge && last_stage == 2;
       const bool failed = half_way ? executed_last : !executed.empty();
-      // The other run of goal purge has gone on where this one had to stop.
-      const bool done_elsewhere = item.state == "skipped" && spec.goal == Goal::purge &&
-                                  destroyed_by_run_other_than(run, disk);
+      // The other run of goal purge has gone on where this one had to stop, or may have.
+      const bool done_elsewhere =
+          item.state == "skipped" && spec.goal == Goal::purge &&
+          (destroyed_by_run_other_than(run, disk) ||
+           (item.decision_reason == "unsettled_before" && unsettled_in_run_other_than(run, disk)));
       if (failed && !renewed && !done_elsewhere) wrong("a call of ours was executed");
       if (item.decision_reason == "not_found" && item.last_outcome.empty() &&
           now != DiskStatus::absent) {
