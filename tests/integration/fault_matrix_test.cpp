@@ -56,16 +56,13 @@ class DetourTransport final : public Transport {
   DetourTransport(Transport& straight, Transport* detour, Strikes strikes)
       : straight_(straight), detour_(detour), strikes_(strikes) {}
 
+  /// Every call begins with it.
   std::optional<TransportFailure> prepare(std::size_t lane) override {
-    prepared_ = true;
-    return next_call(lane).prepare(lane);
+    if (lane == strikes_.lane) ++calls_;
+    return present(lane).prepare(lane);
   }
 
   Reply exchange(std::size_t lane, const HttpRequest& request) override {
-    // Senders prepare first, readers do not.
-    if (lane != k_sending_lane || !std::exchange(prepared_, false)) {
-      return next_call(lane).exchange(lane, request);
-    }
     return present(lane).exchange(lane, request);
   }
 
@@ -75,11 +72,6 @@ class DetourTransport final : public Transport {
   }
 
  private:
-  Transport& next_call(std::size_t lane) {
-    if (lane == strikes_.lane) ++calls_;
-    return present(lane);
-  }
-
   Transport& present(std::size_t lane) {
     const bool struck =
         lane == strikes_.lane && calls_ >= strikes_.first && calls_ <= strikes_.last;
@@ -91,8 +83,6 @@ class DetourTransport final : public Transport {
   const Strikes strikes_;
   // Of the struck lane, which one thread uses at a time.
   int calls_ = 0;
-  // Of the sending lane.
-  bool prepared_ = false;
 };
 
 struct AttemptRow {

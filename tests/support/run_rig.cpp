@@ -42,12 +42,12 @@ void RunRig::send(const AttemptObserver& observer) {
     auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane), one_at_a_time);
     actors.emplace_back([sender] { return sender->step(); });
   }
-  drive_with_threads(gate, dispatch, std::move(actors));
+  drive_with_threads(gate, dispatch, actors);
 }
 
 std::string RunRig::course(CourseKind kind) {
-  return course(kind, [&](std::vector<Actor> actors) {
-    drive_with_threads(gate, dispatch, std::move(actors));
+  return course(kind, [&](const std::vector<Actor>& actors) {
+    drive_with_threads(gate, dispatch, actors);
   });
 }
 
