@@ -114,7 +114,10 @@ void print_summary(std::ostream& out, const Summary& summary, const ExplainCode&
   out << '\n';
   if (!summary.end_reason.empty() && summary.end_reason != "finished") {
     out << summary.end_reason;
-    if (!summary.end_cause.empty()) out << ": " << summary.end_cause;
+    // Some details begin with their cause.
+    if (!summary.end_cause.empty() && !summary.end_detail.starts_with(summary.end_cause + ":")) {
+      out << ": " << summary.end_cause;
+    }
     if (!summary.end_detail.empty()) out << ": " << visible(summary.end_detail);
     out << '\n';
   }

@@ -56,18 +56,15 @@ std::optional<SteadyTime> DiskReader::step() {
     connected_ = true;
     return slot_->at;
   }
-  if (const std::optional<Slot> later = parts_.gate.depart(*slot_, now)) {
+  // Signed before the departure is counted: the first signature of a process takes long.
+  const UtcTime sent = parts_.clock.utc_now();
+  const HttpRequest request = describe_disks_request(parts_.caller, disks_, sent);
+  const SteadyTime departed = parts_.clock.steady_now();
+  if (const std::optional<Slot> later = parts_.gate.depart(*slot_, departed)) {
     slot_ = later;
     return slot_->at;
   }
-  return exchange(now);
-}
-
-std::optional<SteadyTime> DiskReader::exchange(SteadyTime departed) {
-  const UtcTime sent = parts_.clock.utc_now();
-  const Reply reply = parts_.transport.exchange(
-      parts_.reading_lane(), describe_disks_request(parts_.caller, disks_, sent));
-  return ended(reply, departed, sent);
+  return ended(parts_.transport.exchange(parts_.reading_lane(), request), departed, sent);
 }
 
 std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {

@@ -43,7 +43,6 @@ class DiskReader {
   static constexpr std::chrono::milliseconds k_longest_backoff{10'000};
 
  private:
-  std::optional<SteadyTime> exchange(SteadyTime departed);
   std::optional<SteadyTime> ended(const Reply& reply, SteadyTime departed, UtcTime sent);
   std::optional<SteadyTime> finish(DescribeReading reading);
 

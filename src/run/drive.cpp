@@ -9,8 +9,7 @@
 
 namespace diskrelease {
 
-void drive_with_threads(DepartureGate& gate, Dispatch& dispatch,
-                        const std::vector<Actor>& actors) {
+void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const std::vector<Actor>& actors) {
   std::mutex mutex;
   std::exception_ptr first_error;
   const auto drive = [&](const Actor& actor) {

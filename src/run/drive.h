@@ -33,7 +33,6 @@ class DepartureGate;
 class Dispatch;
 
 /// A thread for each actor.
-void drive_with_threads(DepartureGate& gate, Dispatch& dispatch,
-                        const std::vector<Actor>& actors);
+void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const std::vector<Actor>& actors);
 
 }  // namespace diskrelease

@@ -75,14 +75,15 @@ Due Sender::send() {
     cancel();
     return SleepUntil{parts_.clock.steady_now()};
   }
+  // Signed before the departure is counted: the first signature of a process takes long.
+  const UtcTime sent = parts_.clock.utc_now();
+  const HttpRequest request = release_disk_request(parts_.caller, *open_, sent);
   const SteadyTime departed = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed)) {
     slot_ = *later;
     return SleepUntil{slot_.at};
   }
-  const UtcTime sent = parts_.clock.utc_now();
-  const Reply reply =
-      parts_.transport.exchange(lane_, release_disk_request(parts_.caller, *open_, sent));
+  const Reply reply = parts_.transport.exchange(lane_, request);
   const auto latency =
       std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.steady_now() - departed);
   const Classification result = classify_release(reply, known());
