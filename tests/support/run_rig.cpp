@@ -46,9 +46,8 @@ void RunRig::send(const AttemptObserver& observer) {
 }
 
 std::string RunRig::course(CourseKind kind) {
-  return course(kind, [&](const std::vector<Actor>& actors) {
-    drive_with_threads(gate, dispatch, actors);
-  });
+  return course(
+      kind, [&](const std::vector<Actor>& actors) { drive_with_threads(gate, dispatch, actors); });
 }
 
 std::string RunRig::course(CourseKind kind, const Driver& drive) {
