@@ -158,7 +158,10 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
           "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
           "               AND observation.status <> CASE latest.stage WHEN 2 THEN 'RECYCLED'"
-          "                                         ELSE 'AVAILABLE' END)"
+          "                                         ELSE 'AVAILABLE' END),"
+          "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
+          "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
+          "               AND observation.status IN ('RECYCLING', 'RECYCLED'))"
           " FROM item_state AS matter"
           " JOIN attempt AS latest ON latest.item_id = matter.item_id"
           "                       AND latest.attempt_number = matter.attempts"
@@ -188,7 +191,8 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
                       {},
                       {},
                       {},
-                      select.integer(9) != 0};
+                      select.integer(9) != 0,
+                      select.integer(10) != 0};
     if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
     if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
     if (!select.is_null(8)) matter.last_seen = utc(select.integer(8));

@@ -89,6 +89,7 @@ struct OpenMatter {
   /// Whether it was seen after the attempt in another status than the one in which the attempt
   /// would find and leave it without effect: AVAILABLE, for stage `destroy` RECYCLED.
   bool changed = false;
+  bool reached_bin = false;  ///< seen in the recycle bin, or on the way there, after the attempt
 };
 
 /// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,

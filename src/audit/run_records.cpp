@@ -189,9 +189,10 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
   Statement insert = database.prepare(
       "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
       " SELECT ?1, ?2, mine.item_id, 'skip',"
-      "        CASE WHEN max(ended.outcome IS 'accepted'"
-      "                      OR verdict.settled IN ('executed', 'gone'))"
-      "             THEN 'released_before' ELSE 'unsettled_before' END,"
+      "        CASE max((ended.outcome IS 'accepted'"
+      "                  OR coalesce(verdict.settled IN ('executed', 'gone'), 0)) * earlier.stage)"
+      "             WHEN 2 THEN 'destroyed_before' WHEN 1 THEN 'released_before'"
+      "             ELSE 'unsettled_before' END,"
       "        'run ' || theirs.run_id, ?3"
       " FROM item AS mine"
       " JOIN disk_item ON disk_item.disk_id = mine.disk_id"

@@ -105,7 +105,8 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
                      const DecisionRecord& decision, UtcTime now);
 
 /// Skips every pending item of the run whose disk another run has released already (reason
-/// `released_before`) or may have released (reason `unsettled_before`). Returns how many were
+/// `released_before`, after its second stage `destroyed_before`) or may have released (reason
+/// `unsettled_before`). Returns how many were
 /// skipped by this call. With `for_purge`, disks whose first stage another run has reached stay
 /// pending: what is done with them depends on what the preflight sees.
 std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,

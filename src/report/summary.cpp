@@ -21,6 +21,7 @@ std::string_view label(ItemState state) {
 
 std::string_view explain_reason(std::string_view reason) {
   if (reason == "released_before") return "an earlier run in this database has released the disk";
+  if (reason == "destroyed_before") return "another run in this database has destroyed the disk";
   if (reason == "unsettled_before") {
     return "an earlier run may have released the disk; its outcome is unknown";
   }

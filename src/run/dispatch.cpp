@@ -175,7 +175,7 @@ std::optional<DecisionRecord> Dispatch::look_again(WorkItem item, SteadyTime now
   return std::nullopt;
 }
 
-void Dispatch::settled_unsent(const WorkItem&, ItemState state) {
+void Dispatch::settled_unsent(ItemState state) {
   const std::lock_guard lock(mutex_);
   --scouting_;
   move_locked(ItemState::pending, state);

@@ -73,7 +73,7 @@ class Dispatch {
   /// In transition: comes back after one poll, or is given up once it has waited for the window.
   [[nodiscard]] std::optional<DecisionRecord> look_again(WorkItem item, SteadyTime now);
   /// Its state has been settled without a call.
-  void settled_unsent(const WorkItem& item, ItemState state);
+  void settled_unsent(ItemState state);
 
   // ---- for all
 

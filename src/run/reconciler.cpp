@@ -105,12 +105,10 @@ void Reconciler::use(const DiskReader::Result& result) {
 
 void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
   if (!matter.unknown) {
-    // To see it is all that was wanted; the observation itself may settle the item.
     if (parts_.spec.goal == Goal::purge && matter.stage == Stage::release) {
-      const ItemState before = state_half_way(matter.last);
-      const ItemState after = state_half_way(sighting.status);
-      if (before != after) parts_.dispatch.move_state(before, after);
+      use_half_way(matter, sighting, seen);
     }
+    // Else to see it is all that was wanted.
     return;
   }
   const Settlement settlement = settle(
@@ -131,6 +129,24 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime
                             parts_.clock.utc_now());
   parts_.dispatch.move_state(
       ItemState::unknown, state_after(verdict->settled, matter, parts_.spec.goal, sighting.status));
+}
+
+void Reconciler::use_half_way(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
+  const ItemState before = state_half_way(matter.last);
+  ItemState after = state_half_way(sighting.status);  // the observation itself may settle the item
+  if (was_restored({.reached_bin = matter.reached_bin,
+                    .last = matter.last,
+                    .last_seen = matter.last_seen,
+                    .now = sighting.status,
+                    .now_seen = seen,
+                    .poll = parts_.spec.settle.poll,
+                    .last_read = last_round_})) {
+    after = ItemState::rejected;
+    parts_.log.record_decision(
+        {DecisionKind::reject, matter.item, "restored", std::string(sighting.status_text), true},
+        parts_.clock.utc_now());
+  }
+  if (before != after) parts_.dispatch.move_state(before, after);
 }
 
 }  // namespace diskrelease

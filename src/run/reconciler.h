@@ -31,6 +31,7 @@ class Reconciler {
   Due end_round();
   void use(const DiskReader::Result& result);
   void use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen);
+  void use_half_way(const OpenMatter& matter, const Sighting& sighting, UtcTime seen);
 
   RunParts parts_;
   Database database_;

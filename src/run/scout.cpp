@@ -88,9 +88,9 @@ void Scout::use(WorkItem item, const Sighting& sighting, SteadyTime seen) {
     parts_.log.record_decision({decline->kind, item.pending.item, std::string(decline->reason),
                                 std::string(sighting.status_text), true},
                                now);
-    parts_.dispatch.settled_unsent(item, state_after(decline->kind));
+    parts_.dispatch.settled_unsent(state_after(decline->kind));
   } else {
-    parts_.dispatch.settled_unsent(item, ItemState::released);
+    parts_.dispatch.settled_unsent(ItemState::released);
   }
 }
 

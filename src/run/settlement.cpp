@@ -38,7 +38,16 @@ Sign sign_of(DiskStatus status, Stage stage) {
   return Sign::nothing;
 }
 
+bool is_out_of_bin(DiskStatus status) {
+  return sign_of(status, Stage::release) != Sign::took_effect;
+}
+
 }  // namespace
+
+bool was_restored(const HalfWayFacts& facts) {
+  return facts.last_read && facts.reached_bin && facts.last && is_out_of_bin(*facts.last) &&
+         is_out_of_bin(facts.now) && facts.now_seen - facts.last_seen >= facts.poll;
+}
 
 Settlement settle(const SettlementFacts& facts) {
   const Sign sign = sign_of(facts.now, facts.stage);

@@ -44,4 +44,21 @@ using Settlement = std::variant<StillUnknown, Verdict>;
 /// that comes later than the whole window cannot be excluded.
 [[nodiscard]] Settlement settle(const SettlementFacts& facts);
 
+/// What is known of a disk whose first stage of goal purge took effect, at the moment of a further
+/// complete read.
+struct HalfWayFacts {
+  bool reached_bin = false;        ///< OpenMatter::reached_bin
+  std::optional<DiskStatus> last;  ///< as in SettlementFacts
+  UtcTime last_seen;
+  DiskStatus now = DiskStatus::other;
+  UtcTime now_seen;
+  std::chrono::milliseconds poll{0};
+  bool last_read = false;
+};
+
+/// Pure. Whether somebody has taken the disk out of the recycle bin, so that the second stage is
+/// off: seen in the bin, then out of it in two complete answers, at least one poll apart, when the
+/// window has passed. A disk never seen in the bin may still be on its way there.
+[[nodiscard]] bool was_restored(const HalfWayFacts& facts);
+
 }  // namespace diskrelease

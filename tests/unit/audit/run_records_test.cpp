@@ -119,6 +119,33 @@ TEST_F(RunRecordsTest, SkipsADiskThatOneRunReleasedAndAnotherLeftUnknownAsReleas
             1);
 }
 
+TEST_F(RunRecordsTest, TellsADestroyedDiskFromAReleasedOne) {
+  RunDescription description = test_description();
+  description.goal = Goal::purge;
+  const RunRecord destroyer = enrol(database_, {"disk"}, description);
+  const InvocationId invocation = begin_test_invocation(database_, destroyer.id);
+  // Both of its stages, the second after a sighting in the recycle bin.
+  database_.execute(
+      "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms)"
+      " VALUES (1, 1, 1, 1, 1);"
+      "INSERT INTO outcome (attempt_id, outcome, scope, finished_utc_ms)"
+      " VALUES (1, 'accepted', 'disk', 2);"
+      "INSERT INTO disk_read (invocation_id, purpose, disk_count, result, sent_utc_ms,"
+      " finished_utc_ms) VALUES (1, 'verify', 1, 'complete', 3, 4);"
+      "INSERT INTO observation (read_id, item_id, status) VALUES (1, 1, 'RECYCLED');"
+      "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms,"
+      " observation_id) VALUES (1, 1, 2, 2, 5, 1);"
+      "INSERT INTO outcome (attempt_id, outcome, scope, finished_utc_ms)"
+      " VALUES (2, 'accepted', 'disk', 6)");
+  ASSERT_EQ(invocation.value, 1);
+  const RunRecord run = enrol(database_, {"disk"}, description);
+  const InvocationId later = begin_test_invocation(database_, run.id);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, later, true, k_test_time), 1);
+  EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"
+                                    " AND reason = 'destroyed_before'"),
+            1);
+}
+
 TEST_F(RunRecordsTest, ARunDoesNotSkipItsOwnDisks) {
   const RunRecord run = enrol(database_, {"disk-1", "disk-2"});
   attempt(run, 0, outcome(Outcome::accepted));

@@ -412,6 +412,26 @@ TEST_F(CourseTest, NeverSendsTheSecondStageUnlessTheDiskIsInTheRecycleBin) {
             "rejected restored");
 }
 
+TEST_F(CourseTest, LeavesADiskAloneThatIsTakenOutOfTheBinBeforeItIsSeenRecycled) {
+  enrol_disks({"a"}, Goal::purge);
+  AccountTransport account({{"a", DiskStatus::available}});
+  account.on_release = [&](const std::string&) -> std::optional<Reply> {
+    account.set("a", DiskStatus::recycling);
+    return accepted_reply();
+  };
+  account.on_describe = [&](int number) -> std::optional<Reply> {
+    if (number == 3) account.set("a", DiskStatus::in_use);
+    return std::nullopt;
+  };
+  EXPECT_EQ(course(account, job(Goal::purge)).problem, "");
+  EXPECT_THAT(account.releases(), SizeIs(1));
+  EXPECT_EQ(query_text("SELECT state || ' ' || decision_reason FROM item_state"),
+            "rejected restored");
+  EXPECT_EQ(query("SELECT count(*) FROM decision JOIN observation USING (observation_id)"
+                  " WHERE reason = 'restored' AND observation.status = 'IN_USE'"),
+            1);
+}
+
 TEST_F(CourseTest, PurgesARecycledDiskOnlyWhenToldTo) {
   enrol_disks({"a"}, Goal::purge);
   AccountTransport account({{"a", DiskStatus::recycled}});

@@ -133,5 +133,41 @@ TEST(SettlementTest, TheSecondStageIsJudgedFromTheRecycleBin) {
   }
 }
 
+/// Seen in the bin, then twice out of it, when the window has passed.
+HalfWayFacts restored(DiskStatus last, DiskStatus now) {
+  return {.reached_bin = true,
+          .last = last,
+          .last_seen = k_first,
+          .now = now,
+          .now_seen = k_first + k_poll,
+          .poll = k_poll,
+          .last_read = true};
+}
+
+TEST(SettlementTest, ADiskSeenInTheBinAndThenTwiceOutOfItWasRestored) {
+  EXPECT_TRUE(was_restored(restored(DiskStatus::available, DiskStatus::available)));
+  EXPECT_TRUE(was_restored(restored(DiskStatus::attaching, DiskStatus::in_use)));
+}
+
+TEST(SettlementTest, ADiskIsNotTakenForRestoredOnLessThanThat) {
+  for (const DiskStatus status :
+       {DiskStatus::recycling, DiskStatus::recycled, DiskStatus::deleting, DiskStatus::absent}) {
+    EXPECT_FALSE(was_restored(restored(DiskStatus::available, status))) << to_text(status);
+    EXPECT_FALSE(was_restored(restored(status, DiskStatus::available))) << to_text(status);
+  }
+  HalfWayFacts facts = restored(DiskStatus::available, DiskStatus::available);
+  facts.reached_bin = false;
+  EXPECT_FALSE(was_restored(facts));
+  facts = restored(DiskStatus::available, DiskStatus::available);
+  facts.last.reset();
+  EXPECT_FALSE(was_restored(facts));
+  facts = restored(DiskStatus::available, DiskStatus::available);
+  facts.last_read = false;
+  EXPECT_FALSE(was_restored(facts));
+  facts = restored(DiskStatus::available, DiskStatus::available);
+  facts.now_seen -= milliseconds(1);
+  EXPECT_FALSE(was_restored(facts));
+}
+
 }  // namespace
 }  // namespace diskrelease
