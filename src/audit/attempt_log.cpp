@@ -1,5 +1,6 @@
 #include "audit/attempt_log.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -13,15 +14,27 @@
 #include "model/errors.h"
 
 namespace diskrelease {
+
+struct Announcement::State {
+  std::atomic<bool> decided = false;
+  // Written before `decided`, read after it.
+  AttemptId attempt;
+  std::exception_ptr failure;
+
+  void decide() noexcept {
+    decided.store(true, std::memory_order_release);
+    decided.notify_all();
+  }
+};
+
 namespace {
 
 struct IntentEntry {
   ItemId item;
-  DiskId disk;
   int number;
   Stage stage;
   UtcTime at;
-  std::promise<AttemptId> durable;
+  std::shared_ptr<Announcement::State> announced;
 };
 
 struct OutcomeEntry {
@@ -198,12 +211,13 @@ class EntryWriter {
 
 struct AttemptLog::Private {
   Private(Database connection, RunId run_id, InvocationId invocation_id,
-          std::chrono::milliseconds longest_delay)
-      : max_delay(longest_delay), database(std::move(connection)) {
+          std::chrono::milliseconds longest_delay, std::function<void()> tell)
+      : max_delay(longest_delay), after_intents(std::move(tell)), database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
 
   const std::chrono::milliseconds max_delay;
+  const std::function<void()> after_intents;
 
   // Used by the writer thread alone while it runs.
   Database database;
@@ -222,11 +236,11 @@ struct AttemptLog::Private {
   void push(Entry entry) {
     const std::lock_guard lock(mutex);
     if (failure) std::rethrow_exception(failure);
-    const bool was_idle = queue.empty() || waited_for == 0;
-    if (somebody_waits_for(entry)) ++waited_for;
+    const bool first = queue.empty();
+    const bool first_waited_for = somebody_waits_for(entry) && waited_for++ == 0;
     queue.push_back(std::move(entry));
     // The writer sleeps while the queue is empty, and dozes for max_delay while nobody waits.
-    if (was_idle) work.notify_one();
+    if (first || first_waited_for) work.notify_one();
   }
 
   void loop() {
@@ -272,7 +286,11 @@ struct AttemptLog::Private {
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
-    for (auto& [intent, id] : intents) intent->durable.set_value(id);
+    for (auto& [intent, id] : intents) {
+      intent->announced->attempt = id;
+      intent->announced->decide();
+    }
+    if (!intents.empty() && after_intents) after_intents();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
     }
@@ -283,11 +301,15 @@ struct AttemptLog::Private {
     failure = error;
     for (std::deque<Entry>* entries : {&batch, &queue}) {
       for (Entry& entry : *entries) {
-        if (auto* intent = std::get_if<IntentEntry>(&entry)) intent->durable.set_exception(error);
+        if (auto* intent = std::get_if<IntentEntry>(&entry)) {
+          intent->announced->failure = error;
+          intent->announced->decide();
+        }
         if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_exception(error);
       }
       entries->clear();
     }
+    if (after_intents) after_intents();
   }
 
   void stop() {
@@ -300,9 +322,30 @@ struct AttemptLog::Private {
   }
 };
 
+Announcement::Announcement(std::shared_ptr<State> state, ItemId item, DiskId disk, int number,
+                           Stage stage)
+    : state_(std::move(state)),
+      item_(item),
+      disk_(std::move(disk)),
+      number_(number),
+      stage_(stage) {}
+
+bool Announcement::decided() const noexcept {
+  return state_->decided.load(std::memory_order_acquire);
+}
+
+void Announcement::wait() const noexcept { state_->decided.wait(false, std::memory_order_acquire); }
+
+OpenAttempt Announcement::take() {
+  wait();
+  if (state_->failure) std::rethrow_exception(state_->failure);
+  return {state_->attempt, item_, std::move(disk_), number_, stage_};
+}
+
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
-                       std::chrono::milliseconds max_delay)
-    : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay)) {
+                       std::chrono::milliseconds max_delay, std::function<void()> after_intents)
+    : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay,
+                                         std::move(after_intents))) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 
@@ -310,12 +353,11 @@ AttemptLog::~AttemptLog() {
   if (private_) private_->stop();
 }
 
-OpenAttempt AttemptLog::record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
-                                      UtcTime now) {
-  IntentEntry entry{item, disk, number, stage, now, {}};
-  std::future<AttemptId> durable = entry.durable.get_future();
-  private_->push(std::move(entry));
-  return {durable.get(), item, disk, number, stage};
+Announcement AttemptLog::announce(ItemId item, const DiskId& disk, int number, Stage stage,
+                                  UtcTime now) {
+  auto state = std::make_shared<Announcement::State>();
+  private_->push(IntentEntry{item, number, stage, now, state});
+  return {std::move(state), item, disk, number, stage};
 }
 
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,13 +58,42 @@ struct VerdictRecord {
   std::string detail;  ///< for people; may be empty
 };
 
+/// An intent that was handed over and becomes durable with a later commit. One thread at a time.
+class Announcement {
+ public:
+  Announcement(Announcement&&) noexcept = default;
+  Announcement& operator=(Announcement&&) noexcept = default;
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+  ~Announcement() = default;
+
+  /// Whether take() would return or throw at once.
+  [[nodiscard]] bool decided() const noexcept;
+  void wait() const noexcept;
+  /// Waits until the intent is durable, and everything handed over before it. Throws AuditUnusable
+  /// if it is not, then nothing may be sent. To be called once.
+  [[nodiscard]] OpenAttempt take();
+
+  struct State;  ///< of the writer
+
+ private:
+  friend class AttemptLog;
+  Announcement(std::shared_ptr<State> state, ItemId item, DiskId disk, int number, Stage stage);
+
+  std::shared_ptr<State> state_;
+  ItemId item_;
+  DiskId disk_;
+  int number_;
+  Stage stage_;
+};
+
 /// The one writer of a run's attempts: a thread that owns the write connection and commits in
 /// groups (WAL, synchronous=FULL). One commit carries the intents that wait for it and the outcomes
 /// that have come meanwhile.
 ///
-/// Life of an attempt: 1. record_intent() returns an OpenAttempt; the intent is durable. 2. The
-/// request is sent.
-/// 3. record_outcome() consumes the OpenAttempt. A crash between 1 and 3 leaves an open attempt.
+/// Life of an attempt: 1. announce() hands the intent over. 2. It is durable: Announcement::take()
+/// returns an OpenAttempt. 3. The request is sent. 4. record_outcome() consumes the OpenAttempt. A
+/// crash between 2 and 4 leaves an open attempt.
 ///
 /// After a failed commit nothing is written any more: every waiting and every later call throws
 /// AuditUnusable. So it is when the database's file or its write-ahead log is found deleted,
@@ -76,19 +106,20 @@ class AttemptLog {
 
   /// Takes over the connection until close(). An outcome or a decision waits at most `max_delay`
   /// for the company of an intent; with a very long one, commits happen only with intents and
-  /// flushes, so that a simulation can be repeated exactly.
+  /// flushes, so that a simulation can be repeated exactly. `after_intents` is called by the writer
+  /// thread when announcements have been decided.
   AttemptLog(Database database, RunId run, InvocationId invocation,
-             std::chrono::milliseconds max_delay = k_max_delay);
+             std::chrono::milliseconds max_delay = k_max_delay,
+             std::function<void()> after_intents = {});
   /// Like close(), without telling about failures.
   ~AttemptLog();
   AttemptLog(const AttemptLog&) = delete;
   AttemptLog& operator=(const AttemptLog&) = delete;
 
-  /// Waits until the intent is durable, and everything handed over before it. Throws AuditUnusable
-  /// if it is not, then nothing may be sent. The item's latest observation, durable by then, goes
+  /// Hands an intent over for the next commit. The item's latest observation, durable by then, goes
   /// on record as what was known of the disk.
-  [[nodiscard]] OpenAttempt record_intent(ItemId item, const DiskId& disk, int number, Stage stage,
-                                          UtcTime now);
+  [[nodiscard]] Announcement announce(ItemId item, const DiskId& disk, int number, Stage stage,
+                                      UtcTime now);
 
   /// Returns at once; durable with the next commit, max_delay later at most (plus the commit
   /// itself).

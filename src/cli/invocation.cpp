@@ -209,7 +209,8 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   DepartureGate gate(spec.rate, seed, std::move(callee.pace), clock.steady_now());
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
-  AttemptLog log(std::move(database), run.id, invocation);
+  AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
+                 [&gate] { gate.bell().ring(); });
   signals.arm([&](int number, int count) {
     if (count == 1) {
       dispatch.stop({EndReason::interrupted, "signal", ::strsignal(number)});

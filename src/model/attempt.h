@@ -33,7 +33,7 @@ class OpenAttempt {
   [[nodiscard]] Stage stage() const noexcept { return stage_; }
 
  private:
-  friend class AttemptLog;
+  friend class Announcement;
   OpenAttempt(AttemptId id, ItemId item, DiskId disk, int number, Stage stage)
       : id_(id), item_(item), disk_(std::move(disk)), number_(number), stage_(stage) {}
 

@@ -132,4 +132,65 @@ std::optional<std::uint64_t> parse_chunk_size(std::string_view line) {
   return parse_number(trimmed(line.substr(0, line.find(';'))), 16);
 }
 
+namespace {
+
+/// The line at the beginning without its last character, which is a line feed, taken off; nullopt
+/// = it is not whole yet.
+std::optional<std::string_view> take_line(std::string_view& bytes) {
+  const auto end = bytes.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto line = bytes.substr(0, end);
+  bytes.remove_prefix(end + 1);
+  return line;
+}
+
+bool chunks_need_no_more(std::string_view body, std::size_t cap) {
+  std::size_t total = 0;
+  for (;;) {
+    auto line = take_line(body);
+    if (!line) return body.size() >= k_head_cap;
+    if (!line->ends_with('\r')) return true;
+    line->remove_suffix(1);
+    const auto size = parse_chunk_size(*line);
+    if (!size || *size > cap - total) return true;
+    if (*size == 0) break;
+    total += static_cast<std::size_t>(*size);
+    if (body.size() < *size + k_line_end.size()) return false;
+    body.remove_prefix(static_cast<std::size_t>(*size) + k_line_end.size());
+  }
+  // The fields behind the last chunk, and the empty line that ends them.
+  while (const auto line = take_line(body)) {
+    if (line->size() <= 1) return true;
+  }
+  return body.size() >= k_head_cap;
+}
+
+}  // namespace
+
+bool needs_no_more(std::string_view received, std::size_t body_cap) {
+  for (;;) {
+    constexpr int switching_protocols = 101;
+    if (received.find('\n') != std::string_view::npos && !received.starts_with("HTTP/1.")) {
+      return true;
+    }
+    const auto end = received.find("\r\n\r\n");
+    if (end == std::string_view::npos) return received.size() >= k_head_cap;
+    const auto head = parse_answer_head(received.substr(0, end + 4));
+    if (!head || head->status == switching_protocols) return true;
+    received.remove_prefix(end + 4);
+    if (head->status < 200) continue;
+    switch (head->framing) {
+      case Framing::no_body:
+        return true;
+      case Framing::content_length:
+        return head->content_length > body_cap || received.size() >= head->content_length;
+      case Framing::chunked:
+        return chunks_need_no_more(received, body_cap);
+      case Framing::until_connection_closes:
+        return received.size() > body_cap;
+    }
+    return true;
+  }
+}
+
 }  // namespace diskrelease

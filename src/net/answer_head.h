@@ -40,4 +40,8 @@ struct AnswerHead {
 /// Extensions are ignored.
 [[nodiscard]] std::optional<std::uint64_t> parse_chunk_size(std::string_view line);
 
+/// Whether the bytes received so far decide what the answer is: it is whole, or malformed, or over
+/// a cap. False = more has to come, or the end of the connection.
+[[nodiscard]] bool needs_no_more(std::string_view received, std::size_t body_cap);
+
 }  // namespace diskrelease

@@ -26,7 +26,8 @@ HardenedSession::HardenedSession(const Poco::Net::Context::Ptr& context,
 }
 
 bool HardenedSession::is_stale() noexcept {
-  if (!connected() || buffered() > 0 || tls_->available() > 0) return true;
+  if (!connected() || buffered() > 0 || !tls_->taken().empty() || tls_->available() > 0)
+    return true;
   if (!tls_->is_readable()) return false;
   // Before the first answer it may be the tickets that TLS 1.3 sends after the handshake.
   return answered_ || !tls_->take_tickets();
@@ -46,6 +47,20 @@ void HardenedSession::send(const HttpRequest& request, const std::string& host,
   const bool complete = out.good();
   flushRequest();
   if (!complete) throw Poco::IOException("the request could not be written");
+}
+
+bool HardenedSession::take_answer(std::size_t body_cap) {
+  for (;;) {
+    if (needs_no_more(tls_->taken(), body_cap)) return true;
+    switch (tls_->take()) {
+      case TlsSocketImpl::Taken::something:
+        break;
+      case TlsSocketImpl::Taken::nothing:
+        return false;
+      case TlsSocketImpl::Taken::end:
+        return true;
+    }
+  }
 }
 
 ReadEnd HardenedSession::read_head(std::string& head) {

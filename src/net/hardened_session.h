@@ -39,6 +39,10 @@ class HardenedSession final : public Poco::Net::HTTPSClientSession {
 
   [[nodiscard]] const TlsSocketImpl& tls() const { return *tls_; }
 
+  /// Takes what has come of the answer, without waiting. True when reading the answer will not
+  /// wait: it is whole, cannot become valid any more, or the connection has ended.
+  [[nodiscard]] bool take_answer(std::size_t body_cap);
+
   /// Reads up to the empty line, which is part of `head`.
   [[nodiscard]] ReadEnd read_head(std::string& head);
 

@@ -45,6 +45,10 @@ bool breaks_head(const HttpRequest& request) {
          });
 }
 
+TransportFailure unfit_request() {
+  return not_sent(TransportProblem::send, "a line break in the path or a header field");
+}
+
 /// How far an exchange has come.
 enum class Phase { send, head, body };
 
@@ -60,17 +64,29 @@ TransportProblem problem_in(Phase phase) {
   return TransportProblem::no_answer;
 }
 
-/// One exchange on one connection. Once it has succeeded, `keep` says whether the connection may
-/// be used again.
+/// One exchange on one connection: send, then receive. Once it has succeeded, `keep` says whether
+/// the connection may be used again.
 class Exchange {
  public:
   Exchange(HardenedSession& session, std::size_t body_cap)
       : session_(session), body_cap_(body_cap) {}
 
-  Reply run(const HttpRequest& request, const std::string& host, const Bounds& bounds) {
+  /// nullopt = the request is on its way.
+  std::optional<TransportFailure> send(const HttpRequest& request, const std::string& host,
+                                       const Bounds& bounds) {
     try {
       session_.send(request, host, bounds);
       phase_ = Phase::head;
+      return std::nullopt;
+    } catch (const Poco::Exception& problem) {
+      return broken(problem);
+    } catch (const std::bad_alloc&) {
+      return failed(TransportProblem::out_of_resources, "out of memory");
+    }
+  }
+
+  Reply receive() {
+    try {
       AnswerHead head;
       do {
         if (auto failure = receive_head(head)) return std::move(*failure);
@@ -191,6 +207,11 @@ TransportFailure struck(TransportFailure failure, SteadyTime total_deadline) {
 struct Lane {
   std::unique_ptr<HardenedSession> session;
   SteadyTime last_used;
+
+  // Of the request under way.
+  std::optional<Exchange> exchange;
+  std::optional<TransportFailure> failure;  ///< it has failed already
+  SteadyTime deadline;
 };
 
 }  // namespace
@@ -202,13 +223,18 @@ struct HttpsTransport::Private {
         context(make_client_context(given)),
         lanes(lane_count) {}
 
-  std::optional<TransportFailure> make_ready(Lane& lane, SteadyTime total_deadline) {
-    if (abort.raised()) return not_sent(TransportProblem::aborted, "aborted before");
-    const auto now = steady_now();
+  /// Drops a connection that must not be used any more.
+  bool has_good_connection(Lane& lane, SteadyTime now) {
     if (lane.session && (now - lane.last_used > settings.idle_limit || lane.session->is_stale())) {
       lane.session.reset();
     }
-    if (lane.session) return std::nullopt;
+    return lane.session != nullptr;
+  }
+
+  std::optional<TransportFailure> make_ready(Lane& lane, SteadyTime total_deadline) {
+    if (abort.raised()) return not_sent(TransportProblem::aborted, "aborted before");
+    const auto now = steady_now();
+    if (has_good_connection(lane, now)) return std::nullopt;
 
     const auto connect_deadline = now + settings.connect_timeout;
     const Bounds bounds{.deadline = std::min(connect_deadline, total_deadline), .abort = &abort};
@@ -219,6 +245,16 @@ struct HttpsTransport::Private {
     lane.session = std::get<std::unique_ptr<HardenedSession>>(std::move(opened));
     lane.last_used = steady_now();
     return std::nullopt;
+  }
+
+  /// The lane has a good connection.
+  void start(Lane& lane, const HttpRequest& request, SteadyTime deadline) {
+    lane.deadline = deadline;
+    lane.exchange.emplace(*lane.session, settings.body_cap);
+    lane.failure = lane.exchange->send(request, host, {.deadline = deadline, .abort = &abort});
+    if (!lane.failure) return;
+    lane.exchange.reset();
+    lane.session.reset();
   }
 
   // Constant after construction.
@@ -244,20 +280,57 @@ std::optional<TransportFailure> HttpsTransport::prepare(std::size_t lane) {
 }
 
 Reply HttpsTransport::exchange(std::size_t index, const HttpRequest& request) {
-  const auto& settings = private_->settings;
-  const Bounds bounds{.deadline = steady_now() + settings.total_timeout, .abort = &private_->abort};
+  Lane& lane = private_->lanes.at(index);
+  const auto deadline = steady_now() + private_->settings.total_timeout;
+  if (breaks_head(request)) return unfit_request();
+  if (auto failure = private_->make_ready(lane, deadline)) return std::move(*failure);
+  private_->start(lane, request, deadline);
+  return finish(index);
+}
+
+bool HttpsTransport::is_connected(std::size_t lane) {
+  return !private_->abort.raised() &&
+         private_->has_good_connection(private_->lanes.at(lane), steady_now());
+}
+
+void HttpsTransport::start(std::size_t index, const HttpRequest& request) {
   Lane& lane = private_->lanes.at(index);
   if (breaks_head(request)) {
-    return not_sent(TransportProblem::send, "a line break in the path or a header field");
+    lane.failure = unfit_request();
+  } else if (!lane.session) {
+    lane.failure = not_sent(TransportProblem::send, "there is no connection");
+  } else {
+    private_->start(lane, request, steady_now() + private_->settings.total_timeout);
   }
-  if (auto failure = private_->make_ready(lane, bounds.deadline)) return std::move(*failure);
+}
 
-  auto session = std::move(lane.session);
-  Exchange exchange(*session, settings.body_cap);
-  Reply reply = exchange.run(request, private_->host, bounds);
-  if (exchange.keep()) {
-    lane.session = std::move(session);
+ReplyWatch HttpsTransport::watch(std::size_t index) {
+  const Lane& lane = private_->lanes.at(index);
+  if (lane.failure) return {};
+  return {lane.session->tls().descriptor(), private_->abort.fd(), lane.deadline};
+}
+
+bool HttpsTransport::can_finish(std::size_t index) {
+  Lane& lane = private_->lanes.at(index);
+  // The order matters: what is there counts, however late somebody looks.
+  return lane.failure || lane.session->take_answer(private_->settings.body_cap) ||
+         private_->abort.raised() || steady_now() >= lane.deadline;
+}
+
+Reply HttpsTransport::finish(std::size_t index) {
+  Lane& lane = private_->lanes.at(index);
+  if (lane.failure) {
+    Reply failed = std::move(*lane.failure);
+    lane.failure.reset();
+    return failed;
+  }
+  Reply reply = lane.exchange->receive();
+  const bool keep = lane.exchange->keep();
+  lane.exchange.reset();
+  if (keep) {
     lane.last_used = steady_now();
+  } else {
+    lane.session.reset();
   }
   return reply;
 }

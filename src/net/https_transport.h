@@ -72,6 +72,11 @@ class HttpsTransport final : public Transport {
 
   [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t lane) override;
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
+  [[nodiscard]] bool is_connected(std::size_t lane) override;
+  void start(std::size_t lane, const HttpRequest& request) override;
+  [[nodiscard]] ReplyWatch watch(std::size_t lane) override;
+  [[nodiscard]] bool can_finish(std::size_t lane) override;
+  [[nodiscard]] Reply finish(std::size_t lane) override;
   void abort_all() noexcept override;
 
  private:

@@ -130,7 +130,41 @@ int TlsSocketImpl::sendBytes(const void* buffer, int length, int flags) {
   }
 }
 
+TlsSocketImpl::Taken TlsSocketImpl::take() {
+  constexpr std::size_t portion = 16 * 1024;
+  if (ended_) return Taken::end;
+  std::array<char, portion> bytes;
+  try {
+    forget_errors();
+    const int result = SecureStreamSocketImpl::receiveBytes(bytes.data(), portion, 0);
+    if (result > 0) {
+      taken_.append(bytes.data(), static_cast<std::size_t>(result));
+      return Taken::something;
+    }
+    // A write that TLS itself wants is not waited for here.
+    if (result < 0) return Taken::nothing;
+  } catch (const Poco::Exception&) {
+    end_error_ = std::current_exception();
+  }
+  ended_ = true;
+  return Taken::end;
+}
+
 int TlsSocketImpl::receiveBytes(void* buffer, int length, int flags) {
+  if (!taken().empty()) {
+    const std::size_t count =
+        taken().copy(static_cast<char*>(buffer), static_cast<std::size_t>(length));
+    received_ += count;
+    if (received_ == taken_.size()) {
+      taken_.clear();
+      received_ = 0;
+    }
+    return static_cast<int>(count);
+  }
+  if (ended_) {
+    if (end_error_) std::rethrow_exception(end_error_);
+    return 0;
+  }
   for (;;) {
     if (available() > 0) {
       require_time();

@@ -5,8 +5,11 @@
 #include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/Net/SecureStreamSocketImpl.h>
 
+#include <cstddef>
+#include <exception>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "net/dial.h"
 #include "net/https_transport.h"
@@ -42,7 +45,21 @@ class TlsSocketImpl final : public Poco::Net::SecureStreamSocketImpl {
 
   /// Retries until all is written. After a failure nothing is written ever again.
   int sendBytes(const void* buffer, int length, int flags) override;
+  /// What was taken comes first.
   int receiveBytes(void* buffer, int length, int flags) override;
+
+  enum class Taken {
+    something,
+    nothing,  ///< for now
+    end,      ///< the peer has closed the connection, or it has broken
+  };
+  /// Reads ahead what can be read without waiting, some kilobytes at most.
+  [[nodiscard]] Taken take();
+  /// Read ahead and not yet received.
+  [[nodiscard]] std::string_view taken() const noexcept {
+    return std::string_view(taken_).substr(received_);
+  }
+  [[nodiscard]] int descriptor() const noexcept { return sockfd(); }
 
   /// True from just before the first byte of an exchange is handed to the operating system.
   [[nodiscard]] bool wrote() const noexcept { return wrote_; }
@@ -65,6 +82,11 @@ class TlsSocketImpl final : public Poco::Net::SecureStreamSocketImpl {
   Wake wake_ = Wake::ready;
   bool wrote_ = false;
   bool send_failed_ = false;
+
+  std::string taken_;
+  std::size_t received_ = 0;      ///< of what was taken
+  bool ended_ = false;            ///< take() has seen the end
+  std::exception_ptr end_error_;  ///< how it broke; nullptr = it was closed
 };
 
 /// A handle for Poco; takes over the reference.

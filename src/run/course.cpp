@@ -22,13 +22,19 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
                   const AttemptObserver& observer, const Driver& drive) {
   parts.dispatch.open(PendingFeed(std::move(reader), run));
   std::vector<Actor> actors;
-  for (int lane = 0; lane < parts.spec.in_flight; ++lane) {
-    auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane), observer);
-    actors.emplace_back([sender] { return sender->step(); });
+  // Without slots to wait for, the next intent of a lane becomes durable while a request is under
+  // way: up to twice as many attempts are open then.
+  const int senders_per_lane = parts.spec.rate.per_second ? 1 : 2;
+  for (std::size_t lane = 0; lane < parts.reading_lane(); ++lane) {
+    const auto turn = std::make_shared<LaneTurn>();
+    for (int i = 0; i < senders_per_lane; ++i) {
+      auto sender = std::make_shared<Sender>(parts, lane, turn, observer);
+      actors.push_back({[sender] { return sender->step(); }, false, lane});
+    }
   }
   if (parts.spec.preflight) {
     auto scout = std::make_shared<Scout>(parts, seed_of(run) + k_scout_seed);
-    actors.emplace_back([scout] { return scout->step(); });
+    actors.push_back({[scout] { return scout->step(); }, true});
   }
   drive(std::move(actors));
 }
@@ -58,7 +64,7 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
     if (matters > 0 && observer.reading_back) observer.reading_back(matters);
     const auto reconciler =
         std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
-    drive({[reconciler] { return reconciler->step(); }});
+    drive({{[reconciler] { return reconciler->step(); }, true}});
     parts.log.flush();
     if (!reconciler->problem().empty() || parts.gate.stopping() || !sends) {
       return reconciler->problem();

@@ -72,24 +72,17 @@ std::optional<SteadyTime> DepartureGate::paused_until(SteadyTime now) const {
 }
 
 void DepartureGate::stop(RunStop stop) {
-  const std::lock_guard lock(stop_mutex_);
-  if (!stop_) stop_ = std::move(stop);
-  stopped_.notify_all();
-}
-
-bool DepartureGate::stopping() const {
-  const std::lock_guard lock(stop_mutex_);
-  return stop_.has_value();
+  {
+    const std::lock_guard lock(stop_mutex_);
+    if (!stop_) stop_ = std::move(stop);
+    stopping_ = true;
+  }
+  bell_.ring();
 }
 
 std::optional<RunStop> DepartureGate::stop_reason() const {
   const std::lock_guard lock(stop_mutex_);
   return stop_;
-}
-
-void DepartureGate::wait_for_slot(SteadyTime until) {
-  std::unique_lock lock(stop_mutex_);
-  stopped_.wait_until(lock, until, [&] { return stop_.has_value(); });
 }
 
 }  // namespace diskrelease

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include "pacing/pace_state.h"
 #include "pacing/pacer.h"
 #include "platform/shared_region.h"
+#include "run/bell.h"
 
 namespace diskrelease {
 
@@ -40,10 +40,9 @@ struct RunStop {
 /// pace that is new, of another boot or not plausible begins with a full window of waiting. Alone,
 /// the first request may leave at once.
 ///
-/// Thread-safe. It is told the time and reads no clock; wait_for_slot() is the one function that
-/// sleeps. The pace and the stop have a lock each, so that stop() does not wait for another
-/// process. Every function that asks for the pace may throw CallsImpossible, when the kernel
-/// refuses the lock of the region.
+/// Thread-safe. It is told the time, reads no clock and does not sleep. The pace and the stop have
+/// a lock each, so that stop() does not wait for another process. Every function that asks for the
+/// pace may throw CallsImpossible, when the kernel refuses the lock of the region.
 class DepartureGate {
  public:
   /// What SharedRegion::open() is to be given for it.
@@ -72,13 +71,13 @@ class DepartureGate {
   [[nodiscard]] std::int64_t departures() const noexcept { return departures_.load(); }
   [[nodiscard]] std::int64_t refusals() const noexcept { return refusals_.load(); }
 
-  /// The first stop counts. Wakes all who wait for a slot.
+  /// The first stop counts. Rings the bell.
   void stop(RunStop stop);
-  [[nodiscard]] bool stopping() const;
+  [[nodiscard]] bool stopping() const noexcept { return stopping_.load(); }
   [[nodiscard]] std::optional<RunStop> stop_reason() const;
 
-  /// Sleeps until `until` or until the run stops.
-  void wait_for_slot(SteadyTime until);
+  /// The bell of the run, for all who wait for anything in it.
+  [[nodiscard]] Bell& bell() noexcept { return bell_; }
 
  private:
   // Constant after construction.
@@ -88,8 +87,9 @@ class DepartureGate {
   std::atomic<std::int64_t> departures_{0};
   std::atomic<std::int64_t> refusals_{0};
 
+  Bell bell_;
+  std::atomic<bool> stopping_{false};
   mutable std::mutex stop_mutex_;
-  std::condition_variable stopped_;
   std::optional<RunStop> stop_;  ///< guarded by stop_mutex_
 };
 

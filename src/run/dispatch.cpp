@@ -191,7 +191,7 @@ void Dispatch::put_back(WorkItem item) {
 
 void Dispatch::announce_change() {
   ++version_;
-  work_changed_.notify_all();
+  gate_.bell().ring();
 }
 
 void Dispatch::move_locked(ItemState from, ItemState to) {
@@ -265,21 +265,6 @@ void Dispatch::stop(RunStop stop) {
   gate_.stop(std::move(stop));
   const std::lock_guard lock(mutex_);
   announce_change();
-}
-
-void Dispatch::wait_for_work(const AwaitWork& wait) {
-  std::unique_lock lock(mutex_);
-  const auto changed = [&] { return version_ != wait.seen; };
-  if (wait.until == SteadyTime::max()) {
-    work_changed_.wait(lock, changed);
-  } else {
-    work_changed_.wait_until(lock, wait.until, changed);
-  }
-}
-
-std::uint64_t Dispatch::version() const {
-  const std::lock_guard lock(mutex_);
-  return version_;
 }
 
 RunProgress Dispatch::progress(SteadyTime now) const {

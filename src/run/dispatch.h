@@ -1,6 +1,6 @@
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -83,9 +83,8 @@ class Dispatch {
   /// An item has changed its state by a verdict.
   void move_state(ItemState from, ItemState to);
 
-  /// Sleeps until AwaitWork's time, or until there may be work, or the run stops.
-  void wait_for_work(const AwaitWork& wait);
-  [[nodiscard]] std::uint64_t version() const;
+  /// Changes, and the gate's bell rings, when there may be work for somebody who waits for it.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(); }
 
   [[nodiscard]] RunProgress progress(SteadyTime now) const;
 
@@ -129,8 +128,9 @@ class Dispatch {
   std::size_t batch_size_ = k_batch;
   std::size_t enough_ready_ = k_batch;
 
+  std::atomic<std::uint64_t> version_{0};
+
   mutable std::mutex mutex_;
-  std::condition_variable work_changed_;
   // Guarded by mutex_.
   std::optional<PendingFeed> feed_;
   bool feed_ended_ = true;
@@ -142,7 +142,6 @@ class Dispatch {
   std::int64_t retries_spent_ = 0;
   std::int64_t assigned_ = 0;  // with senders
   std::int64_t scouting_ = 0;  // with the scout
-  std::uint64_t version_ = 0;
   CircuitBreaker breaker_;
   std::mt19937_64 random_;
   StateCounts counts_;

@@ -1,42 +1,248 @@
 #include "run/drive.h"
 
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <ctime>
+#include <deque>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
+#include "run/bell.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
 
 namespace diskrelease {
+namespace {
+
+/// One thread can keep as many busy as a processor has time for.
+constexpr std::size_t k_actors_per_thread = 64;
+/// Without polling in between, so that no actor keeps the others of its thread from their answers.
+constexpr int k_most_steps_in_a_row = 8;
+
+SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+
+/// The first error of all threads.
+class ErrorKeeper {
+ public:
+  void keep(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (!first_) first_ = std::move(error);
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr first_;
+};
+
+/// What is read from one descriptor, as poll(2) has it.
+pollfd watched(int fd) { return {.fd = fd, .events = POLLIN, .revents = 0}; }
+
+/// Drives some actors on the calling thread.
+class Loop {
+ public:
+  Loop(DepartureGate& gate, Dispatch& dispatch, ErrorKeeper& errors)
+      : gate_(gate), dispatch_(dispatch), errors_(errors), ear_(gate.bell()) {}
+  ~Loop() {
+    for (Task& task : tasks_) {
+      if (task.apart.joinable()) task.apart.join();
+    }
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  void add(const Actor& actor) {
+    Task& task = tasks_.emplace_back();
+    task.actor = &actor;
+    task.due = SleepUntil{steady_now()};
+  }
+
+  void run() {
+    while (!all_finished()) {
+      now_ = steady_now();
+      bool any_stepped = false;
+      for (Task& task : tasks_) any_stepped = step_while_due(task) || any_stepped;
+      if (any_stepped) {
+        poll(SteadyTime::min());
+        continue;
+      }
+      ear_.listen();
+      now_ = steady_now();
+      const bool any_due =
+          std::ranges::any_of(tasks_, [&](const Task& task) { return is_due(task); });
+      poll(any_due ? SteadyTime::min() : next_time());
+      ear_.hush();
+    }
+  }
+
+ private:
+  struct Task {
+    const Actor* actor = nullptr;
+    Due due;
+    bool readable = false;  ///< the latest poll has found something of its answer
+    std::thread apart;
+    std::atomic<bool> apart_ended = false;  ///< the step made apart has ended, and `due` is set
+  };
+
+  [[nodiscard]] bool all_finished() const {
+    return std::ranges::all_of(
+        tasks_, [](const Task& task) { return !task.apart.joinable() && has<Finished>(task); });
+  }
+
+  template <class What>
+  static bool has(const Task& task) {
+    return std::holds_alternative<What>(task.due);
+  }
+
+  [[nodiscard]] bool is_due(const Task& task) const {
+    if (task.apart.joinable()) return task.apart_ended;
+    if (const auto* sleep = std::get_if<SleepUntil>(&task.due)) {
+      return sleep->at <= now_ || gate_.stopping();
+    }
+    if (const auto* work = std::get_if<AwaitWork>(&task.due)) {
+      return work->until <= now_ || dispatch_.version() != work->seen;
+    }
+    if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) {
+      return commit->announcement->decided();
+    }
+    if (const auto* reply = std::get_if<AwaitReply>(&task.due)) {
+      return task.readable || reply->watch.reply_fd < 0 || reply->watch.deadline <= now_;
+    }
+    if (const auto* lane = std::get_if<AwaitLane>(&task.due)) {
+      return !lane->turn->taken || gate_.stopping();
+    }
+    return has<StepApart>(task);
+  }
+
+  bool step_while_due(Task& task) {
+    bool stepped = false;
+    for (int steps = 0; steps < k_most_steps_in_a_row && is_due(task); ++steps) {
+      stepped = true;
+      task.readable = false;
+      if (task.apart.joinable()) {
+        task.apart.join();
+        task.apart_ended = false;
+      } else if (!has<StepApart>(task) || task.actor->blocks || !step_apart(task)) {
+        step(task);
+      }
+      now_ = steady_now();
+    }
+    return stepped;
+  }
+
+  /// False where there can be no further thread.
+  bool step_apart(Task& task) {
+    try {
+      task.apart = std::thread([this, &task] {
+        step(task);
+        task.apart_ended = true;
+        gate_.bell().ring();
+      });
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+
+  void step(Task& task) {
+    try {
+      task.due = task.actor->step();
+    } catch (const std::exception& error) {
+      errors_.keep(std::current_exception());
+      task.due = Finished{};
+      dispatch_.stop({EndReason::failed, "internal_error", error.what()});
+    }
+  }
+
+  [[nodiscard]] SteadyTime next_time() const {
+    SteadyTime next = SteadyTime::max();
+    for (const Task& task : tasks_) {
+      if (task.apart.joinable()) continue;
+      if (const auto* sleep = std::get_if<SleepUntil>(&task.due)) {
+        next = std::min(next, sleep->at);
+      } else if (const auto* work = std::get_if<AwaitWork>(&task.due)) {
+        next = std::min(next, work->until);
+      } else if (const auto* reply = std::get_if<AwaitReply>(&task.due)) {
+        next = std::min(next, reply->watch.deadline);
+      }
+    }
+    return next;
+  }
+
+  /// Waits for answers, the bell, an abort or the time; SteadyTime::min() = looks without waiting.
+  void poll(SteadyTime until) {
+    polled_.clear();
+    polled_.push_back(watched(ear_.fd()));
+    polled_.push_back(watched(-1));
+    waiting_.clear();
+    for (Task& task : tasks_) {
+      const auto* reply = std::get_if<AwaitReply>(&task.due);
+      if (task.apart.joinable() || reply == nullptr || reply->watch.reply_fd < 0) continue;
+      polled_[1].fd = reply->watch.abort_fd;
+      polled_.push_back(watched(reply->watch.reply_fd));
+      waiting_.push_back(&task);
+    }
+    if (until == SteadyTime::min() && waiting_.empty()) return;
+    std::timespec timeout{};
+    if (until != SteadyTime::min() && until != SteadyTime::max()) {
+      const auto left = std::max(until - steady_now(), SteadyTime::duration::zero());
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+      timeout.tv_sec = static_cast<std::time_t>(seconds.count());
+      timeout.tv_nsec = static_cast<long>((left - seconds).count());
+    }
+    const bool without_end = until == SteadyTime::max();
+    if (::ppoll(polled_.data(), polled_.size(), without_end ? nullptr : &timeout, nullptr) <= 0) {
+      return;  // it was the time, or a signal
+    }
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      waiting_[i]->readable = polled_[1].revents != 0 || polled_[i + 2].revents != 0;
+    }
+  }
+
+  DepartureGate& gate_;
+  Dispatch& dispatch_;
+  ErrorKeeper& errors_;
+  Bell::Ear ear_;
+  std::deque<Task> tasks_;  // they stay where they are
+  SteadyTime now_;
+  std::vector<pollfd> polled_;
+  std::vector<Task*> waiting_;
+};
+
+std::size_t threads_for(std::size_t actors) {
+  const std::size_t wanted = (actors + k_actors_per_thread - 1) / k_actors_per_thread;
+  return std::clamp<std::size_t>(wanted, 1, std::max(1U, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
 
 void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const std::vector<Actor>& actors) {
-  std::mutex mutex;
-  std::exception_ptr first_error;
-  const auto drive = [&](const Actor& actor) {
-    try {
-      while (true) {
-        const Due due = actor();
-        if (std::holds_alternative<Finished>(due)) return;
-        if (const auto* wait = std::get_if<AwaitWork>(&due)) {
-          dispatch.wait_for_work(*wait);
-        } else {
-          gate.wait_for_slot(std::get<SleepUntil>(due).at);
-        }
-      }
-    } catch (const std::exception& error) {
-      {
-        const std::lock_guard lock(mutex);
-        if (!first_error) first_error = std::current_exception();
-      }
-      dispatch.stop({EndReason::failed, "internal_error", error.what()});
+  ErrorKeeper errors;
+  try {
+    std::deque<Loop> loops;
+    const auto together = std::ranges::count(actors, false, &Actor::blocks);
+    const std::size_t shared = threads_for(static_cast<std::size_t>(together));
+    for (std::size_t i = 0; i < shared; ++i) loops.emplace_back(gate, dispatch, errors);
+    for (const Actor& actor : actors) {
+      Loop& loop =
+          actor.blocks ? loops.emplace_back(gate, dispatch, errors) : loops[actor.lane % shared];
+      loop.add(actor);
     }
-  };
-  {
     std::vector<std::jthread> threads;
-    threads.reserve(actors.size());
-    for (const Actor& actor : actors) threads.emplace_back([&drive, &actor] { drive(actor); });
+    threads.reserve(loops.size());
+    for (Loop& loop : loops) threads.emplace_back([&loop] { loop.run(); });
+  } catch (const std::system_error& error) {
+    // A thread or a descriptor too many. Whatever has begun comes to its end.
+    dispatch.stop({EndReason::failed, "out_of_resources", error.what()});
   }
-  if (first_error) std::rethrow_exception(first_error);
+  errors.rethrow();
 }
 
 }  // namespace diskrelease

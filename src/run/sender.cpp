@@ -23,11 +23,16 @@ OutcomeRecord make_record(const Classification& result, std::optional<UtcTime> s
 
 }  // namespace
 
-Sender::Sender(const RunParts& parts, std::size_t lane, const AttemptObserver& observer)
-    : parts_(parts), lane_(lane), observer_(observer) {}
+Sender::Sender(const RunParts& parts, std::size_t lane, std::shared_ptr<LaneTurn> turn,
+               const AttemptObserver& observer)
+    : parts_(parts), lane_(lane), turn_(std::move(turn)), observer_(observer) {}
 
 Due Sender::step() {
-  if (open_) return send();
+  if (under_way_) return receive();
+  if (connecting_) return connect();
+  if (has_lane_) return send();
+  if (announcement_) open_ = std::exchange(announcement_, std::nullopt)->take();
+  if (open_) return take_lane();
   if (item_) return announce();
   return take();
 }
@@ -57,11 +62,34 @@ Due Sender::announce() {
     parts_.dispatch.put_back(*std::exchange(item_, std::nullopt));
     return SleepUntil{parts_.clock.steady_now()};
   }
-  open_ = parts_.log.record_intent(item_->pending.item, item_->pending.disk,
-                                   item_->pending.attempts + 1, item_->pending.stage,
-                                   parts_.clock.utc_now());
+  announcement_ =
+      parts_.log.announce(item_->pending.item, item_->pending.disk, item_->pending.attempts + 1,
+                          item_->pending.stage, parts_.clock.utc_now());
+  return AwaitCommit{&*announcement_};
+}
+
+Due Sender::take_lane() {
+  if (!parts_.may_go_on()) {
+    cancel();
+    return SleepUntil{parts_.clock.steady_now()};
+  }
+  if (turn_->taken) return AwaitLane{turn_.get()};
+  turn_->taken = true;
+  has_lane_ = true;
   has_connected_ = true;
+  if (slot_.at <= parts_.clock.steady_now()) return send();
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
+  if (parts_.transport.is_connected(lane_)) return SleepUntil{slot_.at};
+  connecting_ = true;
+  return StepApart{};
+}
+
+void Sender::leave_lane() {
+  if (std::exchange(has_lane_, false)) turn_->taken = false;
+}
+
+Due Sender::connect() {
+  connecting_ = false;
   if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
     close(classify_release(std::move(*failure), known()), std::nullopt, std::nullopt,
           parts_.clock.steady_now());
@@ -75,27 +103,41 @@ Due Sender::send() {
     cancel();
     return SleepUntil{parts_.clock.steady_now()};
   }
+  // The server may have closed the connection meanwhile.
+  if (!parts_.transport.is_connected(lane_)) {
+    connecting_ = true;
+    return StepApart{};
+  }
   // Signed before the departure is counted: the first signature of a process takes long.
-  const UtcTime sent = parts_.clock.utc_now();
-  const HttpRequest request = release_disk_request(parts_.caller, *open_, sent);
-  const SteadyTime departed = parts_.clock.steady_now();
-  if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed)) {
+  sent_ = parts_.clock.utc_now();
+  const HttpRequest request = release_disk_request(parts_.caller, *open_, sent_);
+  departed_ = parts_.clock.steady_now();
+  if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
     return SleepUntil{slot_.at};
   }
-  const Reply reply = parts_.transport.exchange(lane_, request);
+  under_way_ = true;
+  parts_.transport.start(lane_, request);
+  return AwaitReply{parts_.transport.watch(lane_)};
+}
+
+Due Sender::receive() {
+  if (!parts_.transport.can_finish(lane_)) return AwaitReply{parts_.transport.watch(lane_)};
+  under_way_ = false;
+  const Reply reply = parts_.transport.finish(lane_);
   const auto latency =
-      std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.steady_now() - departed);
+      std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.steady_now() - departed_);
   const Classification result = classify_release(reply, known());
   const auto* failure = std::get_if<TransportFailure>(&reply);
   const bool nothing_left = failure != nullptr && !failure->request_may_have_left;
-  close(result, nothing_left ? std::nullopt : std::optional(sent),
-        nothing_left ? std::nullopt : std::optional(latency), departed);
+  close(result, nothing_left ? std::nullopt : std::optional(sent_),
+        nothing_left ? std::nullopt : std::optional(latency), departed_);
   return SleepUntil{parts_.clock.steady_now()};
 }
 
 void Sender::close(const Classification& result, std::optional<UtcTime> sent,
                    std::optional<std::chrono::microseconds> latency, SteadyTime departed) {
+  leave_lane();
   const UtcTime now = parts_.clock.utc_now();
   const AttemptEvent event{item_->pending.disk.text(),
                            open_->number(),

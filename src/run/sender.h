@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "run/drive.h"
@@ -11,12 +12,18 @@ namespace diskrelease {
 /// Told of every attempt that has ended, by one thread at a time.
 using AttemptObserver = std::function<void(const AttemptEvent&)>;
 
-/// One lane's way through its items:
-///   idle -> has an item and a slot -> intent is durable -> departs in its slot, gets its reply ->
-///   outcome handed over -> idle.
+/// The way of items through a lane:
+///   idle -> has an item and a slot -> its intent is handed over -> the intent is durable -> has
+///   the lane, connected -> departs in its slot -> the answer has come, its outcome is handed over
+///   -> idle.
+///
+/// Two senders may share a lane: while the request of one is under way, the intent of the other
+/// becomes durable.
 class Sender {
  public:
-  Sender(const RunParts& parts, std::size_t lane, const AttemptObserver& observer);
+  /// `turn` is shared by the senders of the lane.
+  Sender(const RunParts& parts, std::size_t lane, std::shared_ptr<LaneTurn> turn,
+         const AttemptObserver& observer);
 
   /// Throws AuditUnusable when an intent cannot be made durable; nothing was sent then.
   [[nodiscard]] Due step();
@@ -28,19 +35,30 @@ class Sender {
  private:
   Due take();
   Due announce();
+  Due take_lane();
+  Due connect();
   Due send();
+  Due receive();
   [[nodiscard]] PriorKnowledge known() const;
   void close(const Classification& result, std::optional<UtcTime> sent,
              std::optional<std::chrono::microseconds> latency, SteadyTime departed);
   void cancel();
+  void leave_lane();
 
   RunParts parts_;
   std::size_t lane_;
+  std::shared_ptr<LaneTurn> turn_;
   const AttemptObserver& observer_;
   std::optional<WorkItem> item_;
   Slot slot_;
+  std::optional<Announcement> announcement_;
   std::optional<OpenAttempt> open_;
+  bool has_lane_ = false;
+  bool connecting_ = false;
   bool has_connected_ = false;
+  bool under_way_ = false;
+  UtcTime sent_;
+  SteadyTime departed_;
 };
 
 }  // namespace diskrelease

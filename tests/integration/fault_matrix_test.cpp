@@ -56,14 +56,30 @@ class DetourTransport final : public Transport {
   DetourTransport(Transport& straight, Transport* detour, Strikes strikes)
       : straight_(straight), detour_(detour), strikes_(strikes) {}
 
-  /// Every call begins with it.
+  /// Every call begins with it; it may be repeated when the connection has ended meanwhile.
   std::optional<TransportFailure> prepare(std::size_t lane) override {
-    if (lane == strikes_.lane) ++calls_;
+    if (lane == strikes_.lane && !std::exchange(has_begun_, true)) ++calls_;
     return present(lane).prepare(lane);
   }
 
   Reply exchange(std::size_t lane, const HttpRequest& request) override {
-    return present(lane).exchange(lane, request);
+    Reply reply = present(lane).exchange(lane, request);
+    if (lane == strikes_.lane) has_begun_ = false;
+    return reply;
+  }
+
+  bool is_connected(std::size_t lane) override {
+    return (lane != strikes_.lane || has_begun_) && present(lane).is_connected(lane);
+  }
+  void start(std::size_t lane, const HttpRequest& request) override {
+    present(lane).start(lane, request);
+  }
+  ReplyWatch watch(std::size_t lane) override { return present(lane).watch(lane); }
+  bool can_finish(std::size_t lane) override { return present(lane).can_finish(lane); }
+  Reply finish(std::size_t lane) override {
+    Reply reply = present(lane).finish(lane);
+    if (lane == strikes_.lane) has_begun_ = false;
+    return reply;
   }
 
   void abort_all() noexcept override {
@@ -83,6 +99,7 @@ class DetourTransport final : public Transport {
   const Strikes strikes_;
   // Of the struck lane, which one thread uses at a time.
   int calls_ = 0;
+  bool has_begun_ = false;
 };
 
 struct AttemptRow {

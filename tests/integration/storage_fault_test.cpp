@@ -24,6 +24,7 @@
 #include "run/sender.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
+#include "support/fake_drive.h"
 #include "support/faulty_vfs.h"
 #include "support/scripted_transport.h"
 #include "support/temporary_directory.h"
@@ -111,14 +112,8 @@ void send_all(AttemptLog& log, const std::filesystem::path& file, const RunRecor
   dispatch.open(PendingFeed(open_audit_for_reading(file), run));
   const AttemptObserver observer = [](const AttemptEvent&) {};
   const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, job};
-  Sender sender(parts, 0, observer);
-  for (int steps = 0; steps < 100'000; ++steps) {
-    const Due due = sender.step();
-    if (std::holds_alternative<Finished>(due)) return;
-    const auto* wait = std::get_if<AwaitWork>(&due);
-    clock.advance_to(wait != nullptr ? wait->until : std::get<SleepUntil>(due).at);
-  }
-  FAIL() << "the sender does not come to an end";
+  Sender sender(parts, 0, std::make_shared<LaneTurn>(), observer);
+  drive_with_fake_clock(clock, dispatch)({{[&] { return sender.step(); }}});
 }
 
 /// Where a sync costs nothing, if there is such a place.

@@ -353,7 +353,7 @@ Reply ModelServer::arrive(std::size_t index, Fate fate) {
   return refusal(index, 400, "UNSUPPORTED_OPERATION_DISK_STATUS");
 }
 
-std::optional<TransportFailure> ModelServer::prepare(std::size_t) {
+std::optional<TransportFailure> ModelServer::connect(std::size_t) {
   if (aborted_) return TransportFailure{TransportProblem::aborted, false, "", {}};
   life_.pass_time(clock_.steady_now() + draw_.time(milliseconds(120)));
   if (aborted_) return TransportFailure{TransportProblem::aborted, false, "", {}};

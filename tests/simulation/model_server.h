@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "net/transport.h"
 #include "platform/clock.h"
 #include "sandbox/disk_model.h"
 #include "sandbox/server_rate_limit.h"
+#include "support/waiting_transport.h"
 
 namespace diskrelease::simulation {
 
@@ -101,7 +101,7 @@ struct ThirdPartyAct {
 ///
 /// Outlives the processes that it serves. What a process sent before it died is executed all the
 /// same. Not thread-safe.
-class ModelServer final : public Transport {
+class ModelServer final : public WaitingTransport {
  public:
   ModelServer(const ServerPlan& plan, std::uint64_t seed, const Clock& clock);
 
@@ -117,7 +117,6 @@ class ModelServer final : public Transport {
   };
   void begin_life(Life life);
 
-  [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t lane) override;
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
   void abort_all() noexcept override { aborted_ = true; }
 
@@ -131,6 +130,8 @@ class ModelServer final : public Transport {
   std::function<void(const std::string&)> tell;
 
  private:
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t lane) override;
+
   enum class Fate;
   struct Event {
     SteadyTime at;

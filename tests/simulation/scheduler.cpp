@@ -19,6 +19,11 @@ SteadyTime Scheduler::due_at(const Task& task) const {
   if (const auto* wait = std::get_if<AwaitWork>(&task.due)) {
     return dispatch_->version() != wait->seen ? now : std::max(now, wait->until);
   }
+  if (const auto* lane = std::get_if<AwaitLane>(&task.due)) {
+    return lane->turn->taken && !gate_->stopping() ? SteadyTime::max() : now;
+  }
+  // A commit comes when it comes; by the clock that is held it takes no time.
+  if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) commit->announcement->wait();
   const auto* sleep = std::get_if<SleepUntil>(&task.due);
   return gate_->stopping() || sleep == nullptr ? now : std::max(now, sleep->at);
 }
@@ -49,7 +54,7 @@ void Scheduler::step(Task& task) {
   }
   task.running = true;
   try {
-    task.due = (*task.actor)();
+    task.due = task.actor->step();
     task.finished = std::holds_alternative<Finished>(task.due);
   } catch (const std::exception& error) {
     if (!first_error_) first_error_ = std::current_exception();

@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "model/observation.h"
-#include "net/transport.h"
+#include "support/waiting_transport.h"
 
 namespace diskrelease {
 
 /// An account whose disks are what a test says, behind ReleaseDisk and DescribeDisks. A release
 /// moves an AVAILABLE disk to RECYCLED and a RECYCLED one to absent, at once. Thread-safe; the
 /// callbacks run one at a time.
-class AccountTransport final : public Transport {
+class AccountTransport final : public WaitingTransport {
  public:
   explicit AccountTransport(std::map<std::string, DiskStatus> disks) : disks_(std::move(disks)) {}
 
@@ -23,7 +23,6 @@ class AccountTransport final : public Transport {
   /// Replaces the reply to a DescribeDisks; counted from 1.
   std::function<std::optional<Reply>(int number)> on_describe;
 
-  [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t) override { return {}; }
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
   void abort_all() noexcept override {}
 
@@ -37,6 +36,7 @@ class AccountTransport final : public Transport {
   [[nodiscard]] int reads() const { return reads_; }
 
  private:
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override { return {}; }
   [[nodiscard]] Reply describe(const HttpRequest& request);
 
   std::recursive_mutex mutex_;

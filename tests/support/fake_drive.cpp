@@ -10,7 +10,12 @@ SteadyTime due_time(const Due& due, const Dispatch& dispatch, SteadyTime now) {
   if (const auto* wait = std::get_if<AwaitWork>(&due)) {
     return dispatch.version() != wait->seen ? now : wait->until;
   }
-  return SteadyTime::max();
+  if (const auto* lane = std::get_if<AwaitLane>(&due)) {
+    return lane->turn->taken ? SteadyTime::max() : now;
+  }
+  // Commits come when they come; by the clock that is held they take no time.
+  if (const auto* commit = std::get_if<AwaitCommit>(&due)) commit->announcement->wait();
+  return std::holds_alternative<Finished>(due) ? SteadyTime::max() : now;
 }
 
 }  // namespace
@@ -33,7 +38,7 @@ Driver drive_with_fake_clock(FakeClock& clock, const Dispatch& dispatch) {
       if (all_finished) return;
       if (first == actors.size()) throw std::logic_error("every actor waits for another one");
       clock.advance_to(when);
-      due[first] = actors[first]();
+      due[first] = actors[first].step();
     }
   };
 }

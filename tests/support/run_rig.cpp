@@ -27,7 +27,7 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
            clock.steady_now()),
       clock_guard(clock.utc_now(), clock.steady_now()),
       dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
-      log(std::move(writer_), run.id, id_, max_delay),
+      log(std::move(writer_), run.id, id_, max_delay, [this] { gate.bell().ring(); }),
       parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}
 
 void RunRig::send(const AttemptObserver& observer) {
@@ -39,8 +39,9 @@ void RunRig::send(const AttemptObserver& observer) {
   };
   std::vector<Actor> actors;
   for (int lane = 0; lane < job.in_flight; ++lane) {
-    auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane), one_at_a_time);
-    actors.emplace_back([sender] { return sender->step(); });
+    auto sender = std::make_shared<Sender>(parts, static_cast<std::size_t>(lane),
+                                           std::make_shared<LaneTurn>(), one_at_a_time);
+    actors.push_back({[sender] { return sender->step(); }, false, static_cast<std::size_t>(lane)});
   }
   drive_with_threads(gate, dispatch, actors);
 }

@@ -13,7 +13,7 @@ void ScriptedTransport::reply_next(Reply reply) {
   replies_.push_back(std::move(reply));
 }
 
-std::optional<TransportFailure> ScriptedTransport::prepare(std::size_t /*lane*/) {
+std::optional<TransportFailure> ScriptedTransport::connect(std::size_t /*lane*/) {
   return on_prepare_ ? on_prepare_() : std::nullopt;
 }
 

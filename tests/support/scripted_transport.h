@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "net/transport.h"
+#include "support/waiting_transport.h"
 
 namespace diskrelease {
 
 /// Answers as a test says, and remembers what it was asked to send. Thread-safe; calls of
 /// different lanes run at the same time, the callbacks too.
-class ScriptedTransport final : public Transport {
+class ScriptedTransport final : public WaitingTransport {
  public:
   /// Decides the reply to a request, at the moment at which it would leave.
   using OnExchange = std::function<Reply(const HttpRequest&)>;
@@ -26,7 +26,6 @@ class ScriptedTransport final : public Transport {
   /// The reply to the next request without one; scripted replies come before the callback's.
   void reply_next(Reply reply);
 
-  [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t lane) override;
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
   void abort_all() noexcept override {}
 
@@ -34,6 +33,8 @@ class ScriptedTransport final : public Transport {
   [[nodiscard]] std::vector<std::string> sent_disks() const;
 
  private:
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t lane) override;
+
   OnExchange on_exchange_;
   OnPrepare on_prepare_;
   mutable std::mutex mutex_;

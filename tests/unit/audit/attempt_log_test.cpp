@@ -35,8 +35,10 @@ class AttemptLogTest : public ::testing::Test {
   }
   [[nodiscard]] ItemId item(int number) const { return ItemId{run_.first_item.value + number - 1}; }
   OpenAttempt announce(AttemptLog& log, int number) {
-    return log.record_intent(item(number), disk_id("disk-" + std::to_string(number)), 1,
-                             Stage::release, k_test_time);
+    return log
+        .announce(item(number), disk_id("disk-" + std::to_string(number)), 1, Stage::release,
+                  k_test_time)
+        .take();
   }
   std::int64_t query(const std::string& sql) {
     return open_audit_for_reading(file_).query_integer(sql);
@@ -208,7 +210,7 @@ TEST_F(AttemptLogTest, RefusesASecondIntentForADiskWhoseAttemptIsOpen) {
   AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
   const OpenAttempt attempt = announce(log, 1);
   EXPECT_THROW(static_cast<void>(
-                   log.record_intent(item(1), disk_id("disk-1"), 2, Stage::release, k_test_time)),
+                   log.announce(item(1), disk_id("disk-1"), 2, Stage::release, k_test_time).take()),
                AuditUnusable);
 }
 

@@ -30,8 +30,9 @@ class RunRecordsTest : public ::testing::Test {
                int number = 1, UtcTime at = k_test_time) {
     const InvocationId invocation = begin_test_invocation(database_, run.id);
     AttemptLog log(open_audit_for_writing(directory_ / "audit.db"), run.id, invocation);
-    OpenAttempt open = log.record_intent(ItemId{run.first_item.value + place}, disk_id("unused"),
-                                         number, Stage::release, at);
+    OpenAttempt open = log.announce(ItemId{run.first_item.value + place}, disk_id("unused"), number,
+                                    Stage::release, at)
+                           .take();
     if (outcome) log.record_outcome(std::move(open), *outcome);
     log.flush();
   }

@@ -336,7 +336,8 @@ TEST_F(CourseTest, SettlesWhatADeadProcessLeftOpen) {
                           clock_.utc_now()},
                          {{run_.first_item, sighting_of("a", DiskStatus::available)}});
     static_cast<void>(
-        dead.log.record_intent(run_.first_item, disk_id("a"), 1, Stage::release, clock_.utc_now()));
+        dead.log.announce(run_.first_item, disk_id("a"), 1, Stage::release, clock_.utc_now())
+            .take());
     account.execute("a");
   }
   EXPECT_EQ(course(account).problem, "");

@@ -149,31 +149,6 @@ TEST_F(DepartureGateTest, TheFirstStopCounts) {
   EXPECT_EQ(gate.stop_reason()->detail, "SIGINT");
 }
 
-TEST_F(DepartureGateTest, AStopWakesWhoWaitsForASlotAndLetsNobodyWaitAnyMore) {
-  const SteadyTime tomorrow = std::chrono::steady_clock::now() + std::chrono::hours(24);
-  // The stop comes while the sender is on its way into the wait, or in it.
-  for (int round = 0; round < 100; ++round) {
-    DepartureGate gate(limit(2), 1, nullptr, k_start);
-    std::atomic<bool> started = false;
-    std::thread sender([&] {
-      started = true;
-      gate.wait_for_slot(tomorrow);
-    });
-    while (!started) std::this_thread::yield();
-    for (int i = 0; i < round; ++i) std::this_thread::yield();
-    gate.stop({});
-    sender.join();
-    gate.wait_for_slot(tomorrow);
-  }
-  EXPECT_LT(std::chrono::steady_clock::now(), tomorrow);
-}
-
-TEST_F(DepartureGateTest, NobodyWaitsForASlotThatIsDue) {
-  DepartureGate gate(limit(2), 1, nullptr, k_start);
-  gate.wait_for_slot(std::chrono::steady_clock::now());
-  EXPECT_FALSE(gate.stopping());
-}
-
 TEST_F(DepartureGateTest, AStopDoesNotWaitForAnotherProcessThatHoldsThePace) {
   DepartureGate gate(limit(2), 1, region(), k_start);
   const auto other = region();

@@ -55,6 +55,19 @@ JobSpec with_lanes(int lanes, JobSpec job = quick_job()) {
   return job;
 }
 
+/// Steps on until it has to sleep or to wait for work.
+Due next_due(Sender& sender) {
+  while (true) {
+    Due due = sender.step();
+    if (const auto* commit = std::get_if<AwaitCommit>(&due)) {
+      commit->announcement->wait();
+    } else if (!std::holds_alternative<StepApart>(due) &&
+               !std::holds_alternative<AwaitReply>(due)) {
+      return due;
+    }
+  }
+}
+
 /// A run in a database of its own, on which one invocation after another works.
 class SenderTest : public ::testing::Test {
  protected:
@@ -197,9 +210,10 @@ TEST_F(SenderTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
     const InvocationId id = begin_test_invocation(writer, run_.id);
     AttemptLog log(std::move(writer), run_.id, id);
     for (const int disk : {2, 4}) {
-      static_cast<void>(log.record_intent(ItemId{run_.first_item.value + disk - 1},
-                                          disk_id("disk-" + std::to_string(disk)), 1,
-                                          Stage::release, k_test_time));
+      static_cast<void>(log.announce(ItemId{run_.first_item.value + disk - 1},
+                                     disk_id("disk-" + std::to_string(disk)), 1, Stage::release,
+                                     k_test_time)
+                            .take());
     }
   }
   // Not yet recovered, and unknown all the same.
@@ -374,14 +388,14 @@ TEST_F(SenderTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
     const auto invocation = begin_with_fake_clock(transport);
     std::vector<AttemptEvent> events;
     const AttemptObserver observer = [&](const AttemptEvent& event) { events.push_back(event); };
-    Sender sender(invocation->parts, 0, observer);
-    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));  // has a slot
-    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));  // has an intent
+    Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));  // has a slot
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));  // has an intent
     EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
 
     invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
-    ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
-    EXPECT_TRUE(std::holds_alternative<Finished>(sender.step()));
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));
+    EXPECT_TRUE(std::holds_alternative<Finished>(next_due(sender)));
     static_cast<void>(invocation->log.close());
     ASSERT_THAT(events, SizeIs(1));
     EXPECT_EQ(events[0].outcome, Outcome::not_sent);
@@ -401,12 +415,12 @@ TEST_F(SenderTest, PutsAnItemBackWithoutARowWhenStoppedBeforeItsIntent) {
   ScriptedTransport transport;
   const auto invocation = begin_with_fake_clock(transport);
   const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, observer);
-  ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
+  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));
   EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 1);
   invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
-  ASSERT_TRUE(std::holds_alternative<SleepUntil>(sender.step()));
-  EXPECT_TRUE(std::holds_alternative<Finished>(sender.step()));
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));
+  EXPECT_TRUE(std::holds_alternative<Finished>(next_due(sender)));
   EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 0);
   static_cast<void>(invocation->log.close());
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
@@ -420,28 +434,28 @@ TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   job.rate.per_second = 1.0;
   const auto invocation = begin_with_fake_clock(transport, job);
   const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, observer);
+  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
   for (int step = 0; step < 3; ++step) {
-    const Due due = sender.step();
+    const Due due = next_due(sender);
     ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
     fake_clock_.advance_to(std::get<SleepUntil>(due).at);
   }
   ASSERT_THAT(transport.sent_disks(), SizeIs(1));
   const SteadyTime first = fake_clock_.steady_now();
 
-  const Due second = sender.step();
+  const Due second = next_due(sender);
   EXPECT_EQ(std::get<SleepUntil>(second).at,
             first + std::chrono::milliseconds(1'008) - Sender::k_intent_lead);
   fake_clock_.advance_to(std::get<SleepUntil>(second).at);
-  const Due announced = sender.step();
+  const Due announced = next_due(sender);
   EXPECT_EQ(std::get<SleepUntil>(announced).at, first + std::chrono::milliseconds(1'008));
 
   // Woken too early, it does not send; it gets the time to wait for.
-  const Due too_early = sender.step();
+  const Due too_early = next_due(sender);
   EXPECT_EQ(std::get<SleepUntil>(too_early).at, first + std::chrono::milliseconds(1'008));
   EXPECT_THAT(transport.sent_disks(), SizeIs(1));
   fake_clock_.advance_to(std::get<SleepUntil>(too_early).at);
-  static_cast<void>(sender.step());
+  static_cast<void>(next_due(sender));
   EXPECT_THAT(transport.sent_disks(), SizeIs(2));
 }
 

@@ -1,0 +1,192 @@
+#include "run/drive.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <thread>
+
+#include "run/departure_gate.h"
+#include "run/dispatch.h"
+
+namespace diskrelease {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+/// Actors that are plain functions, driven by real threads.
+class DriveTest : public ::testing::Test {
+ protected:
+  void drive(const std::vector<Actor>& actors) { drive_with_threads(gate_, dispatch_, actors); }
+
+  static JobSpec unlimited() {
+    JobSpec spec;
+    spec.rate.per_second.reset();
+    return spec;
+  }
+
+  const JobSpec spec_ = unlimited();
+  DepartureGate gate_{spec_.rate, 1, nullptr, now()};
+  Dispatch dispatch_{gate_, spec_, {}, 1};
+};
+
+/// An actor that does the steps one after the other.
+Actor in_steps(std::vector<std::function<Due()>> steps) {
+  auto next = std::make_shared<std::size_t>(0);
+  return {[steps = std::move(steps), next]() -> Due {
+    if (*next == steps.size()) return Finished{};
+    return steps[(*next)++]();
+  }};
+}
+
+TEST_F(DriveTest, ActorsThatDoNotBlockShareThreads) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::vector<Actor> actors;
+  for (int i = 0; i < 32; ++i) {
+    actors.push_back(in_steps({[&]() -> Due {
+      const std::lock_guard lock(mutex);
+      threads.insert(std::this_thread::get_id());
+      return SleepUntil{now()};
+    }}));
+  }
+  drive(actors);
+  EXPECT_EQ(threads.size(), 1U);
+}
+
+TEST_F(DriveTest, AnActorThatBlocksHasAThreadOfItsOwn) {
+  std::atomic<bool> released = false;
+  Actor blocked{[&]() -> Due {
+                  while (!released) std::this_thread::yield();
+                  return Finished{};
+                },
+                true};
+  Actor releaser = in_steps({[&]() -> Due {
+    released = true;
+    return SleepUntil{now()};
+  }});
+  drive({blocked, releaser});
+  EXPECT_TRUE(released);
+}
+
+TEST_F(DriveTest, AStepApartDoesNotKeepTheOthersWaiting) {
+  std::atomic<bool> released = false;
+  std::atomic<bool> went_on = false;
+  Actor connecting = in_steps({[]() -> Due { return StepApart{}; },
+                               [&]() -> Due {
+                                 while (!released) std::this_thread::yield();
+                                 return SleepUntil{now()};
+                               },
+                               [&]() -> Due {
+                                 went_on = true;
+                                 return SleepUntil{now()};
+                               }});
+  Actor releaser = in_steps({[&]() -> Due { return SleepUntil{now()}; },
+                             [&]() -> Due {
+                               released = true;
+                               return SleepUntil{now()};
+                             }});
+  drive({connecting, releaser});
+  EXPECT_TRUE(went_on);
+}
+
+TEST_F(DriveTest, AStopWakesWhoWaitsForADistantSlot) {
+  Actor patient = in_steps({[]() -> Due { return SleepUntil{now() + hours(24)}; }});
+  Actor stopper = in_steps({[&]() -> Due {
+    gate_.stop({});
+    return SleepUntil{now()};
+  }});
+  const SteadyTime began = now();
+  drive({patient, {stopper.step, true}});
+  EXPECT_LT(now() - began, hours(1));
+}
+
+TEST_F(DriveTest, WorkWakesWhoWaitsForIt) {
+  Actor patient = in_steps({[&]() -> Due {
+    return AwaitWork{SteadyTime::max(), dispatch_.version()};
+  }});
+  Actor bringer{[&, done = false]() mutable -> Due {
+                  if (done) return Finished{};
+                  done = true;
+                  dispatch_.stop({});  // the simplest change
+                  return SleepUntil{now()};
+                },
+                true};
+  drive({patient, bringer});
+  EXPECT_TRUE(gate_.stopping());
+}
+
+TEST_F(DriveTest, AnAnswerWakesWhoWaitsForItAndSoDoesItsDeadline) {
+  std::array<int, 2> pair{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
+  std::atomic<bool> answered = false;
+  Actor reader =
+      in_steps({[&]() -> Due {
+                  return AwaitReply{{pair[0], -1, now() + hours(24)}};
+                },
+                [&]() -> Due {
+                  char byte = 0;
+                  answered = ::recv(pair[0], &byte, 1, MSG_DONTWAIT) == 1;
+                  return AwaitReply{{pair[0], -1, now() + milliseconds(1)}};  // nothing more comes
+                }});
+  Actor writer = in_steps({[&]() -> Due {
+    EXPECT_EQ(::write(pair[1], "x", 1), 1);
+    return SleepUntil{now()};
+  }});
+  drive({reader, {writer.step, true}});
+  EXPECT_TRUE(answered);
+  ::close(pair[0]);
+  ::close(pair[1]);
+}
+
+TEST_F(DriveTest, AnAbortWakesAllWhoWaitForAnswers) {
+  std::array<int, 2> silent{};
+  std::array<int, 2> abort{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, silent.data()), 0);
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, abort.data()), 0);
+  const auto reader = [&] {
+    return in_steps({[&]() -> Due {
+      return AwaitReply{{silent[0], abort[0], now() + hours(24)}};
+    }});
+  };
+  Actor aborter = in_steps({[&]() -> Due {
+    EXPECT_EQ(::write(abort[1], "x", 1), 1);
+    return SleepUntil{now()};
+  }});
+  const SteadyTime began = now();
+  drive({reader(), reader(), {aborter.step, true}});
+  EXPECT_LT(now() - began, hours(1));
+  for (const int fd : {silent[0], silent[1], abort[0], abort[1]}) ::close(fd);
+}
+
+TEST_F(DriveTest, AnErrorInOneStopsTheRunAndIsThrownWhenAllHaveFinished) {
+  std::atomic<int> finished = 0;
+  Actor good{[&]() -> Due {
+    if (!gate_.stopping()) return SleepUntil{now() + milliseconds(1)};
+    ++finished;
+    return Finished{};
+  }};
+  for (const bool apart : {false, true}) {
+    Actor bad = in_steps({[apart]() -> Due {
+                            if (apart) return StepApart{};
+                            throw std::runtime_error("broken");
+                          },
+                          []() -> Due { throw std::runtime_error("broken"); }});
+    finished = 0;
+    EXPECT_THROW(drive({good, bad, good}), std::runtime_error);
+    EXPECT_EQ(finished, 2);
+    EXPECT_EQ(gate_.stop_reason()->cause, "internal_error");
+  }
+}
+
+}  // namespace
+}  // namespace diskrelease
