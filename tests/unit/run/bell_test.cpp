@@ -71,7 +71,9 @@ TEST(BellTest, NoRingIsMissedBetweenLookingAndWaiting) {
   for (int i = 1; i <= rounds; ++i) {
     while (changed < i) {
       ear.listen();
-      if (changed < i) EXPECT_TRUE(rings(ear, 10'000)) << "missed ring " << i;
+      if (changed < i) {
+        EXPECT_TRUE(rings(ear, 10'000)) << "missed ring " << i;
+      }
       ear.hush();
     }
     seen = i;
