@@ -35,6 +35,11 @@ InvocationId begun(Database& database, const RunRecord& run, const JobSpec& spec
   return invocation;
 }
 
+std::unique_ptr<SharedRegion> region(const std::filesystem::path& pace) {
+  if (pace.empty()) return nullptr;
+  return SharedRegion::open(pace, DepartureGate::k_region_size);
+}
+
 std::string text_of(const StateCounts& counts) {
   std::string text;
   for (const std::int64_t count : counts.by_state) text += ' ' + std::to_string(count);
@@ -44,9 +49,9 @@ std::string text_of(const StateCounts& counts) {
 }  // namespace
 
 struct Process::Private {
-  Private(const std::filesystem::path& database_file, const RunRecord& run_record,
-          const JobSpec& job_spec, ModelServer& model_server, FakeClock& fake_clock,
-          Scheduler& the_scheduler)
+  Private(const std::filesystem::path& database_file, const std::filesystem::path& pace,
+          const RunRecord& run_record, const JobSpec& job_spec, ModelServer& model_server,
+          FakeClock& fake_clock, Scheduler& the_scheduler)
       : file(database_file),
         run(run_record),
         spec(job_spec),
@@ -55,7 +60,7 @@ struct Process::Private {
         writer(opened_and_recovered(file, clock.utc_now())),
         invocation(begun(writer, run, spec, clock.utc_now())),
         at_start(count_states(writer, run)),
-        gate(spec.rate, seed(), nullptr, clock.steady_now()),
+        gate(spec.rate, seed(), region(pace), clock.steady_now()),
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),
         reader(open_audit_for_reading(file)),
@@ -90,9 +95,10 @@ struct Process::Private {
   RunParts parts;
 };
 
-Process::Process(const std::filesystem::path& file, const RunRecord& run, const JobSpec& spec,
-                 ModelServer& server, FakeClock& clock, Scheduler& scheduler)
-    : private_(std::make_unique<Private>(file, run, spec, server, clock, scheduler)) {}
+Process::Process(const std::filesystem::path& file, const std::filesystem::path& pace,
+                 const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
+                 Scheduler& scheduler)
+    : private_(std::make_unique<Private>(file, pace, run, spec, server, clock, scheduler)) {}
 
 Process::~Process() = default;
 
