@@ -459,8 +459,8 @@ class Check {
   /// An item that is left unknown though the rules of G3 settle it. Only the last read of a process
   /// that came to its end tells: whatever reading could show was read.
   void check_left_unknown(std::size_t run, const ItemRow& item) {
-    const auto mine = [&](const AttemptRow& candidate) { return candidate.item == item.item_id; };
-    const auto latest = std::ranges::find_if(attempts_.rbegin(), attempts_.rend(), mine);
+    const auto latest =
+        std::ranges::find(attempts_.rbegin(), attempts_.rend(), item.item_id, &AttemptRow::item);
     const auto last_read = std::ranges::find_if(
         server_.requests().rbegin(), server_.requests().rend(), [&](const ServedRequest& request) {
           return !request.release && run_of(request) == run &&
@@ -499,9 +499,35 @@ class Check {
     }
   }
 
+  /// What the record says that reading has shown of a release that took effect.
+  void check_verified(const ItemRow& item) {
+    const auto latest =
+        std::ranges::find(attempts_.rbegin(), attempts_.rend(), item.item_id, &AttemptRow::item);
+    if (latest == attempts_.rend() ||
+        (latest->outcome != "accepted" && latest->settled != "executed")) {
+      if (!item.verified.empty()) violated(item.disk_id + " is verified as " + item.verified);
+      return;
+    }
+    const Sightings sightings = sightings_of(*latest, std::numeric_limits<std::int64_t>::max());
+    if (!sightings.certain) return;
+    std::string_view expected = "not_read";
+    if (!sightings.after.empty()) {
+      const DiskStatus seen = sightings.after.back().status;
+      expected = "still_there";
+      if (meaning(seen, 1) == Meaning::took_effect) expected = "leaving";
+      if (seen == DiskStatus::absent) expected = "destroyed";
+      if (seen == DiskStatus::recycled && latest->stage == 1) expected = "recycled";
+    }
+    if (item.verified != expected) {
+      violated(item.disk_id + " is verified as " + item.verified + ", not as " +
+               std::string(expected));
+    }
+  }
+
   void check_items(std::size_t run) {
     read_items(database_, runs_[run], std::nullopt, [&](const ItemRow& item) {
       check_item(run, item);
+      check_verified(item);
       return true;
     });
   }

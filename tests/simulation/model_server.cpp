@@ -208,7 +208,7 @@ ModelServer::Fate ModelServer::draw_fate(bool release) {
   if (!release && now_ < outage_ends_) return Fate::error_before;
   if (!draw_.chance(release ? plan_.release_faults : plan_.read_faults)) return Fate::honest;
   if (release && draw_.chance(plan_.outages)) {
-    outage_ends_ = now_ + draw_.time(plan_.longest_outage);
+    outage_ends_ = now_ + plan_.longest_outage / 2 + draw_.time(plan_.longest_outage / 2);
     note("reads begin to fail");
   }
   return release ? draw_.one_of(k_release_faults) : draw_.one_of(k_read_faults);

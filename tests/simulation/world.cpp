@@ -104,12 +104,9 @@ World draw_world(Draw& draw) {
   world.stormy_lives = static_cast<int>(draw.between(1, 6));
   world.late_steps = draw_intensity(draw, 0.2);
   world.shared_pace = draw.chance(0.8);
-  // Some of them end just before the last read of a window.
-  server.outages = draw_intensity(draw, 0.4);
-  for (const RunPlan& run : world.runs) {
-    server.longest_outage =
-        std::max(server.longest_outage, run.spec.settle.window + 4 * run.spec.settle.poll);
-  }
+  // Many of them end just before the last read of a window.
+  server.outages = draw_intensity(draw, 0.5);
+  server.longest_outage = world.runs.back().spec.settle.window + seconds(20);
   return world;
 }
 
