@@ -1,6 +1,7 @@
 #include "simulation/process.h"
 
 #include <chrono>
+#include <optional>
 
 #include "api/calls.h"
 #include "audit/attempt_log.h"
@@ -46,6 +47,18 @@ std::string text_of(const StateCounts& counts) {
   return text;
 }
 
+/// What is durable of attempts that have no outcome yet, over a connection of its own. Opened late:
+/// many lives send nothing.
+struct OpenAttempts {
+  explicit OpenAttempts(const std::filesystem::path& file)
+      : reader(open_audit_for_reading(file)),
+        find(reader.prepare("SELECT attempt.attempt_id, attempt.stage FROM disk_item"
+                            " JOIN attempt USING (item_id) LEFT JOIN outcome USING (attempt_id)"
+                            " WHERE disk_item.disk_id = ?1 AND outcome.outcome IS NULL")) {}
+  Database reader;
+  Statement find;
+};
+
 }  // namespace
 
 struct Process::Private {
@@ -63,11 +76,6 @@ struct Process::Private {
         gate(spec.rate, seed(), region(pace), clock.steady_now()),
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),
-        reader(open_audit_for_reading(file)),
-        find_open(
-            reader.prepare("SELECT attempt.attempt_id, attempt.stage FROM disk_item"
-                           " JOIN attempt USING (item_id) LEFT JOIN outcome USING (attempt_id)"
-                           " WHERE disk_item.disk_id = ?1 AND outcome.outcome IS NULL")),
         // Commits happen with intents and flushes only, at the same places every time.
         log(std::move(writer), run.id, invocation, std::chrono::hours(1)),
         parts{log, model_server, clock, clock_guard, test_caller(), gate, dispatch, spec} {
@@ -89,8 +97,7 @@ struct Process::Private {
   DepartureGate gate;
   ClockGuard clock_guard;
   Dispatch dispatch;
-  Database reader;
-  Statement find_open;
+  std::optional<OpenAttempts> open_attempts;
   AttemptLog log;
   RunParts parts;
 };
@@ -124,7 +131,9 @@ std::string Process::end() {
 }
 
 std::pair<std::int64_t, std::int64_t> Process::open_attempt(const std::string& disk) {
-  Statement& find = private_->find_open;
+  Private& self = *private_;
+  if (!self.open_attempts) self.open_attempts.emplace(self.file);
+  Statement& find = self.open_attempts->find;
   find.bind(1, disk);
   std::pair<std::int64_t, std::int64_t> found;
   if (find.step()) found = {find.integer(0), find.integer(1)};

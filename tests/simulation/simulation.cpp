@@ -254,8 +254,9 @@ class Simulation {
     Evidence now = Evidence::read(database);
     for (const std::string& change : now.changed_since(evidence_)) violated(change);
     evidence_ = std::move(now);
-    pending_ = count_states(database, runs_[run])[ItemState::pending] > 0;
-    finished_[run] = !is_unfinished(database, runs_[run]);
+    const StateCounts states = count_states(database, runs_[run]);
+    pending_ = states[ItemState::pending] > 0;
+    finished_[run] = !pending_ && states[ItemState::unknown] == 0;
   }
 
   const std::uint64_t seed_;
