@@ -4,9 +4,12 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <set>
+#include <limits>
+#include <map>
+#include <optional>
 
 #include "audit/run_queries.h"
+#include "model/observation.h"
 
 namespace diskrelease::simulation {
 namespace {
@@ -24,7 +27,35 @@ struct AttemptRow {
   std::string scope;
   std::string request_id;
   std::string settled;
+  UtcTime announced;
+  UtcTime decided;            ///< with `settled`
+  std::int64_t rests_on = 0;  ///< observation, with `settled`
 };
+
+/// An observation that is on record, and the request of the server's history that it comes from.
+struct SightingRow {
+  std::int64_t id = 0;
+  DiskStatus status = DiskStatus::absent;
+  const ServedRequest* read = nullptr;
+};
+
+/// What a status says about a call of a stage. From docs/architecture.md and the provider's
+/// documentation, not from the code under test.
+enum class Meaning { took_effect, as_before, attached, nothing };
+
+Meaning meaning(DiskStatus status, std::int64_t stage) {
+  if (status == DiskStatus::deleting || status == DiskStatus::absent) return Meaning::took_effect;
+  if (stage == 2) {
+    return status == DiskStatus::recycled ? Meaning::as_before : Meaning::nothing;
+  }
+  if (status == DiskStatus::recycling || status == DiskStatus::recycled) {
+    return Meaning::took_effect;
+  }
+  if (status == DiskStatus::available) return Meaning::as_before;
+  return status == DiskStatus::in_use ? Meaning::attached : Meaning::nothing;
+}
+
+UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
 
 class Check {
  public:
@@ -55,6 +86,9 @@ class Check {
     for (const AttemptRow& attempt : attempts_) check_attempt(attempt);
     check_order_of_attempts();
     check_reads();
+    for (const AttemptRow& attempt : attempts_) {
+      if (!attempt.settled.empty()) check_verdict(attempt);
+    }
     for (std::size_t run = 0; run < runs_.size(); ++run) check_items(run);
   }
 
@@ -73,7 +107,8 @@ class Check {
   void read_attempts() {
     Statement select = database_.prepare(
         "SELECT attempt_id, item_id, disk_id, run_id, attempt_number, stage, outcome, scope,"
-        " request_id, settled FROM attempt_log ORDER BY attempt_id");
+        " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id"
+        " FROM attempt_log LEFT JOIN verdict USING (attempt_id) ORDER BY attempt_id");
     while (select.step()) {
       const auto run = std::ranges::find_if(
           runs_, [&](const RunRecord& r) { return r.id.value == select.integer(3); });
@@ -81,7 +116,8 @@ class Check {
                            static_cast<std::size_t>(run - runs_.begin()), select.integer(4),
                            select.integer(5), std::string(select.text(6)),
                            std::string(select.text(7)), std::string(select.text(8)),
-                           std::string(select.text(9))});
+                           std::string(select.text(9)), utc(select.integer(10)),
+                           utc(select.integer(11)), select.integer(12)});
       by_id_[attempts_.back().id] = attempts_.size() - 1;
       if (attempts_.back().outcome == "unknown") ++result_.tally.unknown;
       if (!attempts_.back().settled.empty()) ++result_.tally.verdicts;
@@ -95,8 +131,11 @@ class Check {
     }
   }
 
+  [[nodiscard]] std::size_t run_of(const ServedRequest& request) const {
+    return run_of_life_[static_cast<std::size_t>(request.life)];
+  }
   [[nodiscard]] const RunPlan& plan_of(const ServedRequest& request) const {
-    return world_.runs[run_of_life_[static_cast<std::size_t>(request.life)]];
+    return world_.runs[run_of(request)];
   }
 
   void check_departure(const ServedRequest& request) {
@@ -162,24 +201,26 @@ class Check {
     }
   }
 
+  [[nodiscard]] const RateLimit& limit_of(const ServedRequest& request) const {
+    return plan_of(request).spec.rate;
+  }
+
+  /// Each departure against the limit of its own process, all processes counted that share a pace.
   void check_pace() {
-    std::map<int, std::vector<SteadyTime>> departures;
+    std::map<int, std::vector<SteadyTime>> departures;  ///< by pace
     for (const ServedRequest& request : server_.requests()) {
-      departures[request.life].push_back(request.departed);
-    }
-    for (const auto& [life, times] : departures) {
-      const RateLimit& limit = world_.runs[run_of_life_[static_cast<std::size_t>(life)]].spec.rate;
+      const RateLimit& limit = limit_of(request);
       if (!limit.per_second) continue;
+      std::vector<SteadyTime>& times = departures[world_.shared_pace ? -1 : request.life];
+      times.push_back(request.departed);
       const double whole = std::ceil(*limit.per_second);
       const std::chrono::duration<double> window(whole / *limit.per_second);
       const std::size_t most =
           static_cast<std::size_t>(whole) + static_cast<std::size_t>(limit.burst - 1);
-      for (std::size_t i = most; i < times.size(); ++i) {
-        if (times[i] - times[i - most] < window) {
-          violated("life " + std::to_string(life) + ": more than " + std::to_string(most) +
-                   " departures in one window of the rate");
-          break;
-        }
+      if (times.size() > most && times.back() - times[times.size() - 1 - most] < window) {
+        violated("life " + std::to_string(request.life) + ": more than " + std::to_string(most) +
+                 " departures in one window of the rate");
+        return;
       }
     }
   }
@@ -238,21 +279,33 @@ class Check {
            });
   }
 
+  /// Whether another call of the same stage may follow an attempt, at the time `when`.
+  [[nodiscard]] static bool may_follow(const AttemptRow& earlier, UtcTime when, bool same_item) {
+    if (earlier.outcome.empty() || earlier.outcome == "accepted") return false;
+    if (earlier.outcome == "unknown") {
+      if (earlier.settled.empty() || earlier.decided > when) return false;
+      return earlier.settled == "not_executed" || (!same_item && earlier.settled == "refused");
+    }
+    if (!same_item) return true;
+    return earlier.outcome != "already_gone" &&
+           !(earlier.outcome == "rejected" && earlier.scope == "disk");
+  }
+
   void check_order_of_attempts() {
-    std::map<std::int64_t, const AttemptRow*> before;
+    std::map<std::string, std::vector<const AttemptRow*>> of_disk;
     for (const AttemptRow& attempt : attempts_) {
-      const AttemptRow* const earlier = before[attempt.item];
-      before[attempt.item] = &attempt;
-      if (earlier == nullptr) continue;
-      const bool done = earlier->outcome == "accepted" || earlier->outcome == "already_gone" ||
-                        (earlier->outcome == "rejected" && earlier->scope == "disk") ||
-                        earlier->outcome.empty() ||
-                        (earlier->outcome == "unknown" && earlier->settled != "not_executed");
-      if (done && !(attempt.stage == 2 && earlier->stage == 1 &&
-                    (earlier->outcome == "accepted" || earlier->settled == "executed"))) {
+      std::vector<const AttemptRow*>& before = of_disk[attempt.disk];
+      for (const AttemptRow* const earlier : before) {
+        const bool same_item = earlier->item == attempt.item;
+        if (earlier->stage != attempt.stage && !same_item) continue;
+        const bool next_stage = attempt.stage == 2 && earlier->stage == 1 &&
+                                (earlier->outcome == "accepted" || earlier->settled == "executed");
+        if (next_stage || may_follow(*earlier, attempt.announced, same_item)) continue;
         violated("attempt " + std::to_string(attempt.id) + " for " + attempt.disk +
-                 " follows one that was " + earlier->outcome + " " + earlier->settled);
+                 " follows attempt " + std::to_string(earlier->id) + ", which was " +
+                 earlier->outcome + " " + earlier->settled);
       }
+      before.push_back(&attempt);
     }
   }
 
@@ -267,25 +320,31 @@ class Check {
                  std::to_string(counts.integer(3)) + " observations");
       }
     }
-    check_sightings_of_verdicts();
-    std::map<std::string, std::map<std::string, std::string_view>> shown;
+    std::map<std::string, const ServedRequest*, std::less<>> complete;
     for (const ServedRequest& request : server_.requests()) {
-      if (!request.complete) continue;
-      for (const auto& [disk, status] : request.rows) {
-        shown[request.request_id][disk] = to_text(status);
-      }
+      if (request.complete) complete.emplace(request.request_id, &request);
     }
     Statement select = database_.prepare(
-        "SELECT disk_read.request_id, item.disk_id, observation.status FROM observation"
-        " JOIN disk_read USING (read_id) JOIN item USING (item_id)");
+        "SELECT disk_read.request_id, item.disk_id, observation.status, item.item_id,"
+        " observation.observation_id FROM observation"
+        " JOIN disk_read USING (read_id) JOIN item USING (item_id)"
+        " ORDER BY observation.observation_id");
     while (select.step()) {
-      const auto answer = shown.find(std::string(select.text(0)));
-      const std::string disk(select.text(1));
-      if (answer == shown.end()) {
-        violated("an observation of " + disk + " rests on an answer that was not complete");
-      } else if (answer->second[disk] != select.text(2)) {
-        violated("an observation of " + disk + " is not what the answer said");
+      const auto answer = complete.find(select.text(0));
+      const std::string_view disk = select.text(1);
+      if (answer == complete.end()) {
+        violated("an observation of " + std::string(disk) +
+                 " rests on an answer that was not complete");
+        continue;
       }
+      const auto& rows = answer->second->rows;
+      const auto row = std::ranges::find(
+          rows, disk, [](const auto& r) -> const std::string& { return r.first; });
+      if (row == rows.end() || to_text(row->second) != select.text(2)) {
+        violated("an observation of " + std::string(disk) + " is not what the answer said");
+        continue;
+      }
+      sightings_[select.integer(3)].push_back({select.integer(4), row->second, answer->second});
     }
   }
 
@@ -304,28 +363,171 @@ class Check {
     });
   }
 
-  /// Each verdict rests on two reads after the attempt, a poll apart.
-  void check_sightings_of_verdicts() {
-    Statement select = database_.prepare(
-        "SELECT verdict.attempt_id, last_read.sent_utc_ms - min(first_read.sent_utc_ms)"
-        " FROM verdict JOIN attempt USING (attempt_id)"
-        " JOIN observation AS last ON last.observation_id = verdict.observation_id"
-        " JOIN disk_read AS last_read ON last_read.read_id = last.read_id"
-        " JOIN observation AS first ON first.item_id = attempt.item_id"
-        "  AND first.observation_id > coalesce(attempt.observation_id, 0)"
-        " JOIN disk_read AS first_read ON first_read.read_id = first.read_id"
-        " GROUP BY verdict.attempt_id");
-    while (select.step()) {
-      const AttemptRow& attempt = attempts_[by_id_.at(select.integer(0))];
-      if (select.integer(1) < world_.runs[attempt.run].spec.settle.poll.count()) {
-        violated("attempt " + std::to_string(attempt.id) + " was settled on one sighting");
+  /// Whether what `sighting` shows was read after the request of `attempt` had left: by the
+  /// server's history alone. nullopt = it cannot be told, as for an attempt that never left.
+  [[nodiscard]] std::optional<bool> is_after(const SightingRow& sighting,
+                                             const AttemptRow& attempt) const {
+    if (sighting.read == nullptr) return std::nullopt;
+    const auto served = served_.find(attempt.id);
+    if (served != served_.end()) return sighting.read > served->second;
+    if (sighting.read->departed_utc == attempt.announced) return std::nullopt;
+    return sighting.read->departed_utc > attempt.announced;
+  }
+
+  /// What is on record about the disk of an attempt, as the server's history divides it.
+  struct Sightings {
+    std::vector<SightingRow> after;  ///< in the order of the record
+    std::optional<DiskStatus> before;
+    bool certain = true;
+  };
+  /// Up to and with the observation `last`.
+  [[nodiscard]] Sightings sightings_of(const AttemptRow& attempt, std::int64_t last) const {
+    Sightings sightings;
+    const auto all = sightings_.find(attempt.item);
+    if (all == sightings_.end()) return sightings;
+    for (const SightingRow& sighting : all->second) {
+      if (sighting.id > last) break;
+      const std::optional<bool> after = is_after(sighting, attempt);
+      if (!after) {
+        sightings.certain = false;
+      } else if (*after) {
+        sightings.after.push_back(sighting);
+      } else {
+        sightings.before = sighting.status;
       }
+    }
+    return sightings;
+  }
+
+  [[nodiscard]] bool agree(const AttemptRow& attempt, const Sightings& sightings) const {
+    const auto& after = sightings.after;
+    if (after.size() < 2) return false;
+    const SightingRow& last = after.back();
+    const SightingRow& one_before = after[after.size() - 2];
+    return meaning(last.status, attempt.stage) == meaning(one_before.status, attempt.stage) &&
+           last.read->departed_utc - one_before.read->departed_utc >=
+               world_.runs[attempt.run].spec.settle.poll;
+  }
+
+  [[nodiscard]] static bool stayed(const AttemptRow& attempt, const Sightings& sightings) {
+    return std::ranges::all_of(sightings.after, [&](const SightingRow& sighting) {
+      return meaning(sighting.status, attempt.stage) == Meaning::as_before;
+    });
+  }
+
+  /// The rules of docs/guarantees.md (G3), for a verdict that was given.
+  void check_verdict(const AttemptRow& attempt) {
+    const auto wrong = [&](const std::string& what) {
+      violated("attempt " + std::to_string(attempt.id) + " (" + attempt.disk + ") was settled as " +
+               attempt.settled + what);
+    };
+    const JobSpec& spec = world_.runs[attempt.run].spec;
+    const Sightings sightings = sightings_of(attempt, attempt.rests_on);
+    if (!sightings.certain) return;
+    if (sightings.after.empty() || sightings.after.back().id != attempt.rests_on) {
+      wrong(" on what was seen before it was sent");
+      return;
+    }
+    if (!agree(attempt, sightings)) {
+      wrong(" without two reads after it, a poll apart, that agree");
+      return;
+    }
+    const Meaning shown = meaning(sightings.after.back().status, attempt.stage);
+    const bool known =
+        sightings.before && meaning(*sightings.before, attempt.stage) == Meaning::as_before;
+    if (attempt.settled == "executed") {
+      if (shown != Meaning::took_effect) wrong(", which the last read does not show");
+      if (!known) wrong(" though it was not seen fit before");
+    } else if (attempt.settled == "gone") {
+      if (shown != Meaning::took_effect) wrong(", which the last read does not show");
+      if (known) wrong(" though it was seen fit just before");
+      if (sightings.after.back().status == DiskStatus::absent) wrong(" though it was never seen");
+    } else if (attempt.settled == "refused") {
+      if (shown != Meaning::attached) wrong(", which the last read does not show");
+    } else {
+      if (!stayed(attempt, sightings)) wrong(" though something else was seen after it");
+      const auto served = served_.find(attempt.id);
+      const UtcTime left =
+          served == served_.end() ? attempt.announced : served->second->departed_utc;
+      if (sightings.after.back().read->departed_utc - left < spec.settle.window) {
+        wrong(" before the window had passed");
+      }
+      if (attempt.number >= spec.retry.max_attempts) wrong(" after the last attempt");
+    }
+  }
+
+  /// An item that is left unknown though the rules of G3 settle it. Only the last read of a process
+  /// that came to its end tells: whatever reading could show was read.
+  void check_left_unknown(std::size_t run, const ItemRow& item) {
+    const auto latest =
+        std::ranges::find(attempts_.rbegin(), attempts_.rend(), item.item_id, &AttemptRow::item);
+    const auto last_read = std::ranges::find_if(
+        server_.requests().rbegin(), server_.requests().rend(), [&](const ServedRequest& request) {
+          return !request.release && run_of(request) == run &&
+                 std::ranges::count(request.disks, item.disk_id) > 0;
+        });
+    if (latest == attempts_.rend() || last_read == server_.requests().rend()) return;
+    const AttemptRow& attempt = *latest;
+    const Sightings sightings = sightings_of(attempt, std::numeric_limits<std::int64_t>::max());
+    if (!last_read->calm || !sightings.certain || !agree(attempt, sightings) ||
+        sightings.after.back().read != &*last_read) {
+      return;
+    }
+    const DiskStatus seen = sightings.after.back().status;
+    const JobSpec& spec = world_.runs[run].spec;
+    const auto wrong = [&](const std::string& what) {
+      violated(item.disk_id + " of run " + std::to_string(run + 1) + " was left unknown " + what);
+    };
+    switch (meaning(seen, attempt.stage)) {
+      case Meaning::took_effect:
+        if (seen != DiskStatus::absent ||
+            (sightings.before && meaning(*sightings.before, attempt.stage) == Meaning::as_before)) {
+          wrong("though two reads show that it is gone");
+        }
+        break;
+      case Meaning::attached:
+        wrong("though two reads show it attached");
+        break;
+      case Meaning::as_before:
+        if (stayed(attempt, sightings) && spec.settle.resend &&
+            attempt.number < spec.retry.max_attempts) {
+          wrong("though it stayed as it was for the whole window and may be sent again");
+        }
+        break;
+      case Meaning::nothing:
+        break;
+    }
+  }
+
+  /// What the record says that reading has shown of a release that took effect.
+  void check_verified(const ItemRow& item) {
+    const auto latest =
+        std::ranges::find(attempts_.rbegin(), attempts_.rend(), item.item_id, &AttemptRow::item);
+    if (latest == attempts_.rend() ||
+        (latest->outcome != "accepted" && latest->settled != "executed")) {
+      if (!item.verified.empty()) violated(item.disk_id + " is verified as " + item.verified);
+      return;
+    }
+    const Sightings sightings = sightings_of(*latest, std::numeric_limits<std::int64_t>::max());
+    if (!sightings.certain) return;
+    std::string_view expected = "not_read";
+    if (!sightings.after.empty()) {
+      const DiskStatus seen = sightings.after.back().status;
+      expected = "still_there";
+      if (meaning(seen, 1) == Meaning::took_effect) expected = "leaving";
+      if (seen == DiskStatus::absent) expected = "destroyed";
+      if (seen == DiskStatus::recycled && latest->stage == 1) expected = "recycled";
+    }
+    if (item.verified != expected) {
+      violated(item.disk_id + " is verified as " + item.verified + ", not as " +
+               std::string(expected));
     }
   }
 
   void check_items(std::size_t run) {
     read_items(database_, runs_[run], std::nullopt, [&](const ItemRow& item) {
       check_item(run, item);
+      check_verified(item);
       return true;
     });
   }
@@ -373,6 +575,7 @@ class Check {
       }
     } else if (item.state == "unknown") {
       ++result_.tally.left_unknown;
+      check_left_unknown(run, item);
     } else if (item.state == "pending") {
       const bool half_way =
           spec.goal == Goal::purge && last_stage == 1 && (!executed.empty() || ever_gone(disk));
@@ -393,6 +596,7 @@ class Check {
   std::vector<AttemptRow> attempts_;
   std::map<std::int64_t, std::size_t> by_id_;
   std::map<std::int64_t, const ServedRequest*> served_;
+  std::map<std::int64_t, std::vector<SightingRow>> sightings_;  ///< by item
 };
 
 }  // namespace

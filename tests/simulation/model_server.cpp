@@ -82,6 +82,7 @@ ModelServer::ModelServer(const ServerPlan& plan, std::uint64_t seed, const Clock
       past_(stale(plan.model, plan.stale_read), clock.steady_now()),
       acts_left_(plan.third_party_acts),
       storm_ends_(clock.steady_now()),
+      outage_ends_(clock.steady_now()),
       now_(clock.steady_now()),
       block_(Fate::honest) {
   if (plan_.limit) limit_.emplace(*plan_.limit);
@@ -204,7 +205,12 @@ ModelServer::Fate ModelServer::draw_fate(bool release) {
   if (life_.calm) return Fate::honest;
   if (now_ < storm_ends_) return Fate::throttled;
   if (draw_.chance(plan_.storms)) storm_ends_ = now_ + draw_.time(milliseconds(4'000));
+  if (!release && now_ < outage_ends_) return Fate::error_before;
   if (!draw_.chance(release ? plan_.release_faults : plan_.read_faults)) return Fate::honest;
+  if (release && draw_.chance(plan_.outages)) {
+    outage_ends_ = now_ + plan_.longest_outage / 2 + draw_.time(plan_.longest_outage / 2);
+    note("reads begin to fail");
+  }
   return release ? draw_.one_of(k_release_faults) : draw_.one_of(k_read_faults);
 }
 
@@ -376,9 +382,11 @@ Reply ModelServer::exchange(std::size_t lane, const HttpRequest& http) {
   {
     ServedRequest request;
     request.life = life_.number;
+    request.calm = life_.calm;
     request.release = action->second == "ReleaseDisk";
     request.disks = ids_of(http.body);
     request.departed = now_;
+    request.departed_utc = clock_.utc_now();
     if (request.release) {
       std::tie(request.attempt, request.stage) = life_.open_attempt(request.disks.front());
       const auto shown = shown_.find(request.disks.front());

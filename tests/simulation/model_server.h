@@ -55,7 +55,9 @@ struct ServerPlan {
   double connect_failures = 0;  ///< nothing is sent
   double races = 0;             ///< a third party acts on the very disk just before the request
   double storms = 0;            ///< a time of 429 begins
-  int third_party_acts = 0;     ///< at any time, on any disk
+  double outages = 0;  ///< a release that goes wrong is followed by a time of failing reads
+  std::chrono::milliseconds longest_outage{0};
+  int third_party_acts = 0;                   ///< at any time, on any disk
   std::chrono::milliseconds longest_late{0};  ///< between arrival and a late execution
   std::chrono::milliseconds longest_travel{100};
   std::optional<sandbox::RateLimitSettings> limit;
@@ -64,9 +66,11 @@ struct ServerPlan {
 /// A request as the server's side knows it.
 struct ServedRequest {
   int life = 0;
+  bool calm = false;     ///< of the life
   bool release = false;  ///< false = DescribeDisks
   std::vector<std::string> disks;
   SteadyTime departed;
+  UtcTime departed_utc;
   std::optional<SteadyTime> arrived;
   std::string request_id;
   std::string answered;  ///< how, in a few words
@@ -173,6 +177,7 @@ class ModelServer final : public WaitingTransport {
   std::uint64_t request_ids_ = 0;
   int acts_left_ = 0;
   SteadyTime storm_ends_;
+  SteadyTime outage_ends_;
   SteadyTime now_;
 
   Life life_;

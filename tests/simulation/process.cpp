@@ -1,6 +1,7 @@
 #include "simulation/process.h"
 
 #include <chrono>
+#include <optional>
 
 #include "api/calls.h"
 #include "audit/attempt_log.h"
@@ -35,18 +36,35 @@ InvocationId begun(Database& database, const RunRecord& run, const JobSpec& spec
   return invocation;
 }
 
+std::unique_ptr<SharedRegion> region(const std::filesystem::path& pace) {
+  if (pace.empty()) return nullptr;
+  return SharedRegion::open(pace, DepartureGate::k_region_size);
+}
+
 std::string text_of(const StateCounts& counts) {
   std::string text;
   for (const std::int64_t count : counts.by_state) text += ' ' + std::to_string(count);
   return text;
 }
 
+/// What is durable of attempts that have no outcome yet, over a connection of its own. Opened late:
+/// many lives send nothing.
+struct OpenAttempts {
+  explicit OpenAttempts(const std::filesystem::path& file)
+      : reader(open_audit_for_reading(file)),
+        find(reader.prepare("SELECT attempt.attempt_id, attempt.stage FROM disk_item"
+                            " JOIN attempt USING (item_id) LEFT JOIN outcome USING (attempt_id)"
+                            " WHERE disk_item.disk_id = ?1 AND outcome.outcome IS NULL")) {}
+  Database reader;
+  Statement find;
+};
+
 }  // namespace
 
 struct Process::Private {
-  Private(const std::filesystem::path& database_file, const RunRecord& run_record,
-          const JobSpec& job_spec, ModelServer& model_server, FakeClock& fake_clock,
-          Scheduler& the_scheduler)
+  Private(const std::filesystem::path& database_file, const std::filesystem::path& pace,
+          const RunRecord& run_record, const JobSpec& job_spec, ModelServer& model_server,
+          FakeClock& fake_clock, Scheduler& the_scheduler)
       : file(database_file),
         run(run_record),
         spec(job_spec),
@@ -55,14 +73,9 @@ struct Process::Private {
         writer(opened_and_recovered(file, clock.utc_now())),
         invocation(begun(writer, run, spec, clock.utc_now())),
         at_start(count_states(writer, run)),
-        gate(spec.rate, seed(), nullptr, clock.steady_now()),
+        gate(spec.rate, seed(), region(pace), clock.steady_now()),
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),
-        reader(open_audit_for_reading(file)),
-        find_open(
-            reader.prepare("SELECT attempt.attempt_id, attempt.stage FROM disk_item"
-                           " JOIN attempt USING (item_id) LEFT JOIN outcome USING (attempt_id)"
-                           " WHERE disk_item.disk_id = ?1 AND outcome.outcome IS NULL")),
         // Commits happen with intents and flushes only, at the same places every time.
         log(std::move(writer), run.id, invocation, std::chrono::hours(1)),
         parts{log, model_server, clock, clock_guard, test_caller(), gate, dispatch, spec} {
@@ -84,15 +97,15 @@ struct Process::Private {
   DepartureGate gate;
   ClockGuard clock_guard;
   Dispatch dispatch;
-  Database reader;
-  Statement find_open;
+  std::optional<OpenAttempts> open_attempts;
   AttemptLog log;
   RunParts parts;
 };
 
-Process::Process(const std::filesystem::path& file, const RunRecord& run, const JobSpec& spec,
-                 ModelServer& server, FakeClock& clock, Scheduler& scheduler)
-    : private_(std::make_unique<Private>(file, run, spec, server, clock, scheduler)) {}
+Process::Process(const std::filesystem::path& file, const std::filesystem::path& pace,
+                 const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
+                 Scheduler& scheduler)
+    : private_(std::make_unique<Private>(file, pace, run, spec, server, clock, scheduler)) {}
 
 Process::~Process() = default;
 
@@ -118,7 +131,9 @@ std::string Process::end() {
 }
 
 std::pair<std::int64_t, std::int64_t> Process::open_attempt(const std::string& disk) {
-  Statement& find = private_->find_open;
+  Private& self = *private_;
+  if (!self.open_attempts) self.open_attempts.emplace(self.file);
+  Statement& find = self.open_attempts->find;
   find.bind(1, disk);
   std::pair<std::int64_t, std::int64_t> found;
   if (find.step()) found = {find.integer(0), find.integer(1)};

@@ -18,9 +18,11 @@ namespace diskrelease::simulation {
 /// cli/invocation.cpp has it: recover, skip what other runs have done, the course.
 class Process {
  public:
-  /// Throws what the audit room throws.
-  Process(const std::filesystem::path& file, const RunRecord& run, const JobSpec& spec,
-          ModelServer& server, FakeClock& clock, Scheduler& scheduler);
+  /// `pace` = the file in which processes keep one pace; empty = it has its own. Throws what the
+  /// audit room throws.
+  Process(const std::filesystem::path& file, const std::filesystem::path& pace,
+          const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
+          Scheduler& scheduler);
   ~Process();
 
   /// Until nothing is left to do or the run stops. Throws Killed, then nothing but destruction may

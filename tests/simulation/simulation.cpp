@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include "audit/audit_file.h"
@@ -50,6 +51,7 @@ class Simulation {
         world_(draw_world(draw_)),
         directory_(fast_directory()),
         file_(directory_ / "audit.db"),
+        pace_(world_.shared_pace ? directory_ / "pace.state" : std::filesystem::path()),
         vfs_(FaultyVfs::Syncs::skipped),
         server_(world_.server, draw_.bits(), clock_) {
     if (with_trace_) {
@@ -163,6 +165,15 @@ class Simulation {
     armed_ = true;
   }
 
+  /// The pace that is found after a boot is that of another one. That the kernel may have lost it
+  /// as well is like a new one.
+  void boot() const {
+    if (pace_.empty()) return;
+    const auto region = SharedRegion::open(pace_, DepartureGate::k_region_size);
+    const std::lock_guard lock(*region);
+    ++static_cast<PaceState*>(region->data())->boot.high;
+  }
+
   void live(std::size_t run, bool calm) {
     const int number = static_cast<int>(run_of_life_.size());
     run_of_life_.push_back(run);
@@ -187,11 +198,13 @@ class Simulation {
     life.blocked = !calm && draw_.chance(0.1);
     tell("life " + std::to_string(number) + " works on run " + std::to_string(run + 1) +
          (calm ? ", all is calm" : ", ending " + std::to_string(static_cast<int>(ending))));
-    clock_.advance(draw_.time(milliseconds(10'000)));
+    // Who starts a process that has died may do so at once.
+    clock_.advance(draw_.time(milliseconds(draw_.chance(0.5) ? 300 : 10'000)));
     server_.catch_up();
     server_.begin_life(std::move(life));
     armed_ = false;
     arm(ending);
+    bool power_was_cut = false;
     // What fails at the armed operation is a process that does not go on.
     const bool dies_while_storing =
         ending == Ending::killed_while_storing || ending == Ending::power_cut_while_storing;
@@ -199,7 +212,8 @@ class Simulation {
     {
       std::optional<Process> working;
       try {
-        working.emplace(file_, runs_[run], world_.runs[run].spec, server_, clock_, scheduler);
+        working.emplace(file_, pace_, runs_[run], world_.runs[run].spec, server_, clock_,
+                        scheduler);
         process = &*working;
         working->work();
         if (const std::string wrong = working->end(); !wrong.empty()) violated(wrong);
@@ -210,6 +224,7 @@ class Simulation {
         if (ending == Ending::power_cut) {
           ++result_.tally.power_cuts;
           vfs_.cut_power(draw_.bits());
+          power_was_cut = true;
         } else {
           vfs_.kill();
         }
@@ -229,16 +244,19 @@ class Simulation {
       }
       if (ending == Ending::power_cut_while_storing && vfs_.fault_happened()) {
         ++result_.tally.power_cuts;
+        power_was_cut = true;
       }
     }
+    if (power_was_cut) boot();
     vfs_.restart();
     result_.tally.steps += scheduler.steps();
     Database database = open_audit_for_writing(file_);
     Evidence now = Evidence::read(database);
     for (const std::string& change : now.changed_since(evidence_)) violated(change);
     evidence_ = std::move(now);
-    pending_ = count_states(database, runs_[run])[ItemState::pending] > 0;
-    finished_[run] = !is_unfinished(database, runs_[run]);
+    const StateCounts states = count_states(database, runs_[run]);
+    pending_ = states[ItemState::pending] > 0;
+    finished_[run] = !pending_ && states[ItemState::unknown] == 0;
   }
 
   const std::uint64_t seed_;
@@ -248,6 +266,7 @@ class Simulation {
   FakeClock clock_;
   TemporaryDirectory directory_;
   const std::filesystem::path file_;
+  const std::filesystem::path pace_;
   FaultyVfs vfs_;
   ModelServer server_;
   std::vector<RunRecord> runs_;

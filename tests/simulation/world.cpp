@@ -103,6 +103,10 @@ World draw_world(Draw& draw) {
   }
   world.stormy_lives = static_cast<int>(draw.between(1, 6));
   world.late_steps = draw_intensity(draw, 0.2);
+  world.shared_pace = draw.chance(0.8);
+  // Many of them end just before the last read of a window.
+  server.outages = draw_intensity(draw, 0.5);
+  server.longest_outage = world.runs.back().spec.settle.window + seconds(20);
   return world;
 }
 
@@ -115,7 +119,8 @@ std::string describe(const World& world) {
                          : "account without a recycle bin";
   text += ", leave " + milli(delays.leave) + ", recycling " + milli(delays.recycling) +
           ", deleting " + milli(delays.deleting) + ", stale " + milli(server.stale_read) +
-          ", late " + milli(server.longest_late) + '\n';
+          ", late " + milli(server.longest_late) +
+          (world.shared_pace ? ", one pace" : ", a pace for each process") + '\n';
   for (const RunPlan& run : world.runs) {
     const JobSpec& spec = run.spec;
     text += "run: " + std::to_string(run.disks.size()) + " disks, goal " +

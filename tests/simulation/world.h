@@ -20,6 +20,9 @@ struct World {
   std::vector<RunPlan> runs;  ///< one or two; the lists overlap
   int stormy_lives = 1;       ///< with faults; calm ones follow
   double late_steps = 0;
+  /// All processes keep one pace, as those of one user do; else each has its own, as with
+  /// --sandbox.
+  bool shared_pace = true;
 };
 
 /// Settle windows are longer than the longest delays of the server together, as the settings'
