@@ -1,0 +1,98 @@
+"""Child processes with an end: each is waited for until a deadline, measured, and ended by its id."""
+
+import collections
+import os
+import select
+import signal
+import subprocess
+import time
+
+# wall_s: from the start to the end. cpu_s: user and system time, children that it waited for included.
+# peak_kib: greatest resident memory, looked at every 20 ms; None for what ends sooner.
+Measured = collections.namedtuple("Measured", "wall_s cpu_s peak_kib exit_code output errors")
+
+GRACE_S = 20  # for a program that was asked to end
+
+
+class Broken(Exception):
+    """Something that is to be measured does not work."""
+
+
+def start(arguments, env, output, errors=subprocess.DEVNULL):
+    return subprocess.Popen(
+        [str(argument) for argument in arguments],
+        env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True)
+
+
+def end(process):
+    """Ends a process that start() has started, and what is left of its session."""
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(condition, limit_s, what):
+    """Returns the first true result of `condition`, asked every 2 ms for at most `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.002)
+    raise Broken(f"{what}: not within {limit_s} s")
+
+
+def peak_kib(process_id):
+    """The high-water mark of a process's memory. The kernel's figure at its end is of no use: it
+    counts what this program had when it forked."""
+    try:
+        with open(f"/proc/{process_id}/status", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return None
+
+
+def finish(process, began, limit_s):
+    """Waits for the end of a process; one that is not over `limit_s` after `began` is broken."""
+    highest = None
+    with open(os.pidfd_open(process.pid), "rb", buffering=0) as descriptor:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(20):
+            highest = peak_kib(process.pid) or highest
+            if time.monotonic() - began > limit_s:
+                end(process)
+                raise Broken(f"{process.args[0]} has not ended within {limit_s} s")
+    wall = time.monotonic() - began
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return wall, used.ru_utime + used.ru_stime, highest
+
+
+def measure(arguments, env, folder, limit_s, expected=(0,)):
+    """Runs a program to its end. Its output goes to files: nothing here reads while it works."""
+    output_path = os.path.join(folder, "output")
+    errors_path = os.path.join(folder, "errors")
+    with open(output_path, "wb") as output, open(errors_path, "wb") as errors:
+        began = time.monotonic()
+        process = start(arguments, env, output, errors)
+        try:
+            wall, cpu, highest = finish(process, began, limit_s)
+        finally:
+            end(process)
+    with open(output_path, encoding="utf-8", errors="replace") as file:
+        output = file.read()
+    with open(errors_path, encoding="utf-8", errors="replace") as file:
+        errors = file.read()
+    if process.returncode not in expected:
+        raise Broken(f"{os.path.basename(str(arguments[0]))} has ended with {process.returncode}: "
+                     f"{(errors or output)[-800:]}")
+    return Measured(wall, cpu, highest, process.returncode, output, errors)
