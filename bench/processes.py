@@ -7,9 +7,9 @@ import signal
 import subprocess
 import time
 
-# wall_s: from the start to the end. cpu_s: user and system time, children that it waited for included.
+# began_ns: on the monotonic clock. wall_s: from the start to the end. cpu_s: user and system time, children that it waited for included.
 # peak_kib: greatest resident memory, looked at every 20 ms; None for what ends sooner.
-Measured = collections.namedtuple("Measured", "wall_s cpu_s peak_kib exit_code output errors")
+Measured = collections.namedtuple("Measured", "began_ns wall_s cpu_s peak_kib exit_code output")
 
 GRACE_S = 20  # for a program that was asked to end
 
@@ -60,39 +60,45 @@ def peak_kib(process_id):
     return None
 
 
-def finish(process, began, limit_s):
-    """Waits for the end of a process; one that is not over `limit_s` after `began` is broken."""
+def finish(process, began_ns, limit_s, interrupt_when=None):
+    """Waits for the end of a process; one that is not over `limit_s` after `began_ns` is broken.
+    It is interrupted once, as soon as `interrupt_when(seconds since its start)` is true."""
     highest = None
     with open(os.pidfd_open(process.pid), "rb", buffering=0) as descriptor:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        while not poll.poll(20):
+        while not poll.poll(20 if interrupt_when is None else 2):
             highest = peak_kib(process.pid) or highest
-            if time.monotonic() - began > limit_s:
+            elapsed = (time.monotonic_ns() - began_ns) / 1e9
+            if interrupt_when is not None and interrupt_when(elapsed):
+                process.send_signal(signal.SIGINT)
+                interrupt_when = None
+            if elapsed > limit_s:
                 end(process)
                 raise Broken(f"{process.args[0]} has not ended within {limit_s} s")
-    wall = time.monotonic() - began
+    wall = (time.monotonic_ns() - began_ns) / 1e9
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return wall, used.ru_utime + used.ru_stime, highest
 
 
-def measure(arguments, env, folder, limit_s, expected=(0,)):
-    """Runs a program to its end. Its output goes to files: nothing here reads while it works."""
+def measure(arguments, env, folder, limit_s, expected=(0,), interrupt_when=None):
+    """Runs a program to its end. What it says goes to the files `output` and `errors` in `folder`:
+    nothing here reads while it works."""
     output_path = os.path.join(folder, "output")
     errors_path = os.path.join(folder, "errors")
     with open(output_path, "wb") as output, open(errors_path, "wb") as errors:
-        began = time.monotonic()
+        began_ns = time.monotonic_ns()
         process = start(arguments, env, output, errors)
         try:
-            wall, cpu, highest = finish(process, began, limit_s)
+            wall, cpu, highest = finish(process, began_ns, limit_s, interrupt_when)
         finally:
             end(process)
     with open(output_path, encoding="utf-8", errors="replace") as file:
-        output = file.read()
-    with open(errors_path, encoding="utf-8", errors="replace") as file:
-        errors = file.read()
+        said = file.read()
     if process.returncode not in expected:
+        with open(errors_path, encoding="utf-8", errors="replace") as file:
+            said = file.read() or said
         raise Broken(f"{os.path.basename(str(arguments[0]))} has ended with {process.returncode}: "
-                     f"{(errors or output)[-800:]}")
-    return Measured(wall, cpu, highest, process.returncode, output, errors)
+                     f"{said[-800:].strip()}")
+    return Measured(began_ns, wall, cpu, highest, process.returncode, said)

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Benchmarks of the release build, each beside a peer on the same machine in the same run.
+docs/performance.md says what is measured. Only ratios can be compared between machines."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True  # the source tree stays as it is
+
+import benchmarks  # noqa: E402
+import machine  # noqa: E402
+import processes  # noqa: E402
+import report  # noqa: E402
+from setting import Setting, tell  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__,
+        epilog="benchmarks: " + ", ".join(
+            f"{name} ({function.__doc__.splitlines()[0].rstrip('.')})"
+            for name, function in benchmarks.ALL.items()))
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which benchmarks (all)")
+    parser.add_argument("--runs", type=int, metavar="N",
+                        help="how often each is run; the median counts (5; with --smoke 1)")
+    parser.add_argument("--smoke", action="store_true",
+                        help="tiny sizes, about a minute: shows that all parts work, no figures")
+    parser.add_argument("--large", action="store_true", help="lists of 10,000,000 disks as well")
+    parser.add_argument("--folder", metavar="DIR",
+                        help="the disk to measure: databases are made below DIR (build/bench)")
+    parser.add_argument("--markdown", action="store_true",
+                        help="print the latest results as in docs/performance.md; measures nothing")
+    chosen = parser.parse_args()
+    for name in chosen.names:
+        if name not in benchmarks.ALL:
+            parser.error(f"no such benchmark: {name}")
+    if chosen.runs is not None and chosen.runs < 1:
+        parser.error("--runs must be at least 1")
+    return chosen
+
+
+def run_all(setting, names):
+    """Returns the rows, and the names of the benchmarks that do not work."""
+    rows, broken = [], []
+    for name in names:
+        began = time.monotonic()
+        try:
+            rows += benchmarks.ALL[name](setting)
+        except (processes.Broken, OSError, subprocess.TimeoutExpired) as error:
+            broken.append(name)
+            tell(f"bench: {name} does not work: {error}")
+        tell(f"{name}: {time.monotonic() - began:.0f} s")
+    return rows, broken
+
+
+def main():
+    chosen = options()
+    results_folder = os.path.join(ROOT, "build", "bench")
+    results_path = os.path.join(results_folder, "results.json")
+    if chosen.markdown:
+        with open(results_path, encoding="utf-8") as file:
+            print(report.markdown(json.load(file)))
+        return 0
+
+    os.makedirs(results_folder, exist_ok=True)
+    # Being asked to end is an end like any other: servers are stopped, folders removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    program = os.path.join(ROOT, "build", "release", "diskrelease")
+    with contextlib.ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="work-", dir=chosen.folder or results_folder)
+        stack.callback(shutil.rmtree, folder)
+        setting = Setting(
+            program=program, peers=os.path.join(ROOT, "build", "release", "bench"),
+            results=results_folder, folder=folder,
+            runs=chosen.runs or (1 if chosen.smoke else 5), smoke=chosen.smoke, large=chosen.large)
+        results = {
+            "date": datetime.date.today().isoformat(),
+            "program": subprocess.run([program, "--version"], capture_output=True, text=True,
+                                      timeout=30, check=True).stdout.strip(),
+            "smoke": chosen.smoke,
+            "machine": machine.description(folder),
+        }
+        tell(report.machine_line(results["machine"]))
+        results["rows"], broken = run_all(setting, chosen.names or list(benchmarks.ALL))
+        results["broken"] = broken
+
+    report.write_json(results_path, results)
+    print(report.machine_line(results["machine"]))
+    print(report.table(results["rows"]))
+    if chosen.smoke:
+        print("A smoke run: it shows that everything works; the figures mean nothing.")
+    if broken:
+        print(f"bench: does not work: {', '.join(broken)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
