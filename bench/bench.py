@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
@@ -38,7 +39,8 @@ def options():
                         help="tiny sizes, about a minute: shows that all parts work, no figures")
     parser.add_argument("--large", action="store_true", help="lists of 10,000,000 disks as well")
     parser.add_argument("--folder", metavar="DIR",
-                        help="the disk to measure: databases are made below DIR (build/bench)")
+                        help="the disk to measure: databases are made below DIR (build/bench)",
+                        type=os.path.abspath)
     parser.add_argument("--markdown", action="store_true",
                         help="print the latest results as in docs/performance.md; measures nothing")
     chosen = parser.parse_args()
@@ -57,18 +59,24 @@ def run_all(setting, names):
         began = time.monotonic()
         try:
             rows += benchmarks.ALL[name](setting)
-        except (processes.Broken, OSError, subprocess.TimeoutExpired) as error:
+        except processes.Broken as error:
             broken.append(name)
             tell(f"bench: {name} does not work: {error}")
+        except Exception:  # the others are measured all the same
+            broken.append(name)
+            tell(f"bench: {name} does not work:\n{traceback.format_exc()}")
         tell(f"{name}: {time.monotonic() - began:.0f} s")
     return rows, broken
 
 
 def main():
     chosen = options()
-    results_folder = os.path.join(ROOT, "build", "bench")
+    results_folder = os.path.join(ROOT, "build", "bench", *(["smoke"] if chosen.smoke else []))
     results_path = os.path.join(results_folder, "results.json")
     if chosen.markdown:
+        if not os.path.exists(results_path):
+            tell(f"bench: there are no results yet: {results_path}")
+            return 1
         with open(results_path, encoding="utf-8") as file:
             print(report.markdown(json.load(file)))
         return 0
@@ -98,6 +106,7 @@ def main():
     report.write_json(results_path, results)
     print(report.machine_line(results["machine"]))
     print(report.table(results["rows"]))
+    print(report.LEGEND)
     if chosen.smoke:
         print("A smoke run: it shows that everything works; the figures mean nothing.")
     if broken:
@@ -107,4 +116,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

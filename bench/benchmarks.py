@@ -45,7 +45,7 @@ def run_arguments(setting, path, folder, endpoint, *more):
 
 def throughput(setting):
     """Items per second against a server that answers at once."""
-    items = setting.pick({1: 2000, 8: 10_000, 32: 30_000, 64: 30_000},
+    items = setting.pick({1: 500, 8: 4000, 32: 20_000, 64: 20_000},
                          {1: 50, 8: 300, 32: 1000, 64: 1000})
     seconds = setting.pick(5, 1)
     with servers.nginx(setting.folder) as server:
@@ -59,7 +59,7 @@ def throughput(setting):
             (IN_FLIGHT, "Python, sqlite3"): lambda: peers.python(
                 setting, server, setting.pick(3000, 100), IN_FLIGHT),
             (IN_FLIGHT, "C++, fdatasync a line"): lambda: peers.fsync_client(
-                setting, server, setting.pick(20_000, 300), IN_FLIGHT),
+                setting, server, setting.pick(10_000, 300), IN_FLIGHT),
         }
         found = common.repeat(setting, "throughput", {**of_ours, **of_wrk, **others})
 
@@ -82,7 +82,7 @@ def storage(setting):
     """What durability costs: the same run with the database where nothing has to reach a disk."""
     if machine.file_system(SHARED_MEMORY) != "tmpfs":
         raise processes.Broken(f"{SHARED_MEMORY} is not in memory")
-    items = setting.pick(30_000, 1000)
+    items = setting.pick(20_000, 1000)
     with servers.nginx(setting.folder) as server:
         found = common.repeat(setting, "storage", {
             "on disk": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT),
@@ -223,40 +223,59 @@ def parallel_resume_once(setting, count):
             [servers.program_path("parallel"), "--will-cite", "-j1", "--resume", "--joblog",
              f"{folder}/joblog", "-a", common.list_of(setting, count), "echo"],
             common.environment(folder), folder, 600)
-    if measured.output.split() != [*common.disks_of(count)][-1:]:
+    if measured.output.split() != [common.disk_at(count - 1)]:
         raise processes.Broken(f"parallel --resume: {measured.output[:400]!r}")
     return measured.wall_s
 
 
+def history_of(setting, folder, count, left):
+    """The path of a database of `count` disks of which `left` are not done."""
+    common.tell(f"resume: making a database of {count:,} disks, {left:,} of them not done")
+    enrolled(setting, folder, count)
+    make_history.make_history(f"{folder}/audit.db", left)
+    return f"{folder}/audit.db"
+
+
+def resume_of_size(setting, size, left):
+    runs = setting.runs if size <= 1_000_000 else 1
+    short = 2 * left
+    with common.scratch(setting.folder) as one, common.scratch(setting.folder) as other:
+        long_history = history_of(setting, one, size, left)
+        short_history = history_of(setting, other, short, left)
+        participants = {
+            "long list": functools.partial(resume_once, setting, long_history, left),
+            "short list": functools.partial(resume_once, setting, short_history, left),
+            "status": functools.partial(status_once, setting, long_history, size, left),
+            "view": functools.partial(view_once, setting, long_history),
+        }
+        if size <= 1_000_000:
+            participants["parallel"] = functools.partial(parallel_resume_once, setting, size)
+        found = common.repeat(setting, f"resume {size:,}", participants, runs)
+
+    def seconds(name, until):
+        return [result[until] for result in found[name]]
+
+    case = f"{left:,} of {size:,} left"
+    itself = f"itself, {left:,} of {short:,} left"
+    rows = [
+        row("resume", f"{case}: first release", "s", seconds("long list", "first"), itself,
+            seconds("short list", "first")),
+        row("resume", f"{case}: to the end", "s", seconds("long list", "all"), itself,
+            seconds("short list", "all")),
+        row("resume", f"{case}: status", "s", found["status"], "sqlite3, view item_state",
+            found["view"]),
+    ]
+    if "parallel" in found:
+        rows.insert(1, row("resume", f"{case}: first release", "s", seconds("long list", "first"),
+                           "parallel --resume, one left", found["parallel"]))
+    return rows
+
+
 def resume(setting):
     """A list that is done but for its last disks: how soon the first release leaves, and `status`."""
-    rows = []
-    left = setting.pick(1000, 100)
     sizes = setting.pick([1_000_000], [20_000]) + ([10_000_000] if setting.large else [])
-    for size in sizes:
-        runs = setting.runs if size <= 1_000_000 else 1
-        with common.scratch(setting.folder) as folder:
-            common.tell(f"resume: a database of {size:,} disks, {left:,} of them not done")
-            enrolled(setting, folder, size)
-            history = f"{folder}/audit.db"
-            make_history.make_history(history, left)
-            found = common.repeat(setting, f"resume {size:,}", {
-                "resume": functools.partial(resume_once, setting, history, left),
-                "parallel": functools.partial(parallel_resume_once, setting, size),
-                "status": functools.partial(status_once, setting, history, size, left),
-                "view": functools.partial(view_once, setting, history),
-            }, runs)
-        case = f"{left:,} of {size:,} left"
-        rows += [
-            row("resume", f"{case}: first release", "s",
-                [result["first"] for result in found["resume"]],
-                "parallel --resume, one item left", found["parallel"]),
-            row("resume", f"{case}: to the end", "s", [result["all"] for result in found["resume"]],
-                "its first release", [result["first"] for result in found["resume"]]),
-            row("resume", f"{case}: status", "s", found["status"], "sqlite3, view item_state",
-                found["view"]),
-        ]
-    return rows
+    return [each for size in sizes
+            for each in resume_of_size(setting, size, setting.pick(1000, 100))]
 
 
 def curve(setting):

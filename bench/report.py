@@ -30,6 +30,9 @@ def digits(number):
     return f"{number:,.{places}f}"
 
 
+LEGEND = ("ratio = figure / figure of the peer, medians; more is better where the unit ends in /s, "
+          "less elsewhere")
+
 HEADLINES = ("benchmark", "case", "figure", "min .. max", "peer", "its figure", "min .. max",
              "ratio", "runs")
 NUMBERS = (2, 3, 5, 6, 7, 8)
@@ -65,6 +68,7 @@ def markdown(results):
              "|" + "".join("---:|" if column in NUMBERS else "---|"
                            for column in range(len(HEADLINES)))]
     lines += ["| " + " | ".join(cells(entry)) + " |" for entry in results["rows"]]
+    lines += ["", f"({LEGEND}.)"]
     return "\n".join(lines)
 
 

@@ -36,8 +36,12 @@ def environment(folder):
     }
 
 
+def disk_at(place):
+    return f"99{place * 7919:017d}"
+
+
 def disks_of(count):
-    return (f"99{number * 7919:017d}" for number in range(count))
+    return map(disk_at, range(count))
 
 
 def list_of(setting, count):
@@ -71,5 +75,6 @@ def repeat(setting, title, participants, runs=None):
     for run in range(1, runs + 1):
         for name, function in participants.items():
             tell(f"{title}: {name}, run {run} of {runs}")
+            os.sync()  # what an earlier one has written is not to be paid for by this one
             results[name].append(function())
     return results
