@@ -48,34 +48,40 @@ def throughput(setting):
     items = setting.pick({1: 500, 8: 4000, 32: 20_000, 64: 20_000},
                          {1: 50, 8: 300, 32: 1000, 64: 1000})
     seconds = setting.pick(5, 1)
+
+    def named(peer, in_flight=IN_FLIGHT):
+        return f"{peer}, {in_flight} in flight"
+
     with servers.nginx(setting.folder) as server:
-        of_ours = {(count, "diskrelease"): functools.partial(
+        own = {named("diskrelease", count): functools.partial(
             peers.diskrelease, setting, server, items[count], count) for count in items}
-        of_wrk = {(count, "wrk"): functools.partial(
+        wrk = {named("wrk", count): functools.partial(
             peers.wrk, setting, server, count, seconds) for count in items}
         others = {
-            (IN_FLIGHT, "parallel with curl"): lambda: peers.parallel(
-                setting, server, setting.pick(300, 40), IN_FLIGHT),
-            (IN_FLIGHT, "Python, sqlite3"): lambda: peers.python(
-                setting, server, setting.pick(3000, 100), IN_FLIGHT),
-            (IN_FLIGHT, "C++, fdatasync a line"): lambda: peers.fsync_client(
-                setting, server, setting.pick(10_000, 300), IN_FLIGHT),
+            "parallel with curl": functools.partial(peers.parallel, setting, server,
+                                                    setting.pick(300, 40), IN_FLIGHT),
+            "Python, sqlite3": functools.partial(peers.python, setting, server,
+                                                 setting.pick(3000, 100), IN_FLIGHT),
+            "C++, fdatasync a line": functools.partial(peers.fsync_client, setting, server,
+                                                       setting.pick(10_000, 300), IN_FLIGHT),
         }
-        found = common.repeat(setting, "throughput", {**of_ours, **of_wrk, **others})
+        found = common.repeat(setting, "throughput", {
+            **own, **wrk, **{named(peer): function for peer, function in others.items()}})
 
-    def beside(count, peer, unit, name):
-        own, other = found[count, "diskrelease"], found[count, peer]
-        values = known(field(own, name)), known(field(other, name))
-        return row("throughput", f"{count} in flight", unit, values[0], peer, values[1])
+    def beside(peer, unit, name, in_flight=IN_FLIGHT):
+        values = [known(field(found[named(each, in_flight)], name))
+                  for each in ("diskrelease", peer)]
+        return row("throughput", f"{in_flight} in flight", unit, values[0], peer, values[1])
 
-    rows = [beside(count, "wrk", "items/s", "per_second") for count in items]
-    rows += [beside(IN_FLIGHT, peer, "items/s", "per_second") for _, peer in others]
-    every_peer = ["wrk", *(peer for _, peer in others)]
-    rows += [beside(IN_FLIGHT, peer, "CPU s per 1,000", "cpu_s_per_1000") for peer in every_peer]
-    # parallel's memory is that of many short processes: no figure.
-    rows += [beside(IN_FLIGHT, peer, "KiB at the peak", "peak_kib") for peer in every_peer
-             if peer != "parallel with curl"]
-    return rows
+    every_peer = ["wrk", *others]
+    return [
+        *(beside("wrk", "items/s", "per_second", count) for count in items),
+        *(beside(peer, "items/s", "per_second") for peer in others),
+        *(beside(peer, "CPU s per 1,000", "cpu_s_per_1000") for peer in every_peer),
+        # Of parallel's memory there is no figure: it is that of many short processes.
+        *(beside(peer, "KiB at the peak", "peak_kib") for peer in every_peer
+          if peer != "parallel with curl"),
+    ]
 
 
 def storage(setting):
