@@ -41,6 +41,8 @@ def options():
     parser.add_argument("--folder", metavar="DIR",
                         help="the disk to measure: databases are made below DIR (build/bench)",
                         type=os.path.abspath)
+    parser.add_argument("--keep", action="store_true",
+                        help="keep the results of the benchmarks that are not run now")
     parser.add_argument("--markdown", action="store_true",
                         help="print the latest results as in docs/performance.md; measures nothing")
     chosen = parser.parse_args()
@@ -65,6 +67,19 @@ def run_all(setting, names):
             broken[name] = traceback.format_exc()
         tell(f"{name}: {broken.get(name, 'done')} ({time.monotonic() - began:.0f} s)")
     return rows, broken
+
+
+def kept_rows(path, results, names):
+    """The rows of an earlier run for the other benchmarks, if program and machine are the same."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        earlier = json.load(file)
+    if earlier["program"] != results["program"] or any(
+            earlier["machine"][fact] != results["machine"][fact]
+            for fact in ("cpu", "cores", "kernel", "file_system")):
+        raise SystemExit("bench: --keep: the earlier results are of another program or machine")
+    return [entry for entry in earlier["rows"] if entry["benchmark"] not in names]
 
 
 def main():
@@ -98,7 +113,11 @@ def main():
             "machine": machine.description(folder),
         }
         tell(report.machine_line(results["machine"]))
-        results["rows"], broken = run_all(setting, chosen.names or list(benchmarks.ALL))
+        names = chosen.names or list(benchmarks.ALL)
+        kept = kept_rows(results_path, results, names) if chosen.keep else []
+        rows, broken = run_all(setting, names)
+        order = list(benchmarks.ALL)
+        results["rows"] = sorted(kept + rows, key=lambda entry: order.index(entry["benchmark"]))
         results["broken"] = broken
 
     report.write_json(results_path, results)

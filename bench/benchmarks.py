@@ -59,7 +59,7 @@ def throughput(setting):
             peers.wrk, setting, server, count, seconds) for count in items}
         others = {
             "parallel with curl": functools.partial(peers.parallel, setting, server,
-                                                    setting.pick(300, 40), IN_FLIGHT),
+                                                    setting.pick(100, 40), IN_FLIGHT),
             "Python, sqlite3": functools.partial(peers.python, setting, server,
                                                  setting.pick(3000, 100), IN_FLIGHT),
             "C++, fdatasync a line": functools.partial(peers.fsync_client, setting, server,
