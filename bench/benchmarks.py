@@ -122,9 +122,9 @@ def nobody():
 
 
 def enrolled(setting, folder, count):
-    """Starts a run over `count` disks and interrupts it as soon as it says that it has begun: the list
-    is read and checked, run and items are committed, nothing is sent. Returns the seconds until then
-    and the measured process."""
+    """Starts a run over `count` disks and interrupts it as soon as it says that it has begun: the
+    list is read and checked, run and items are committed, nothing is sent. Returns the seconds
+    until then and the measured process."""
     begun = []
 
     def has_begun(elapsed):
@@ -185,8 +185,8 @@ def copy_database(source, target):
 
 
 def resume_once(setting, history, left):
-    """Resumes a copy of `history` to its end. Returns the seconds to the first release at the server,
-    and to the end."""
+    """Resumes a copy of `history` to its end. Returns the seconds to the first release at the
+    server, and to the end."""
     with common.scratch(setting.folder) as folder:
         copy_database(history, f"{folder}/audit.db")
         with servers.simulator(setting.program, folder, {}) as (endpoint, ca_file, ledger):
@@ -222,7 +222,8 @@ def parallel_resume_once(setting, count):
     """GNU parallel --resume with a job log of all but the last item: until that has been done."""
     with common.scratch(setting.folder) as folder:
         with open(f"{folder}/joblog", "w", encoding="utf-8") as file:
-            file.write("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n")
+            file.write("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal"
+                       "\tCommand\n")
             for number, disk in enumerate(common.disks_of(count - 1), start=1):
                 file.write(f"{number}\t:\t1795486150.000\t     0.010\t0\t0\t0\t0\techo {disk}\n")
         measured = processes.measure(
@@ -279,7 +280,7 @@ def resume_of_size(setting, size, left):
 
 
 def resume(setting):
-    """A list that is done but for its last disks: how soon the first release leaves, and `status`."""
+    """A list that is done but for its last disks: time to the first release, and of `status`."""
     sizes = setting.pick([1_000_000], [20_000]) + ([10_000_000] if setting.large else [])
     return [each for size in sizes
             for each in resume_of_size(setting, size, setting.pick(1000, 100))]
@@ -324,8 +325,8 @@ def most_within_a_second(arrivals):
 
 
 def rate_cell(setting, rate, latency_ms, seconds):
-    """Arrivals at the server, from the first release on: before it lies the answer to the first look.
-    Returns requests per second and the most within any second."""
+    """Arrivals at the server, from the first release on: before it lies the answer to the first
+    look. Returns requests per second and the most within any second."""
     count = max(2, rate * seconds)
     in_flight = min(256, math.ceil(rate * latency_ms / 1000 * 1.2) + 8)
     with common.scratch(setting.folder) as folder:
@@ -377,19 +378,19 @@ def idle(setting):
             common.environment(folder), folder, seconds * 2 + 30)
         common.tell(f"idle: curl, {seconds} s")
         port = int(endpoint.split(":")[1])
-        # Signatures are good for five minutes; the disks are those of another list.
+        # The same disks, which are in the recycle bin by now: a second call destroys them, which is
+        # a success. Signatures are good for five minutes.
         peers.write_signed(f"{folder}/signed", port, count)
         command = peers.curl_command(port, ca_file, lambda number: ('"$body"', '"$time"',
                                                                     '"$signature"')[number - 1])
         loop = ("while IFS=$(printf '\\t') read -r body time signature; do "
                 f"{command} || exit 1; sleep 0.5; done <{folder}/signed")
-        # The disks are in the recycle bin by now: the second call destroys them, which is a success.
         other = processes.measure(["/bin/sh", "-c", loop], common.environment(folder), folder,
                                   seconds * 2 + 60)
         releases = [action for _, action in servers.requests_in(ledger) if action == "ReleaseDisk"]
     if peers.released(own.output) != count or len(releases) != 2 * count:
-        raise processes.Broken(f"idle: {peers.released(own.output)} of {count} disks were released, "
-                               f"{len(releases)} releases arrived")
+        raise processes.Broken(f"idle: {peers.released(own.output)} of {count} disks released, "
+                               f"{len(releases)} releases have arrived")
     return [row("idle", "2/s", "% of one core", [100 * own.cpu_s / own.wall_s],
                 "a shell loop with curl", [100 * other.cpu_s / other.wall_s])]
 
@@ -397,14 +398,26 @@ def idle(setting):
 # ---- memory and start ----------------------------------------------------------------------------
 
 
+def some_time_after_first(ledger, seconds):
+    """A condition for measure(): true `seconds` after the first request has come."""
+    came = []
+
+    def is_over(elapsed):
+        if not came and os.path.exists(ledger) and os.path.getsize(ledger):
+            came.append(elapsed)
+        return bool(came) and elapsed > came[0] + seconds
+
+    return is_over
+
+
 def memory_once(setting, count, seconds):
     with common.scratch(setting.folder) as folder, servers.simulator(
-            setting.program, folder, {}) as (endpoint, ca_file, _):
+            setting.program, folder, {}) as (endpoint, ca_file, ledger):
         measured = processes.measure(
             run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--ca-file",
                           ca_file, *UNLIMITED, "-q", "--no-verify"),
-            common.environment(folder), folder, seconds + 120, (0, INTERRUPTED),
-            lambda elapsed: elapsed > seconds)
+            common.environment(folder), folder, seconds + 300, (0, INTERRUPTED),
+            some_time_after_first(ledger, seconds))
     if not peers.released(measured.output):
         raise processes.Broken("memory: nothing was released")
     return measured.peak_kib or 0
@@ -412,12 +425,12 @@ def memory_once(setting, count, seconds):
 
 def memory_of_python(setting, count, seconds):
     with common.scratch(setting.folder) as folder, servers.simulator(
-            setting.program, folder, {}) as (endpoint, ca_file, _):
+            setting.program, folder, {}) as (endpoint, ca_file, ledger):
         port = endpoint.split(":")[1]
         measured = processes.measure(
             peers.python_arguments(setting, port, ca_file, count, IN_FLIGHT, folder),
-            common.environment(folder), folder, seconds + 120,
-            (0, 1, -signal.SIGINT, 128 + signal.SIGINT), lambda elapsed: elapsed > seconds)
+            common.environment(folder), folder, seconds + 300,
+            (0, 1, -signal.SIGINT, 128 + signal.SIGINT), some_time_after_first(ledger, seconds))
         database = sqlite3.connect(f"{folder}/python.db")
         done, = database.execute("SELECT count(*) FROM outcome WHERE http_status = 200").fetchone()
         database.close()

@@ -1,5 +1,5 @@
-"""The program itself and its peers, each run once as a process and measured. All calls go to a server
-on loopback that answers every release with success."""
+"""The program itself and its peers, each run once as a process and measured. All calls go to a
+server on loopback that answers every release with success."""
 
 import collections
 import os
@@ -35,8 +35,8 @@ def released(output):
 
 
 def diskrelease(setting, server, items, in_flight, database_parent=None, limit_s=900):
-    """A whole run, from reading the list to the summary. The server knows only one call, so nothing is
-    read before or after sending."""
+    """A whole run, from reading the list to the summary. The server knows only one call, so nothing
+    is read before or after sending."""
     port, ca_file = server
     with common.scratch(database_parent or setting.folder) as folder:
         measured = processes.measure(
@@ -74,7 +74,8 @@ def wrk(setting, server, connections, seconds):
 
 
 def curl_command(port, ca_file, column):
-    """A shell command that sends one request; column(n) stands for body, timestamp, Authorization."""
+    """A shell command that sends a request. column(1), (2), (3) stand for the columns of
+    write_signed()."""
     fixed = ["Content-Type: application/json", "X-ZC-Action: ReleaseDisk",
              "X-ZC-Version: 2025-09-01", "X-ZC-Service: zec",
              "X-ZC-Signature-Method: ZC2-HMAC-SHA256"]

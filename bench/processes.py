@@ -1,4 +1,4 @@
-"""Child processes with an end: each is waited for until a deadline, measured, and ended by its id."""
+"""Child processes: each is waited for until a deadline, measured, and ended by its id."""
 
 import collections
 import os
@@ -7,8 +7,9 @@ import signal
 import subprocess
 import time
 
-# began_ns: on the monotonic clock. wall_s: from the start to the end. cpu_s: user and system time, children that it waited for included.
-# peak_kib: greatest resident memory, looked at every 20 ms; None for what ends sooner.
+# began_ns: on the monotonic clock. wall_s: from the start to the end. cpu_s: user and system time,
+# children that it waited for included. peak_kib: greatest resident memory, looked at every 20 ms;
+# None for what ends sooner.
 Measured = collections.namedtuple("Measured", "began_ns wall_s cpu_s peak_kib exit_code output")
 
 GRACE_S = 20  # for a program that was asked to end

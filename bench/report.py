@@ -1,4 +1,4 @@
-"""Figures beside those of their peers: a table for people, JSON, Markdown, and the plot of a curve."""
+"""Figures beside those of their peers: a table, JSON, Markdown, and the plot of a curve."""
 
 import json
 import math
@@ -56,9 +56,9 @@ def table(rows):
 
 
 def machine_line(machine):
-    return (f"{machine['cpu']}, {machine['cores']} core(s), Linux {machine['kernel']}, databases on "
-            f"{machine['file_system']}, fdatasync of 4 KiB {digits(machine['fdatasync_us'])} "
-            f"microseconds, load {machine['load_average']} at the start")
+    return (f"{machine['cpu']}, {machine['cores']} core(s), Linux {machine['kernel']}, "
+            f"databases on {machine['file_system']}, fdatasync of 4 KiB "
+            f"{digits(machine['fdatasync_us'])} us, load {machine['load_average']} at the start")
 
 
 def markdown(results):

@@ -99,7 +99,7 @@ def nginx(folder):
                                      dict(os.environ), subprocess.DEVNULL, log)
         try:
             # Somebody else may have taken the port meanwhile.
-            processes.wait_until(lambda: server.poll() is not None or listens(port), 10, "nginx")
+            processes.wait_until(lambda: server.poll() is not None or listens(port), 30, "nginx")
             if server.poll() is not None:
                 if tries_left:
                     continue
@@ -134,14 +134,14 @@ def simulator(program, folder, scenario):
         return line if line.endswith("\n") else None
 
     try:
-        endpoint = json.loads(processes.wait_until(first_line, 10, "the simulator"))["endpoint"]
+        endpoint = json.loads(processes.wait_until(first_line, 30, "the simulator"))["endpoint"]
         yield endpoint, paths["sandbox-ca.pem"], paths["ledger"]
     finally:
         processes.end(server)
 
 
 def requests_in(ledger):
-    """Arrival (steady clock, nanoseconds) and action of every request so far, in order of arrival."""
+    """Arrival (steady clock, nanoseconds) and action of every request so far, earliest first."""
     found = []
     with contextlib.suppress(FileNotFoundError), open(ledger, encoding="utf-8") as lines:
         for line in lines:

@@ -26,7 +26,7 @@ class Setting:
 
 
 def environment(folder):
-    """Nothing of the user's own credentials, settings, proxies or files reaches what is measured."""
+    """Nothing of the user's own credentials, settings, proxies or files reaches the measured."""
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": folder,
@@ -68,8 +68,8 @@ def tell(text):
 
 
 def repeat(setting, title, participants, runs=None):
-    """Runs every participant in turn, `runs` times, so that whatever else the machine does meets all
-    of them. `participants`: functions by name. Returns a list of results for each name."""
+    """Runs every participant in turn, `runs` times, so that whatever else the machine does meets
+    all of them. `participants`: functions by name. Returns a list of results for each name."""
     runs = runs or setting.runs
     results = {name: [] for name in participants}
     for run in range(1, runs + 1):
