@@ -328,7 +328,8 @@ def rate_cell(setting, rate, latency_ms, seconds):
     """Arrivals at the server, from the first release on: before it lies the answer to the first
     look. Returns requests per second and the most within any second."""
     count = max(2, rate * seconds)
-    in_flight = min(256, math.ceil(rate * latency_ms / 1000 * 1.2) + 8)
+    # Enough for the answers under way and for the commit that comes before each request.
+    in_flight = min(256, math.ceil(rate * (latency_ms + 50) / 1000 * 1.2) + 8)
     with common.scratch(setting.folder) as folder:
         scenario = {"latency": {"fixed_ms": latency_ms}} if latency_ms else {}
         with servers.simulator(setting.program, folder, scenario) as (endpoint, ca_file, ledger):
@@ -430,7 +431,7 @@ def memory_of_python(setting, count, seconds):
         measured = processes.measure(
             peers.python_arguments(setting, port, ca_file, count, IN_FLIGHT, folder),
             common.environment(folder), folder, seconds + 300,
-            (0, 1, -signal.SIGINT, 128 + signal.SIGINT), some_time_after_first(ledger, seconds))
+            (0, -signal.SIGINT), some_time_after_first(ledger, seconds))
         database = sqlite3.connect(f"{folder}/python.db")
         done, = database.execute("SELECT count(*) FROM outcome WHERE http_status = 200").fetchone()
         database.close()

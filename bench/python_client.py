@@ -4,11 +4,13 @@
 
 A pool of threads with a kept connection each; every request is signed; every intent and every
 outcome is a commit of its own (WAL, synchronous=FULL), under a lock. Prints how many were accepted.
+An interrupt ends it at once.
 """
 
 import http.client
 import json
 import multiprocessing.pool
+import signal
 import sqlite3
 import ssl
 import sys
@@ -57,4 +59,5 @@ def main(port, ca_file, list_path, database_path, connections):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's way waits for the pool
     main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
