@@ -119,6 +119,7 @@ def main():
         order = list(benchmarks.ALL)
         results["rows"] = sorted(kept + rows, key=lambda entry: order.index(entry["benchmark"]))
         results["broken"] = broken
+        results["stalls_s"] = processes.stalls
 
     report.write_json(results_path, results)
     print(report.machine_line(results["machine"]))
@@ -126,6 +127,9 @@ def main():
     print(report.LEGEND)
     if chosen.smoke:
         print("A smoke run: it shows what works; the figures mean nothing.")
+    if processes.stalls:
+        print(f"Held up {len(processes.stalls)} time(s), for up to {max(processes.stalls):.1f} s: "
+              "the figures are doubtful.")
     for name, reason in broken.items():
         tell(f"bench: {name} does not work: {reason}")
     return 1 if broken else 0

@@ -13,6 +13,9 @@ import time
 Measured = collections.namedtuple("Measured", "began_ns wall_s cpu_s peak_kib exit_code output")
 
 GRACE_S = 20  # for a program that was asked to end
+STALL_S = 1  # without a look at the child: this program was stopped, or the machine is overloaded
+
+stalls = []  # seconds that each one has lasted, in the whole run
 
 
 class Broken(Exception):
@@ -65,12 +68,17 @@ def finish(process, began_ns, limit_s, interrupt_when=None):
     """Waits for the end of a process; one that is not over `limit_s` after `began_ns` is broken.
     It is interrupted once, as soon as `interrupt_when(seconds since its start)` is true."""
     highest = None
+    looked = began_ns
     with open(os.pidfd_open(process.pid), "rb", buffering=0) as descriptor:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         while not poll.poll(20 if interrupt_when is None else 2):
             highest = peak_kib(process.pid) or highest
-            elapsed = (time.monotonic_ns() - began_ns) / 1e9
+            now = time.monotonic_ns()
+            if now - looked > STALL_S * 1e9:
+                stalls.append((now - looked) / 1e9)
+            looked = now
+            elapsed = (now - began_ns) / 1e9
             if interrupt_when is not None and interrupt_when(elapsed):
                 process.send_signal(signal.SIGINT)
                 interrupt_when = None
