@@ -227,7 +227,7 @@ def parallel_resume_once(setting, count):
             for number, disk in enumerate(common.disks_of(count - 1), start=1):
                 file.write(f"{number}\t:\t1795486150.000\t     0.010\t0\t0\t0\t0\techo {disk}\n")
         measured = processes.measure(
-            [servers.program_path("parallel"), "--will-cite", "-j1", "--resume", "--joblog",
+            [peers.prepare_parallel(folder), "--will-cite", "-j1", "--resume", "--joblog",
              f"{folder}/joblog", "-a", common.list_of(setting, count), "echo"],
             common.environment(folder), folder, 600)
     if measured.output.split() != [common.disk_at(count - 1)]:

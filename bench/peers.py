@@ -86,6 +86,15 @@ def curl_command(port, ca_file, column):
          f"https://127.0.0.1:{port}/api/v2/zec"])
 
 
+def prepare_parallel(folder):
+    """The first start in a home folder finds out how long a command may be, and keeps the answer;
+    that is not to be measured. Returns the program's path."""
+    program = servers.program_path("parallel")
+    processes.measure([program, "--will-cite", "true", ":::", "1"], common.environment(folder),
+                      folder, 120)
+    return program
+
+
 def parallel(setting, server, items, jobs):
     """GNU parallel with a curl for each item. Signing is done beforehand and not counted."""
     port, ca_file = server
@@ -93,7 +102,7 @@ def parallel(setting, server, items, jobs):
         write_signed(f"{folder}/signed", port, items)
         command = curl_command(port, ca_file, lambda number: "{%d}" % number)
         measured = processes.measure(
-            [servers.program_path("parallel"), "--will-cite", f"-j{jobs}", "--joblog",
+            [prepare_parallel(folder), "--will-cite", f"-j{jobs}", "--joblog",
              f"{folder}/joblog", "--colsep", "\\t", "-a", f"{folder}/signed", command],
             common.environment(folder), folder, 300)
         with open(f"{folder}/joblog", encoding="utf-8") as lines:
