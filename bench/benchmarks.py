@@ -1,0 +1,480 @@
+"""The benchmarks: each a function that is given the Setting and returns its rows (report.row)."""
+
+import contextlib
+import functools
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import time
+
+import machine
+import make_history
+import peers
+import processes
+import servers
+import setting as common
+from report import row, write_curve_csv, write_curve_svg
+
+SHARED_MEMORY = "/dev/shm"
+IN_FLIGHT = 32  # where only one number is measured
+UNLIMITED = ["--rate", "unlimited"]
+INTERRUPTED = 6  # exit code of a run that a signal has ended
+
+
+def field(results, name):
+    return [getattr(result, name) for result in results]
+
+
+def known(values):
+    """Peaks of memory; what ended before it could be looked at counts as nothing."""
+    return [value for value in values if value is not None] or [0]
+
+
+def run_arguments(setting, path, folder, endpoint, *more):
+    return [setting.program, "run", path, "--db", f"{folder}/audit.db", "--endpoint", endpoint,
+            "--yes", "--max-disks", 1_000_000_000, *more]
+
+
+# ---- throughput and storage ----------------------------------------------------------------------
+
+
+def throughput(setting):
+    """Items per second against a server that answers at once."""
+    items = setting.pick({1: 500, 8: 4000, 32: 20_000, 64: 20_000},
+                         {1: 50, 8: 300, 32: 1000, 64: 1000})
+    seconds = setting.pick(5, 1)
+
+    def named(peer, in_flight=IN_FLIGHT):
+        return f"{peer}, {in_flight} in flight"
+
+    with servers.nginx(setting.folder) as server:
+        own = {named("diskrelease", count): functools.partial(
+            peers.diskrelease, setting, server, items[count], count) for count in items}
+        wrk = {named("wrk", count): functools.partial(
+            peers.wrk, setting, server, count, seconds) for count in items}
+        others = {
+            "parallel with curl": functools.partial(peers.parallel, setting, server,
+                                                    setting.pick(100, 40), IN_FLIGHT),
+            "Python, sqlite3": functools.partial(peers.python, setting, server,
+                                                 setting.pick(3000, 100), IN_FLIGHT),
+            "C++, fdatasync a line": functools.partial(peers.fsync_client, setting, server,
+                                                       setting.pick(10_000, 300), IN_FLIGHT),
+        }
+        found = common.repeat(setting, "throughput", {
+            **own, **wrk, **{named(peer): function for peer, function in others.items()}})
+
+    def beside(peer, unit, name, in_flight=IN_FLIGHT):
+        values = [known(field(found[named(each, in_flight)], name))
+                  for each in ("diskrelease", peer)]
+        return row("throughput", f"{in_flight} in flight", unit, values[0], peer, values[1])
+
+    every_peer = ["wrk", *others]
+    return [
+        *(beside("wrk", "items/s", "per_second", count) for count in items),
+        *(beside(peer, "items/s", "per_second") for peer in others),
+        *(beside(peer, "CPU s per 1,000", "cpu_s_per_1000") for peer in every_peer),
+        # Of parallel's memory there is no figure: it is that of many short processes.
+        *(beside(peer, "KiB at the peak", "peak_kib") for peer in every_peer
+          if peer != "parallel with curl"),
+    ]
+
+
+def storage(setting):
+    """What durability costs: the same run with the database where nothing has to reach a disk."""
+    if machine.file_system(SHARED_MEMORY) != "tmpfs":
+        raise processes.Broken(f"{SHARED_MEMORY} is not in memory")
+    items = setting.pick(20_000, 1000)
+    with servers.nginx(setting.folder) as server:
+        found = common.repeat(setting, "storage", {
+            "on disk": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT),
+            "in memory": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT,
+                                                   SHARED_MEMORY),
+            "writer": lambda: peers.sqlite_writer(setting, items, IN_FLIGHT),
+        })
+    added = [(disk.wall_s - memory.wall_s) * 1e6 / items
+             for disk, memory in zip(found["on disk"], found["in memory"])]
+    writer_us = [1e6 / result.per_second for result in found["writer"]]
+    on_disk = field(found["on disk"], "per_second")
+    return [
+        row("storage", "throughput", "items/s", on_disk, "database on a tmpfs",
+            field(found["in memory"], "per_second")),
+        row("storage", "throughput", "items/s", on_disk, "SQLite alone, groups of 32",
+            field(found["writer"], "per_second")),
+        row("storage", "added by the disk", "us per item", added, "SQLite alone, groups of 32",
+            writer_us),
+    ]
+
+
+# ---- lists and databases -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def nobody():
+    """Yields an endpoint that refuses connections, and keeps others from listening there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def enrolled(setting, folder, count):
+    """Starts a run over `count` disks and interrupts it as soon as it says that it has begun: the
+    list is read and checked, run and items are committed, nothing is sent. Returns the seconds
+    until then and the measured process."""
+    begun = []
+
+    def has_begun(elapsed):
+        with open(f"{folder}/output", "rb") as output:
+            if b'"run_started"' in output.read(200):
+                begun.append(elapsed)
+        return bool(begun)
+
+    with nobody() as endpoint:
+        measured = processes.measure(
+            run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--json", "-q",
+                          "--no-verify"),
+            common.environment(folder), folder, 1800, (INTERRUPTED,), has_begun)
+    events = [json.loads(line) for line in measured.output.splitlines()]
+    if not begun or events[0].get("listed") != count:
+        raise processes.Broken(f"enrolling {count} disks: {measured.output[:400]}")
+    attempts = sum(event["event"] == "attempt" for event in events)
+    if attempts:
+        raise processes.Broken(f"enrolling {count} disks: {attempts} attempts were made")
+    return begun[0], measured
+
+
+def enrol_once(setting, count):
+    with common.scratch(setting.folder) as folder:
+        seconds, measured = enrolled(setting, folder, count)
+        return {"wall_s": seconds, "peak_kib": measured.peak_kib or 0}
+
+
+def enrol(setting):
+    """From the start of the program until the run has begun, beside sqlite3's own import."""
+    rows = []
+    sizes = setting.pick([1_000_000], [20_000]) + ([10_000_000] if setting.large else [])
+    for size in sizes:
+        runs = setting.runs if size <= 1_000_000 else 1
+        found = common.repeat(setting, f"enrol {size:,}", {
+            "diskrelease": functools.partial(enrol_once, setting, size),
+            "sqlite3": functools.partial(peers.sqlite_import, setting, size, False),
+            "sqlite3 with an index": functools.partial(peers.sqlite_import, setting, size, True),
+        }, runs)
+        own = {name: [result[name] for result in found["diskrelease"]]
+               for name in ("wall_s", "peak_kib")}
+        rows += [
+            row("enrol", f"{size:,} disks", "s", own["wall_s"], "sqlite3 .import",
+                field(found["sqlite3"], "wall_s")),
+            row("enrol", f"{size:,} disks", "s", own["wall_s"], "sqlite3 .import, unique index",
+                field(found["sqlite3 with an index"], "wall_s")),
+            row("enrol", f"{size:,} disks", "KiB at the peak", own["peak_kib"],
+                "sqlite3 .import, unique index",
+                known(field(found["sqlite3 with an index"], "peak_kib"))),
+        ]
+    return rows
+
+
+def copy_database(source, target):
+    shutil.copyfile(source, target)
+    with open(target, "rb") as copy:
+        os.fsync(copy.fileno())
+
+
+def resume_once(setting, history, left):
+    """Resumes a copy of `history` to its end. Returns the seconds to the first release at the
+    server, and to the end."""
+    with common.scratch(setting.folder) as folder:
+        copy_database(history, f"{folder}/audit.db")
+        with servers.simulator(setting.program, folder, {}) as (endpoint, ca_file, ledger):
+            measured = processes.measure(
+                [setting.program, "resume", "--db", f"{folder}/audit.db", "--endpoint", endpoint,
+                 "--ca-file", ca_file, *UNLIMITED, "--in-flight", IN_FLIGHT, "--max-disks",
+                 1_000_000_000, "-q", "--no-verify"],
+                common.environment(folder), folder, 900)
+            arrivals = [at for at, action in servers.requests_in(ledger) if action == "ReleaseDisk"]
+    if len(arrivals) != left:
+        raise processes.Broken(f"resume has released {len(arrivals)} disks, not {left}")
+    return {"first": (arrivals[0] - measured.began_ns) / 1e9, "all": measured.wall_s}
+
+
+def status_once(setting, history, count, left):
+    with common.scratch(setting.folder) as folder:
+        measured = processes.measure([setting.program, "status", "--db", history],
+                                     common.environment(folder), folder, 600)
+    if peers.released(measured.output) != count - left:
+        raise processes.Broken(f"status: {measured.output[:400]}")
+    return measured.wall_s
+
+
+def view_once(setting, history):
+    """The same counts from the public view, by sqlite3."""
+    query = "SELECT state, count(*) FROM item_state WHERE run_id = 1 GROUP BY state"
+    with common.scratch(setting.folder) as folder:
+        return processes.measure([servers.program_path("sqlite3"), "-readonly", history, query],
+                                 common.environment(folder), folder, 600).wall_s
+
+
+def parallel_resume_once(setting, count):
+    """GNU parallel --resume with a job log of all but the last item: until that has been done."""
+    with common.scratch(setting.folder) as folder:
+        with open(f"{folder}/joblog", "w", encoding="utf-8") as file:
+            file.write("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal"
+                       "\tCommand\n")
+            for number, disk in enumerate(common.disks_of(count - 1), start=1):
+                file.write(f"{number}\t:\t1795486150.000\t     0.010\t0\t0\t0\t0\techo {disk}\n")
+        measured = processes.measure(
+            [peers.prepare_parallel(folder), "--will-cite", "-j1", "--resume", "--joblog",
+             f"{folder}/joblog", "-a", common.list_of(setting, count), "echo"],
+            common.environment(folder), folder, 600)
+    if measured.output.split() != [common.disk_at(count - 1)]:
+        raise processes.Broken(f"parallel --resume: {measured.output[:400]!r}")
+    return measured.wall_s
+
+
+def history_of(setting, folder, count, left):
+    """The path of a database of `count` disks of which `left` are not done."""
+    common.tell(f"resume: making a database of {count:,} disks, {left:,} of them not done")
+    enrolled(setting, folder, count)
+    make_history.make_history(f"{folder}/audit.db", left)
+    return f"{folder}/audit.db"
+
+
+def resume_of_size(setting, size, left):
+    runs = setting.runs if size <= 1_000_000 else 1
+    short = 2 * left
+    with common.scratch(setting.folder) as one, common.scratch(setting.folder) as other:
+        long_history = history_of(setting, one, size, left)
+        short_history = history_of(setting, other, short, left)
+        participants = {
+            "long list": functools.partial(resume_once, setting, long_history, left),
+            "short list": functools.partial(resume_once, setting, short_history, left),
+            "status": functools.partial(status_once, setting, long_history, size, left),
+            "view": functools.partial(view_once, setting, long_history),
+        }
+        found = common.repeat(setting, f"resume {size:,}", participants, runs)
+    if size <= 1_000_000:  # once: it takes most of a minute
+        found |= common.repeat(setting, f"resume {size:,}", {"parallel": functools.partial(
+            parallel_resume_once, setting, size)}, 1)
+
+    def seconds(name, until):
+        return [result[until] for result in found[name]]
+
+    case = f"{left:,} of {size:,} left"
+    itself = f"itself, {left:,} of {short:,} left"
+    rows = [
+        row("resume", f"{case}: first release", "s", seconds("long list", "first"), itself,
+            seconds("short list", "first")),
+        row("resume", f"{case}: to the end", "s", seconds("long list", "all"), itself,
+            seconds("short list", "all")),
+        row("resume", f"{case}: status", "s", found["status"], "sqlite3, view item_state",
+            found["view"]),
+    ]
+    if "parallel" in found:
+        rows.insert(1, row("resume", f"{case}: first release", "s", seconds("long list", "first"),
+                           "parallel --resume, one left", found["parallel"]))
+    return rows
+
+
+def resume(setting):
+    """A list that is done but for its last disks: time to the first release, and of `status`."""
+    sizes = setting.pick([1_000_000], [20_000]) + ([10_000_000] if setting.large else [])
+    return [each for size in sizes
+            for each in resume_of_size(setting, size, setting.pick(1000, 100))]
+
+
+def curve(setting):
+    """Items per second, from start to end, against the length of the list."""
+    sizes = setting.pick([1000, 10_000, 100_000, 1_000_000], [100, 1000])
+    if setting.large:
+        sizes.append(10_000_000)
+    found = {}
+    with servers.nginx(setting.folder) as server:
+        limit = common.repeat(setting, "curve", {"wrk": lambda: peers.wrk(
+            setting, server, IN_FLIGHT, setting.pick(5, 1))})["wrk"]
+        for size in sizes:
+            runs = setting.runs if size <= 10_000 else 1
+            found[size] = common.repeat(setting, f"curve {size:,}", {
+                "diskrelease": functools.partial(peers.diskrelease, setting, server, size,
+                                                 IN_FLIGHT, None, 60 + size // 100)},
+                runs)["diskrelease"]
+    speeds = {size: field(results, "per_second") for size, results in found.items()}
+    limits = field(limit, "per_second")
+    points = [(size, statistics.median(values)) for size, values in speeds.items()]
+    write_curve_csv(f"{setting.results}/curve.csv", points)
+    write_curve_svg(f"{setting.results}/curve.svg", points, statistics.median(limits),
+                    f"wrk, {IN_FLIGHT} connections")
+    return [row("curve", f"{size:,} disks", "items/s", values, "wrk", limits)
+            for size, values in speeds.items()]
+
+
+# ---- rate and rest -------------------------------------------------------------------------------
+
+
+def most_within_a_second(arrivals):
+    """The greatest number of arrivals in any window of one second, its end not included."""
+    most = first = 0
+    for last, at in enumerate(arrivals):
+        while at - arrivals[first] >= 1_000_000_000:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def rate_cell(setting, rate, latency_ms, seconds):
+    """Arrivals at the server, from the first release on: before it lies the answer to the first
+    look. Returns requests per second and the most within any second."""
+    count = max(2, rate * seconds)
+    # Enough for the answers under way and for the commit that comes before each request.
+    in_flight = min(256, math.ceil(rate * (latency_ms + 50) / 1000 * 1.2) + 8)
+    with common.scratch(setting.folder) as folder:
+        scenario = {"latency": {"fixed_ms": latency_ms}} if latency_ms else {}
+        with servers.simulator(setting.program, folder, scenario) as (endpoint, ca_file, ledger):
+            processes.measure(
+                run_arguments(setting, common.list_of(setting, count), folder, endpoint,
+                              "--ca-file", ca_file, "--rate", rate, "--in-flight", in_flight, "-q",
+                              "--no-verify"),
+                common.environment(folder), folder, seconds + 30, (0, INTERRUPTED),
+                lambda elapsed: elapsed > seconds + 3)
+            requests = servers.requests_in(ledger)
+    arrivals = [at for at, _ in requests]
+    releases = [at for at, action in requests if action == "ReleaseDisk"]
+    if len(releases) < 2:
+        raise processes.Broken(f"rate {rate}/s, latency {latency_ms} ms: nothing was released")
+    counted = [at for at in arrivals if at >= releases[0]]
+    return (len(counted) - 1) / ((counted[-1] - counted[0]) / 1e9), most_within_a_second(arrivals)
+
+
+def rate(setting):
+    """The rate at the server beside the one that was asked for, once for each cell."""
+    cells = setting.pick([(each, latency) for each in (1, 5, 20, 100, 1000)
+                          for latency in (0, 50, 500)], [(5, 0), (100, 50)])
+    seconds = setting.pick(20, 2)
+    rows = []
+    for each, latency in cells:
+        common.tell(f"rate: {each}/s, latency {latency} ms")
+        achieved, most = rate_cell(setting, each, latency, seconds)
+        # 256 in flight is the most that the program allows.
+        possible = min(each, 256 * 1000 / latency) if latency else each
+        case = f"{each}/s set, {latency} ms latency"
+        peer = "set" if possible == each else "256 in flight / latency"
+        rows.append(row("rate", case, "requests/s", [achieved], peer, [possible]))
+        rows.append(row("rate", case, "in the fullest second", [most], "set", [each]))
+    return rows
+
+
+def idle(setting):
+    """Share of one core, over a whole run at 2 a second, beside a shell loop with curl."""
+    seconds = setting.pick(60, 5)
+    count = 2 * seconds
+    with common.scratch(setting.folder) as folder, servers.simulator(
+            setting.program, folder, {}) as (endpoint, ca_file, ledger):
+        common.tell(f"idle: diskrelease, {seconds} s")
+        own = processes.measure(
+            run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--ca-file",
+                          ca_file, "--rate", 2, "-q", "--no-verify"),
+            common.environment(folder), folder, seconds * 2 + 30)
+        common.tell(f"idle: curl, {seconds} s")
+        port = int(endpoint.split(":")[1])
+        # The same disks, which are in the recycle bin by now: a second call destroys them, which is
+        # a success. Signatures are good for five minutes.
+        peers.write_signed(f"{folder}/signed", port, count)
+        command = peers.curl_command(port, ca_file, lambda number: ('"$body"', '"$time"',
+                                                                    '"$signature"')[number - 1])
+        loop = ("while IFS=$(printf '\\t') read -r body time signature; do "
+                f"{command} || exit 1; sleep 0.5; done <{folder}/signed")
+        other = processes.measure(["/bin/sh", "-c", loop], common.environment(folder), folder,
+                                  seconds * 2 + 60)
+        releases = [action for _, action in servers.requests_in(ledger) if action == "ReleaseDisk"]
+    if peers.released(own.output) != count or len(releases) != 2 * count:
+        raise processes.Broken(f"idle: {peers.released(own.output)} of {count} disks released, "
+                               f"{len(releases)} releases have arrived")
+    return [row("idle", "2/s", "% of one core", [100 * own.cpu_s / own.wall_s],
+                "a shell loop with curl", [100 * other.cpu_s / other.wall_s])]
+
+
+# ---- memory and start ----------------------------------------------------------------------------
+
+
+def some_time_after_first(ledger, seconds):
+    """A condition for measure(): true `seconds` after the first request has come."""
+    came = []
+
+    def is_over(elapsed):
+        if not came and os.path.exists(ledger) and os.path.getsize(ledger):
+            came.append(elapsed)
+        return bool(came) and elapsed > came[0] + seconds
+
+    return is_over
+
+
+def memory_once(setting, count, seconds):
+    with common.scratch(setting.folder) as folder, servers.simulator(
+            setting.program, folder, {}) as (endpoint, ca_file, ledger):
+        measured = processes.measure(
+            run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--ca-file",
+                          ca_file, *UNLIMITED, "-q", "--no-verify"),
+            common.environment(folder), folder, seconds + 300, (0, INTERRUPTED),
+            some_time_after_first(ledger, seconds))
+    if not peers.released(measured.output):
+        raise processes.Broken("memory: nothing was released")
+    return measured.peak_kib or 0
+
+
+def memory_of_python(setting, count, seconds):
+    with common.scratch(setting.folder) as folder, servers.simulator(
+            setting.program, folder, {}) as (endpoint, ca_file, ledger):
+        port = endpoint.split(":")[1]
+        measured = processes.measure(
+            peers.python_arguments(setting, port, ca_file, count, IN_FLIGHT, folder),
+            common.environment(folder), folder, seconds + 300,
+            (0, -signal.SIGINT), some_time_after_first(ledger, seconds))
+        database = sqlite3.connect(f"{folder}/python.db")
+        done, = database.execute("SELECT count(*) FROM outcome WHERE http_status = 200").fetchone()
+        database.close()
+    if not done:
+        raise processes.Broken("memory: the Python client has released nothing")
+    return measured.peak_kib or 0
+
+
+def memory(setting):
+    """Peak while a long list is read, enrolled, and released for some seconds."""
+    count = setting.pick(1_000_000, 20_000)
+    short = setting.pick(1000, 500)
+    seconds = setting.pick(10, 2)
+    found = common.repeat(setting, "memory", {
+        "long": lambda: memory_once(setting, count, seconds),
+        "short": lambda: memory_once(setting, short, seconds),
+        "python": lambda: memory_of_python(setting, count, seconds),
+    })
+    case = f"{count:,} disks"
+    return [row("memory", case, "KiB at the peak", found["long"], f"itself, {short:,} disks",
+                found["short"]),
+            row("memory", case, "KiB at the peak", found["long"], "Python, sqlite3",
+                found["python"])]
+
+
+def start_once(setting, arguments, times=20):
+    """Mean time of a start, in milliseconds."""
+    with common.scratch(setting.folder) as folder:
+        begin = time.monotonic()
+        for _ in range(times):
+            processes.measure(arguments, common.environment(folder), folder, 30)
+        return (time.monotonic() - begin) * 1000 / times
+
+
+def start(setting):
+    """Loading the program and nothing else."""
+    curl = servers.program_path("curl")
+    found = common.repeat(setting, "start", {
+        "diskrelease": lambda: start_once(setting, [setting.program, "--version"]),
+        "curl": lambda: start_once(setting, [curl, "--version"]),
+    })
+    return [row("start", "--version", "ms", found["diskrelease"], "curl --version", found["curl"])]
+
+
+ALL = {function.__name__: function for function in (
+    throughput, storage, enrol, resume, rate, idle, curve, memory, start)}
