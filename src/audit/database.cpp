@@ -96,12 +96,6 @@ std::optional<FileIdentity> identity_at(const std::string& path) {
 Statement::Statement(Statement&& other) noexcept
     : statement_(std::exchange(other.statement_, nullptr)), path_(other.path_) {}
 
-Statement& Statement::operator=(Statement&& other) noexcept {
-  std::swap(statement_, other.statement_);
-  std::swap(path_, other.path_);
-  return *this;
-}
-
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
 Statement& Statement::bind(int parameter, std::int64_t value) {
@@ -162,10 +156,6 @@ bool Statement::is_null(int column) const noexcept {
 
 std::int64_t Statement::integer(int column) const noexcept {
   return sqlite3_column_int64(statement_, column);
-}
-
-double Statement::real(int column) const noexcept {
-  return sqlite3_column_double(statement_, column);
 }
 
 std::optional<std::int64_t> Statement::optional_integer(int column) const noexcept {

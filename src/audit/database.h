@@ -20,7 +20,6 @@ namespace diskrelease {
 class Statement {
  public:
   Statement(Statement&& other) noexcept;
-  Statement& operator=(Statement&& other) noexcept;
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
   ~Statement();
@@ -44,7 +43,6 @@ class Statement {
   /// Columns count from 0.
   [[nodiscard]] bool is_null(int column) const noexcept;
   [[nodiscard]] std::int64_t integer(int column) const noexcept;
-  [[nodiscard]] double real(int column) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> optional_integer(int column) const noexcept;
   /// Valid until the next step(), reset() or destruction. NULL reads as empty.
   [[nodiscard]] std::string_view text(int column) const noexcept;

@@ -562,7 +562,11 @@ TEST(ClassifyReleaseTest, CountsADateInRetryAfterFromTheAnswersOwnDate) {
                           "Wed, 01 Jan 2025 00:60:05 GMT", "Wed, 01 Jan 2025 00:00:61 GMT",
                           "Wed, 01 Jan 2025 00:00:05 UTC", "Wed, +1 Jan 2025 00:00:05 GMT",
                           "Wed, 01 Jan -025 00:00:05 GMT", "Wednesday, 01-Jan-25 00:00:05 GMT",
-                          "Wed Jan  1 00:00:05 2025"}) {
+                          "Wed, 01-Jan 2025 00:00:05 GMT", "Wed, 01 Jan-2025 00:00:05 GMT",
+                          "Wed, 01 Jan 2025-00:00:05 GMT", "Wed, 01 Jan 2025 00.00:05 GMT",
+                          "Wed, 01 Jan 2025 00:00.05 GMT", "Wed; 01 Jan 2025 00:00:05 GMT",
+                          "Wed, 01 Jan 2025 0x:00:05 GMT", "Wed, 01 Jan 2025 00:0x:05 GMT",
+                          "Wed, 01 Jan 2025 00:00:0x GMT", "Wed Jan  1 00:00:05 2025"}) {
     EXPECT_EQ(wait(bad, date), std::nullopt) << bad;
   }
 }

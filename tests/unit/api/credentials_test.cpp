@@ -180,6 +180,14 @@ TEST_F(CredentialsTest, ABadNamedFileIsNeverPassedOver) {
   EXPECT_THAT(refusal(), HasSubstr("is not a regular file"));
   options_.credentials_file = (directory_ / "missing/below").string();
   EXPECT_THAT(refusal(), HasSubstr("does not exist"));
+  options_.credentials_file = write("file", k_pair) + "/below";
+  EXPECT_THAT(refusal(), HasSubstr("file/below does not exist"));
+}
+
+TEST_F(CredentialsTest, AFileThatCannotBeReadThroughIsAnError) {
+  // A regular file of this user whose first byte cannot be read.
+  options_.credentials_file = "/proc/self/mem";
+  EXPECT_THAT(refusal(), HasSubstr("cannot read /proc/self/mem: Input/output error"));
 }
 
 TEST_F(CredentialsTest, ContentsThatAreNotACredentialAreRefusedWithTheReason) {

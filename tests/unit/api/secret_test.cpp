@@ -88,5 +88,16 @@ TEST(SecretTest, DestructionWipesTheObject) {
   EXPECT_EQ(left.find(k_short.substr(1)), std::string_view::npos);
 }
 
+TEST(SecretTest, AnAssignmentToItselfKeepsTheValue) {
+  for (const std::string_view value : {k_short, k_long}) {
+    Secret secret{std::string(value)};
+    Secret& same = secret;
+    secret = same;
+    EXPECT_EQ(secret.reveal(), value);
+    secret = std::move(same);
+    EXPECT_EQ(secret.reveal(), value);
+  }
+}
+
 }  // namespace
 }  // namespace diskrelease

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -14,6 +15,7 @@
 namespace diskrelease {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 std::string error_of(const std::function<void()>& action) {
@@ -25,6 +27,56 @@ std::string error_of(const std::function<void()>& action) {
   return "no error";
 }
 
+/// The folder that relative paths begin in, while it lives.
+class CurrentFolder {
+ public:
+  explicit CurrentFolder(const std::filesystem::path& folder) {
+    std::filesystem::current_path(folder);
+  }
+  ~CurrentFolder() { std::filesystem::current_path(before_); }
+  CurrentFolder(const CurrentFolder&) = delete;
+  CurrentFolder& operator=(const CurrentFolder&) = delete;
+
+ private:
+  std::filesystem::path before_ = std::filesystem::current_path();
+};
+
+/// While it lives, SQLite finds its files on a file system that has no memory shared by processes.
+class NoSharedMemory {
+ public:
+  NoSharedMemory() {
+    layer_ = *beneath_;
+    layer_.zName = "without_shared_memory";
+    layer_.pAppData = beneath_;
+    layer_.xOpen = &open;
+    EXPECT_EQ(sqlite3_vfs_register(&layer_, 1), SQLITE_OK);
+  }
+  ~NoSharedMemory() {
+    sqlite3_vfs_unregister(&layer_);
+    sqlite3_vfs_register(beneath_, 1);
+  }
+  NoSharedMemory(const NoSharedMemory&) = delete;
+  NoSharedMemory& operator=(const NoSharedMemory&) = delete;
+
+ private:
+  static int open(sqlite3_vfs* layer, const char* name, sqlite3_file* file, int flags,
+                  int* out_flags) {
+    auto* const beneath = static_cast<sqlite3_vfs*>(layer->pAppData);
+    const int result = beneath->xOpen(beneath, name, file, flags, out_flags);
+    if (result == SQLITE_OK) {
+      // Shared memory came with the second version of the methods.
+      static sqlite3_io_methods methods;
+      methods = *file->pMethods;
+      methods.iVersion = 1;
+      file->pMethods = &methods;
+    }
+    return result;
+  }
+
+  sqlite3_vfs* beneath_ = sqlite3_vfs_find(nullptr);
+  sqlite3_vfs layer_{};
+};
+
 class AuditFileTest : public ::testing::Test {
  protected:
   std::string writing_error() {
@@ -33,8 +85,17 @@ class AuditFileTest : public ::testing::Test {
   std::string reading_error() {
     return error_of([&] { static_cast<void>(open_audit_for_reading(file_)); });
   }
+  /// A database of ours as a version before the first would have left it, with one table.
+  void make_older_version() {
+    Database database(file_, Database::Access::create);
+    database.execute(
+        "CREATE TABLE kept (a); INSERT INTO kept VALUES (7); PRAGMA application_id = " +
+        std::to_string(k_audit_application_id));
+  }
+
   TemporaryDirectory directory_;
   std::filesystem::path file_ = directory_ / "audit.db";
+  std::filesystem::path copy_ = directory_ / "audit.db.v0.bak";
 };
 
 TEST_F(AuditFileTest, CreatesADatabaseForItsOwnerOnly) {
@@ -54,7 +115,8 @@ TEST_F(AuditFileTest, CreatesADatabaseForItsOwnerOnly) {
 }
 
 TEST_F(AuditFileTest, TakesPathsWithCharactersThatMeanSomethingInAUri) {
-  for (const char* name : {"a?b.db", "a#b.db", "100%41.db", "blank and ü.db", "a?mode=ro"}) {
+  for (const char* name :
+       {"a?b.db", "a#b.db", "100%41.db", "blank and ü.db", "a?mode=ro", "a\nb.db"}) {
     file_ = directory_ / name;
     create_audit_database(file_);
     EXPECT_TRUE(std::filesystem::exists(file_)) << name;
@@ -114,6 +176,60 @@ TEST_F(AuditFileTest, FinishesACreationThatWasCutOffAfterWriteAheadLoggingWasSet
   Database(file_, Database::Access::create).execute("PRAGMA journal_mode = WAL");
   ASSERT_GT(std::filesystem::file_size(file_), 0U);
   EXPECT_EQ(open_audit_for_writing(file_).query_integer("SELECT count(*) FROM run"), 0);
+}
+
+TEST_F(AuditFileTest, CreatesADatabaseWhoseNameHasNoFolder) {
+  const CurrentFolder inside(directory_.path());
+  create_audit_database("audit.db");
+  EXPECT_EQ(open_audit_for_writing(file_).query_integer("SELECT count(*) FROM run"), 0);
+}
+
+TEST_F(AuditFileTest, SaysWhyTheFolderCannotBeCreated) {
+  std::ofstream(directory_ / "notes").flush();
+  file_ = directory_ / "notes" / "audit.db";
+  EXPECT_THAT(
+      error_of([&] { create_audit_database(file_); }),
+      AllOf(HasSubstr(file_.string()), HasSubstr("its folder cannot be created: Not a directory")));
+}
+
+TEST_F(AuditFileTest, BringsAnOlderVersionUpToDateAndKeepsACopyOfIt) {
+  make_older_version();
+  const Database database = open_audit_for_writing(file_);
+  Database reader = open_audit_for_reading(file_);
+  EXPECT_EQ(reader.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(reader.query_integer("SELECT count(*) FROM run"), 0);
+  EXPECT_EQ(reader.query_integer("SELECT a FROM kept"), 7);
+  Database copy(copy_, Database::Access::read_only);
+  EXPECT_EQ(copy.query_integer("PRAGMA user_version"), 0);
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM sqlite_schema"), 1);
+  EXPECT_EQ(copy.query_integer("SELECT a FROM kept"), 7);
+}
+
+TEST_F(AuditFileTest, LeavesAnOlderVersionAsItIsWhenItCannotBeCopied) {
+  make_older_version();
+  Database(copy_, Database::Access::create).execute("CREATE TABLE theirs (a)");
+  EXPECT_THAT(writing_error(), HasSubstr("output file already exists"));
+  Database database(file_, Database::Access::read_only);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM sqlite_schema"), 1);
+}
+
+TEST_F(AuditFileTest, AReaderRefusesAnOlderVersionAndLeavesItAsItIs) {
+  make_older_version();
+  EXPECT_THAT(reading_error(), HasSubstr("has the older version 0"));
+  EXPECT_FALSE(std::filesystem::exists(copy_));
+  Database database(file_, Database::Access::read_only);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
+}
+
+TEST_F(AuditFileTest, RefusesAFileSystemWithoutSharedMemory) {
+  create_audit_database(file_);
+  open_audit_for_writing(file_).execute("PRAGMA journal_mode = DELETE");
+  const NoSharedMemory network;
+  EXPECT_THAT(writing_error(), HasSubstr("does not support write-ahead logging"));
+  file_ = directory_ / "new.db";
+  EXPECT_THAT(error_of([&] { create_audit_database(file_); }),
+              HasSubstr("does not support write-ahead logging"));
 }
 
 TEST_F(AuditFileTest, AReaderCannotWrite) {

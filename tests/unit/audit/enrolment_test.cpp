@@ -122,6 +122,34 @@ TEST_F(EnrolmentTest, ShowsNoMoreThanTwentyDuplicates) {
   EXPECT_THAT(staged.first_duplicates, SizeIs(20));
 }
 
+TEST_F(EnrolmentTest, ShowsTheFirstDuplicatesOfTheListWhateverTheirNames) {
+  Database database = open_audit_for_writing(directory_ / "audit.db");
+  Enrolment enrolment(database);
+  // The later in the list, the earlier in the order of names: "99" .. "75", then again.
+  for (int line = 1; line <= 50; ++line) {
+    enrolment.add({disk_id(std::to_string(99 - (line - 1) % 25)), line});
+  }
+  const Enrolment::Staged staged = enrolment.finish();
+  EXPECT_EQ(staged.duplicates, 25);
+  ASSERT_THAT(staged.first_duplicates, SizeIs(20));
+  for (int i = 0; i < 20; ++i) {
+    const Enrolment::Duplicate& duplicate = staged.first_duplicates.at(static_cast<std::size_t>(i));
+    EXPECT_EQ(duplicate.line, 26 + i);
+    EXPECT_EQ(duplicate.first_line, 1 + i);
+    EXPECT_EQ(duplicate.disk_id, std::to_string(99 - i));
+  }
+}
+
+TEST_F(EnrolmentTest, AListThatSqliteHasRolledBackIsNotInTheWayOfTheNext) {
+  Database database = open_audit_for_writing(directory_ / "audit.db");
+  {
+    Enrolment enrolment(database);
+    enrolment.add({disk_id("a"), 1});
+    database.execute("ROLLBACK");  // what SQLite does by itself on a full disk
+  }
+  EXPECT_THAT(disks_of(enrol(database, {"b"})), ElementsAre("b@1"));
+}
+
 TEST_F(EnrolmentTest, ARunIsReadBackAsItWasWritten) {
   Database database = open_audit_for_writing(directory_ / "audit.db");
   const RunDescription description{.name = "nightly",

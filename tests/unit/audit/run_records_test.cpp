@@ -14,7 +14,9 @@ namespace diskrelease {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -72,6 +74,15 @@ class RunRecordsTest : public ::testing::Test {
       return true;
     });
     return rows;
+  }
+
+  /// The disk at this place was seen so, after all that has happened to it.
+  void observe(const RunRecord& run, std::int64_t place, const std::string& status) {
+    database_.execute(
+        "INSERT INTO disk_read (invocation_id, purpose, disk_count, result, sent_utc_ms,"
+        " finished_utc_ms) VALUES (1, 'verify', 1, 'complete', 1, 2);"
+        "INSERT INTO observation (read_id, item_id, status) SELECT max(read_id), " +
+        std::to_string(run.first_item.value + place) + ", '" + status + "' FROM disk_read");
   }
 
   TemporaryDirectory directory_;
@@ -321,6 +332,83 @@ TEST_F(RunRecordsTest, CountsEndingsByCodeStatusOrReason) {
   }
   EXPECT_THAT(endings, ElementsAre("rejected|CODE|2|a", "pending||1|f", "released||1|d",
                                    "skipped|released_before|1|e", "unknown|HTTP 502|1|c"));
+}
+
+TEST_F(RunRecordsTest, CountsReleasedDisksByWhatWasSeenOfThem) {
+  const RunRecord run = enrol(database_, numbered_disks(11));
+  const std::vector<std::string> seen{"RECYCLED", "ABSENT",    "ABSENT",    "RECYCLING", "DELETING",
+                                      "DELETING", "AVAILABLE", "AVAILABLE", "IN_USE",    "IN_USE"};
+  for (std::size_t i = 0; i <= seen.size(); ++i) {
+    attempt(run, std::ssize(seen) - static_cast<std::int64_t>(i), outcome(Outcome::accepted));
+  }
+  for (std::size_t i = 0; i < seen.size(); ++i) observe(run, static_cast<std::int64_t>(i), seen[i]);
+  const VerifiedCounts counts = count_verified(database_, run);
+  EXPECT_EQ(counts.recycled, 1);
+  EXPECT_EQ(counts.destroyed, 2);
+  EXPECT_EQ(counts.leaving, 3);
+  EXPECT_EQ(counts.still_there, 4);
+  EXPECT_EQ(counts.not_read, 1);
+}
+
+TEST_F(RunRecordsTest, TheReaderOfItemsMayEndIt) {
+  const RunRecord run = enrol(database_, {"a", "b", "c"});
+  std::vector<std::string> disks;
+  read_items(database_, run, std::nullopt, [&](const ItemRow& row) {
+    disks.push_back(row.disk_id);
+    return disks.size() < 2;
+  });
+  EXPECT_THAT(disks, ElementsAre("a", "b"));
+}
+
+TEST_F(RunRecordsTest, MarksNothingWhereADiskIsNotInTheRunOrNotUnknown) {
+  const RunRecord run = enrol(database_, {"lost", "sent"});
+  attempt(run, 0, outcome(Outcome::unknown));
+  attempt(run, 1, outcome(Outcome::accepted));
+  const Marking lost{disk_id("lost"), Settled::not_executed};
+  EXPECT_NO_THROW(check_markings(database_, run, std::vector{lost}));
+  try {
+    check_markings(database_, run,
+                   std::vector{Marking{disk_id("elsewhere")}, lost, Marking{disk_id("sent")}});
+    ADD_FAILURE() << "no error";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(std::string_view(error.what()),
+              "run 1: nothing was marked\ndisk elsewhere is not in the run\n"
+              "disk sent is released; only what is unknown can be marked");
+  }
+}
+
+TEST_F(RunRecordsTest, RecoveryEndsADeadInvocationWithTheReasonOfItsName) {
+  const RunRecord run = enrol(database_, {"a"});
+  static_cast<void>(begin_test_invocation(database_, run.id));
+  EXPECT_EQ(recover(database_, k_test_time).dead_invocations, 1);
+  EXPECT_EQ(read_invocations(database_, run.id).at(0).end_reason, to_text(EndReason::died));
+}
+
+/// Nothing can be told of a database that somebody else has changed, and nothing is guessed.
+TEST_F(RunRecordsTest, RefusesAnItemStateThatItDoesNotKnow) {
+  const RunRecord run = enrol(database_, {"a"});
+  database_.execute(
+      "DROP VIEW item_state; CREATE VIEW item_state AS SELECT item_id, 'odd' AS state FROM item");
+  try {
+    static_cast<void>(count_states(database_, run));
+    ADD_FAILURE() << "no error";
+  } catch (const AuditUnusable& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("unknown item state 'odd'"),
+                                    HasSubstr("changed by another program")));
+  }
+}
+
+TEST_F(RunRecordsTest, HandsOutNothingThatIsNoDiskId) {
+  const RunRecord run = enrol(database_, {"a"});
+  database_.execute("DROP TRIGGER item_no_update; UPDATE item SET disk_id = 'a\"b'");
+  PendingFeed feed(open_audit_for_reading(directory_ / "audit.db"), run);
+  try {
+    static_cast<void>(feed.next_page(1));
+    ADD_FAILURE() << "no error";
+  } catch (const AuditUnusable& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("item 1 holds something that is not a disk id"),
+                                    HasSubstr("changed by another program")));
+  }
 }
 
 }  // namespace

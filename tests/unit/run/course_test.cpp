@@ -498,6 +498,51 @@ TEST_F(CourseTest, StopsWhenThisMachineHasNoFileDescriptorsLeft) {
   EXPECT_EQ(counts()[ItemState::pending], 2);
 }
 
+TEST_F(CourseTest, LooksNoFurtherWhenThisMachineHasNoFileDescriptorsLeft) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  account.on_describe = [](int) -> std::optional<Reply> {
+    return TransportFailure{TransportProblem::out_of_resources, false, "Too many open files", {}};
+  };
+  const End end = course(account);
+  ASSERT_TRUE(end.stop);
+  EXPECT_EQ(end.stop->reason, EndReason::failed);
+  EXPECT_EQ(end.stop->cause, "out_of_resources");
+  EXPECT_THAT(end.stop->detail, HasSubstr("Too many open files"));
+  EXPECT_EQ(account.reads(), 1);
+  EXPECT_THAT(account.releases(), IsEmpty());
+  EXPECT_EQ(counts()[ItemState::pending], 1);
+}
+
+TEST_F(CourseTest, SendsNothingWhenReadsAreThrottledWithoutEnd) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  account.on_describe = [](int) { return error_reply(429, "REQUEST_LIMIT_EXCEEDED"); };
+  const End end = course(account);
+  ASSERT_TRUE(end.stop);
+  EXPECT_EQ(end.stop->cause, "reads_failed");
+  EXPECT_EQ(account.reads(), k_max_throttled);
+  EXPECT_EQ(query("SELECT count(*) FROM disk_read WHERE result = 'throttled'"), k_max_throttled);
+  EXPECT_THAT(account.releases(), IsEmpty());
+  EXPECT_EQ(counts()[ItemState::pending], 1);
+}
+
+TEST_F(CourseTest, ReadsNothingMoreBackFromAServerWhoseCertificateIsNotAcceptable) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  account.on_release = [](const std::string&) { return lost_reply(); };
+  account.on_describe = [](int) -> std::optional<Reply> {
+    return TransportFailure{TransportProblem::certificate, false, "self-signed", {}};
+  };
+  JobSpec unseen = job();
+  unseen.preflight = false;
+  const End end = course(account, unseen);
+  EXPECT_THAT(end.problem, HasSubstr("DescribeDisks: certificate: "));
+  EXPECT_THAT(end.problem, HasSubstr("self-signed"));
+  EXPECT_EQ(account.reads(), 1);
+  EXPECT_EQ(counts()[ItemState::unknown], 1);
+}
+
 TEST_F(CourseTest, LooksAgainWhenWhatWasSeenIsOld) {
   enrol_disks({"a"});
   AccountTransport account({{"a", DiskStatus::available}});
