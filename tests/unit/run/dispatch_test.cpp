@@ -61,18 +61,5 @@ TEST_F(DispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
 }
 
-TEST_F(DispatchTest, NobodyWaitsForWorkBeyondTheTimeAtWhichItIsDue) {
-  const AwaitWork overdue{std::chrono::steady_clock::now(), rig_->dispatch.version()};
-  rig_->dispatch.wait_for_work(overdue);
-  EXPECT_EQ(rig_->dispatch.version(), overdue.seen) << "nothing has changed meanwhile";
-}
-
-TEST_F(DispatchTest, NobodyWaitsForAChangeThatHasHappened) {
-  const AwaitWork before{SteadyTime::max(), rig_->dispatch.version()};
-  rig_->dispatch.ready(scouted(now_), Stage::release, now_);
-  rig_->dispatch.wait_for_work(before);
-  EXPECT_NE(rig_->dispatch.version(), before.seen);
-}
-
 }  // namespace
 }  // namespace diskrelease

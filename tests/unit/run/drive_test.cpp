@@ -125,6 +125,19 @@ TEST_F(DriveTest, WorkWakesWhoWaitsForIt) {
   EXPECT_TRUE(gate_.stopping());
 }
 
+TEST_F(DriveTest, NobodyWaitsForWorkBeyondItsTimeNorForAChangeThatHasHappened) {
+  const SteadyTime began = now();
+  drive({in_steps({[&]() -> Due {
+                     return AwaitWork{now() + milliseconds(1), dispatch_.version()};
+                   },
+                   [&]() -> Due {
+                     const std::uint64_t before = dispatch_.version();
+                     dispatch_.stop({});  // the simplest change
+                     return AwaitWork{SteadyTime::max(), before};
+                   }})});
+  EXPECT_GE(now() - began, milliseconds(1));
+}
+
 TEST_F(DriveTest, AnAnswerWakesWhoWaitsForItAndSoDoesItsDeadline) {
   std::array<int, 2> pair{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()), 0);
