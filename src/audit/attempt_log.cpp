@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "audit/run_tally.h"
 #include "model/errors.h"
 
 namespace diskrelease {
@@ -26,6 +27,7 @@ struct IntentEntry {
 
 struct OutcomeEntry {
   AttemptId attempt;
+  ItemId item;
   OutcomeRecord record;
 };
 
@@ -86,7 +88,8 @@ class EntryWriter {
         insert_verdict_(database.prepare(
             "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail,"
             " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-            " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")) {}
+            " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")),
+        tally_(database) {}
 
   AttemptId write(const IntentEntry& intent) {
     insert_attempt_.bind(1, intent.item.value)
@@ -95,7 +98,9 @@ class EntryWriter {
         .bind(4, static_cast<std::int64_t>(intent.stage))
         .bind(5, intent.at.time_since_epoch().count());
     insert_attempt_.run();
-    return AttemptId{database_.last_insert_rowid()};
+    const AttemptId attempt{database_.last_insert_rowid()};
+    tally_.announced(attempt, intent.item);
+    return attempt;
   }
 
   void write(const OutcomeEntry& entry) {
@@ -113,6 +118,7 @@ class EntryWriter {
         .bind(10, std::int64_t{record.finished.time_since_epoch().count()})
         .bind(11, count(record.latency));
     insert_outcome_.run();
+    tally_.ended(entry.attempt, entry.item, record.outcome, record.http_status, record.api_code);
   }
 
   void write(const DecisionEntry& entry) {
@@ -126,6 +132,7 @@ class EntryWriter {
         .bind(7, std::int64_t{entry.at.time_since_epoch().count()})
         .bind(8, std::int64_t{entry.record.on_observation ? 1 : 0});
     insert_decision_.run();
+    if (entry.record.item) tally_.changed(*entry.record.item);
   }
 
   void write(const ReadEntry& entry) {
@@ -158,6 +165,7 @@ class EntryWriter {
           .bind_optional(10, sighting.instance_id)
           .bind(11, sighting.size_gb);
       insert_observation_.run();
+      tally_.seen(item, sighting.status);
     }
   }
 
@@ -170,7 +178,11 @@ class EntryWriter {
         .bind(6, std::int64_t{entry.at.time_since_epoch().count()})
         .bind(7, entry.record.item.value);
     insert_verdict_.run();
+    tally_.changed(entry.record.item);
   }
+
+  /// Last before every commit.
+  void bring_tally_up_to_date() { tally_.write(); }
 
  private:
   static std::optional<std::int64_t> number(const std::optional<int>& value) {
@@ -192,6 +204,7 @@ class EntryWriter {
   Statement insert_read_;
   Statement insert_observation_;
   Statement insert_verdict_;
+  RunTally tally_;
 };
 
 }  // namespace
@@ -269,6 +282,7 @@ struct AttemptLog::Private {
         writer->write(*verdict);
       }
     }
+    writer->bring_tally_up_to_date();
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
@@ -319,7 +333,7 @@ OpenAttempt AttemptLog::record_intent(ItemId item, const DiskId& disk, int numbe
 }
 
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
-  private_->push(OutcomeEntry{attempt.id(), std::move(outcome)});
+  private_->push(OutcomeEntry{attempt.id(), attempt.item(), std::move(outcome)});
 }
 
 void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {

@@ -15,13 +15,14 @@ inline constexpr std::int64_t k_audit_application_id = 0x44524C53;
 void create_audit_database(const std::filesystem::path& path);
 
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
-/// setting. An older version is backed up beside the file and migrated in one transaction. Throws
-/// AuditUnusable for a missing file, a file of another program, a newer version, a damaged file.
-/// The caller holds the database's lock.
+/// setting. An older version is backed up beside the file and migrated in one transaction; derived
+/// tables that are missing or behind are made again. Throws AuditUnusable for a missing file, a
+/// file of another program, a newer version, a damaged file. The caller holds the database's lock.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
 
 /// Opens an existing audit database of the current version, read-only; may be used while a writer
-/// works.
+/// works. Where derived tables are missing or behind, it makes its own, which takes a while for a
+/// large database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
 }  // namespace diskrelease

@@ -132,6 +132,10 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
       "INSERT INTO disk_item (disk_id, item_id)"
       " SELECT disk_id, item_id FROM item WHERE item_id >= ?1 ORDER BY disk_id");
   insert_disks.bind(1, run.first_item.value).run();
+  Statement insert_progress = database.prepare(
+      "INSERT INTO run_progress (run_id, first_gap_item_id, last_touched_item_id)"
+      " VALUES (?1, ?2, ?2 - 1)");
+  insert_progress.bind(1, run.id.value).bind(2, run.first_item.value).run();
   transaction.commit();
   return run;
 }
