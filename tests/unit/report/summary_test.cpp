@@ -52,6 +52,13 @@ TEST_F(SummaryTest, ThrowsWhenItemsAreMissing) {
   EXPECT_THROW(static_cast<void>(summary()), std::logic_error);
 }
 
+TEST_F(SummaryTest, ThrowsWhenTheDerivedTablesDoNotCountWhatTheEvidenceSays) {
+  Database database = open_audit_for_writing(directory_ / "audit.db");
+  EXPECT_NO_THROW(static_cast<void>(summary()));
+  database.execute("UPDATE run_tally SET items = items - 1 WHERE state = 'rejected'");
+  EXPECT_THROW(static_cast<void>(summary()), std::logic_error);
+}
+
 TEST_F(SummaryTest, PrintsStatesCodesAndTheNextCommand) {
   Summary made = summary();
   made.end_reason = "interrupted";
