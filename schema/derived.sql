@@ -34,20 +34,21 @@ CREATE TABLE main.run_tally (
   UNIQUE (run_id, state, code, verified)
 ) STRICT;
 
+-- Written now and then, so both may be behind what is true; what they say holds all the same.
 CREATE TABLE main.run_progress (
-  run_id             INTEGER PRIMARY KEY,
+  run_id               INTEGER PRIMARY KEY,
   -- Every item of the run below it has a row in item_now.
-  first_gap_item_id  INTEGER NOT NULL,
+  first_gap_item_id    INTEGER NOT NULL,
   -- No item of the run above it has an attempt, a decision or an observation.
   last_touched_item_id INTEGER NOT NULL
 ) STRICT;
 
--- One row: up to where the evidence is accounted for.
+-- One row: up to where the evidence is accounted for at least. Who opens the database for writing looks at the items of
+-- all evidence beyond.
 CREATE TABLE main.derived_until (
   layout           INTEGER PRIMARY KEY,
   -- Every attempt with an id up to it has its outcome.
   settled_attempts INTEGER NOT NULL,
-  attempt_id       INTEGER NOT NULL,
   observation_id   INTEGER NOT NULL,
   decision_id      INTEGER NOT NULL
 ) STRICT;

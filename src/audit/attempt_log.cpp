@@ -89,7 +89,7 @@ class EntryWriter {
             "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail,"
             " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
             " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")),
-        tally_(database) {}
+        tally_(database, RunTally::Marks::now_and_then) {}
 
   AttemptId write(const IntentEntry& intent) {
     insert_attempt_.bind(1, intent.item.value)

@@ -130,13 +130,21 @@ Database open_and_migrate(const std::filesystem::path& path) {
 Database open_audit_for_writing(const std::filesystem::path& path) {
   require_file(path);
   Database database = open_and_migrate(path);
-  if (!derived_tables_are_current(database)) {
+  if (derived_tables_are_there(database)) {
+    catch_up_derived_tables(database);
+  } else {
     Transaction transaction(database);
     make_derived_tables(database);
     transaction.commit();
   }
   database.note_files();
   return database;
+}
+
+void require_audit_database(const std::filesystem::path& path) {
+  require_file(path);
+  Database database(path, Database::Access::read_only);
+  static_cast<void>(checked_version(database));
 }
 
 Database open_audit_for_reading(const std::filesystem::path& path) {
@@ -147,7 +155,7 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");
   }
-  if (!derived_tables_are_current(database)) shadow_derived_tables(database);
+  if (!derived_tables_are_there(database)) shadow_derived_tables(database);
   return database;
 }
 

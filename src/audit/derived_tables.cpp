@@ -17,7 +17,7 @@ void fill(Database& database) {
       "INSERT INTO derived_until SELECT " + std::to_string(k_layout) +
       ", coalesce((SELECT min(attempt_id) - 1 FROM attempt WHERE NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)),"
-      "  (SELECT max(attempt_id) FROM attempt), 0), 0, 0, 0;"
+      "  (SELECT max(attempt_id) FROM attempt), 0), 0, 0;"
       "INSERT INTO run_progress SELECT run_id, first_item_id, max(first_item_id - 1,"
       "  coalesce((SELECT max(item_id) FROM attempt WHERE item_id BETWEEN first_item_id"
       "            AND first_item_id + item_count - 1), 0),"
@@ -51,7 +51,7 @@ void add(std::vector<std::string>& differences, Database& database, const std::s
 
 }  // namespace
 
-bool derived_tables_are_current(Database& database) {
+bool derived_tables_are_there(Database& database) {
   if (database.query_integer(
           "SELECT count(*) FROM sqlite_schema WHERE name IN"
           " ('item_now', 'item_now_open', 'run_tally', 'run_progress', 'derived_until')") != 5) {
@@ -59,12 +59,31 @@ bool derived_tables_are_current(Database& database) {
   }
   return database.query_integer(
              "SELECT count(*) FROM derived_until WHERE layout = " + std::to_string(k_layout) +
-             " AND attempt_id = coalesce((SELECT max(attempt_id) FROM attempt), 0)"
-             " AND observation_id = coalesce((SELECT max(observation_id) FROM observation), 0)"
-             " AND decision_id = coalesce((SELECT max(decision_id) FROM decision), 0)"
              " AND (SELECT count(*) FROM run) = (SELECT count(*) FROM run_progress)"
              " AND EXISTS (SELECT 1 FROM item_now)"
              "   = EXISTS (SELECT 1 FROM run_tally WHERE items > 0)") == 1;
+}
+
+void catch_up_derived_tables(Database& database) {
+  if (database.query_integer(
+          "SELECT settled_attempts >= coalesce((SELECT max(attempt_id) FROM attempt), 0)"
+          " AND observation_id >= coalesce((SELECT max(observation_id) FROM observation), 0)"
+          " AND decision_id >= coalesce((SELECT max(decision_id) FROM decision), 0)"
+          " FROM derived_until") == 1) {
+    return;
+  }
+  Transaction transaction(database);
+  RunTally tally(database);
+  Statement items = database.prepare(
+      "SELECT item_id FROM attempt NOT INDEXED"
+      " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
+      " UNION SELECT item_id FROM observation NOT INDEXED"
+      " WHERE observation_id > (SELECT observation_id FROM derived_until)"
+      " UNION SELECT item_id FROM decision NOT INDEXED"
+      " WHERE decision_id > (SELECT decision_id FROM derived_until) AND item_id IS NOT NULL");
+  while (items.step()) tally.refresh(ItemId{items.integer(0)});
+  tally.write();
+  transaction.commit();
 }
 
 void make_derived_tables(Database& database) {
@@ -135,7 +154,7 @@ std::vector<std::string> derived_differences(Database& database) {
       "SELECT attempt_id FROM attempt"
       " WHERE attempt_id <= (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
-  if (!derived_tables_are_current(database)) differences.emplace_back("they are not current");
+  if (!derived_tables_are_there(database)) differences.emplace_back("they are not whole");
   return differences;
 }
 

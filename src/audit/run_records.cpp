@@ -225,9 +225,11 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
       .bind_optional(6, decision.detail)
       .bind(7, milliseconds(now));
   insert.run();
-  RunTally tally(database);
-  if (decision.item) tally.changed(*decision.item);
-  tally.write();
+  if (decision.item) {
+    RunTally tally(database);
+    tally.changed(*decision.item);
+    tally.write();
+  }
   transaction.commit();
 }
 
@@ -366,7 +368,7 @@ Recovery recover(Database& database, UtcTime now) {
     tally.ended(attempt, ItemId{open.integer(1)}, Outcome::unknown, std::nullopt, {});
     ++recovery.open_attempts;
   }
-  tally.write();
+  if (recovery.open_attempts > 0) tally.write();
   Statement close_invocations = database.prepare(
       "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
       " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"

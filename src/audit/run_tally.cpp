@@ -9,6 +9,13 @@ namespace {
 /// Rows that one write() gives to pending items at the front of a run.
 constexpr int k_most_parked = 64;
 
+/// Marks::now_and_then: what is said between two writings of the marks, at most, besides one
+/// commit.
+constexpr int k_most_said = 500;
+
+/// How far last_touched_item_id is written ahead, so that not every new item changes it.
+constexpr std::int64_t k_ahead = 250;
+
 /// More different endings than this are not kept in memory; an API that invents codes must not
 /// make it grow.
 constexpr std::size_t k_most_tallies = 1'000;
@@ -37,7 +44,7 @@ Openness openness_of(std::string_view state, std::string_view verified) noexcept
   return Openness::closed;
 }
 
-RunTally::RunTally(Database& database)
+RunTally::RunTally(Database& database, Marks marks)
     : find_run_(database.prepare(
           "SELECT run.run_id, first_item_id, first_item_id + item_count - 1, goal,"
           " coalesce(first_gap_item_id, first_item_id),"
@@ -67,15 +74,13 @@ RunTally::RunTally(Database& database)
           " VALUES (?1, ?2, ?3) ON CONFLICT (run_id) DO UPDATE SET"
           " first_gap_item_id = max(first_gap_item_id, excluded.first_gap_item_id),"
           " last_touched_item_id = max(last_touched_item_id, excluded.last_touched_item_id)")),
-      update_until_(
-          database.prepare("UPDATE derived_until SET"
-                           " attempt_id = coalesce((SELECT max(attempt_id) FROM attempt), 0),"
-                           " settled_attempts ="
-                           "   min(?1, coalesce((SELECT max(attempt_id) FROM attempt), 0)),"
-                           " observation_id ="
-                           "   coalesce((SELECT max(observation_id) FROM observation), 0),"
-                           " decision_id = coalesce((SELECT max(decision_id) FROM decision), 0)")),
-      database_(database) {
+      update_until_(database.prepare(
+          "UPDATE derived_until SET settled_attempts ="
+          "   min(?1, coalesce((SELECT max(attempt_id) FROM attempt), 0)),"
+          " observation_id = coalesce((SELECT max(observation_id) FROM observation), 0),"
+          " decision_id = coalesce((SELECT max(decision_id) FROM decision), 0)")),
+      database_(database),
+      marks_(marks) {
   Statement open = database.prepare(
       "SELECT attempt_id, item_id FROM attempt"
       " WHERE attempt_id > (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
@@ -146,10 +151,10 @@ void RunTally::write() {
   for (const std::int64_t item : changed_) bring_up_to_date(ItemId{item}, false);
   changed_.clear();
   for (auto& [id, run] : runs_) {
-    if (!run.changed) continue;
-    advance(run);
-    update_progress_.bind(1, run.id).bind(2, run.first_gap).bind(3, run.last_touched).run();
-    run.changed = false;
+    if (run.changed) advance(run);
+  }
+  if (marks_ == Marks::always || must_write_marks_ || said_since_marks_ > k_most_said) {
+    write_marks();
   }
   for (auto& [id, tally] : tallies_) {
     if (!tally.changed) continue;
@@ -161,9 +166,19 @@ void RunTally::write() {
     tallies_.clear();
     tally_ids_.clear();
   }
+}
+
+void RunTally::write_marks() {
+  for (auto& [id, run] : runs_) {
+    if (!run.changed) continue;
+    update_progress_.bind(1, run.id).bind(2, run.first_gap).bind(3, run.last_touched).run();
+    run.changed = false;
+  }
   const std::int64_t below_open = open_attempts_.empty() ? std::numeric_limits<std::int64_t>::max()
                                                          : open_attempts_.begin()->first - 1;
   update_until_.bind(1, below_open).run();
+  said_since_marks_ = 0;
+  must_write_marks_ = false;
 }
 
 RunTally::Run& RunTally::run_of(ItemId item) {
@@ -189,9 +204,12 @@ RunTally::Run& RunTally::run_of(ItemId item) {
 
 RunTally::Run& RunTally::touch(ItemId item) {
   Run& run = run_of(item);
+  ++said_since_marks_;
   if (item.value > run.last_touched) {
-    run.last_touched = item.value;
+    const std::int64_t ahead = marks_ == Marks::now_and_then ? k_ahead : 0;
+    run.last_touched = std::min(item.value + ahead, run.last);
     run.changed = true;
+    must_write_marks_ = true;
   }
   return run;
 }

@@ -65,7 +65,12 @@ class RunTally {
   /// row though it is pending, so that nobody has to search for it.
   static constexpr std::int64_t k_longest_lag = 10'000;
 
-  explicit RunTally(Database& database);
+  /// When run_progress and derived_until are written: they cost two pages a commit.
+  enum class Marks {
+    always,
+    now_and_then,  ///< before much has come together that somebody would have to look through
+  };
+  explicit RunTally(Database& database, Marks marks = Marks::always);
 
   /// An intent.
   void announced(AttemptId attempt, ItemId item);
@@ -114,6 +119,7 @@ class RunTally {
   void set(Run& run, ItemId item, const std::optional<Row>& before, const ItemEnding& ending);
   void bring_up_to_date(ItemId item, bool even_if_plain);
   void advance(Run& run);
+  void write_marks();
 
   Statement find_run_;
   Statement find_row_;
@@ -128,7 +134,10 @@ class RunTally {
   Statement update_progress_;
   Statement update_until_;
   Database& database_;
+  const Marks marks_;
 
+  int said_since_marks_ = 0;
+  bool must_write_marks_ = false;
   std::map<std::int64_t, Run> runs_;
   Run* latest_run_ = nullptr;
   std::map<TallyKey, std::int64_t> tally_ids_;
