@@ -84,7 +84,9 @@ std::map<ItemEnding, EndingTally> read_endings(Database& database, const RunReco
   Statement select = database.prepare(
       std::string("WITH under_way AS MATERIALIZED (SELECT attempt.item_id") +
       std::string(k_from_open_attempts) +
-      ")"
+      // An older attempt that is open says nothing where a later one has ended.
+      "   AND attempt_number = (SELECT max(attempt_number) FROM attempt AS later"
+      "                         WHERE later.item_id = attempt.item_id))"
       " SELECT state, code, verified, items, coalesce(example_item_id, 0), 0 FROM run_tally"
       "  WHERE run_id = ?3 AND items > 0"
       // An item is unknown while an attempt of it is open, whatever its row says.

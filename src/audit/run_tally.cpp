@@ -205,10 +205,10 @@ RunTally::Run& RunTally::run_of(ItemId item) {
 RunTally::Run& RunTally::touch(ItemId item) {
   Run& run = run_of(item);
   ++said_since_marks_;
+  run.changed = true;
   if (item.value > run.last_touched) {
     const std::int64_t ahead = marks_ == Marks::now_and_then ? k_ahead : 0;
     run.last_touched = std::min(item.value + ahead, run.last);
-    run.changed = true;
     must_write_marks_ = true;
   }
   return run;
@@ -282,7 +282,6 @@ void RunTally::set(Run& run, ItemId item, const std::optional<Row>& before,
   after.changed = true;
   after.example = after.example == 0 ? item.value : std::min(after.example, item.value);
   run.highest_row = std::max(run.highest_row, item.value);
-  run.changed = true;
 }
 
 void RunTally::bring_up_to_date(ItemId item, bool even_if_plain) {

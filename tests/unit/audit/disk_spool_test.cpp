@@ -63,7 +63,7 @@ TEST(DiskSpoolTest, GivesBackWhatWasAddedInOrder) {
 }
 
 TEST(DiskSpoolTest, ReadsThroughAnyBufferAcrossFileAndMemory) {
-  const std::vector<Record> records = random_records(20'000, "");
+  const std::vector<Record> records = random_records(40'000, "");
   DiskSpool spool;
   for (const auto& [disk, number] : records) spool.add(disk, number);
   ASSERT_GT(spool.end(), 2 * 256 * 1024) << "a part of it has to be in the file";
@@ -91,7 +91,7 @@ TEST(DiskSorterTest, AnEmptySorterHasNothing) {
 TEST(DiskSorterTest, MergesWhatDoesNotFitIntoMemory) {
   // Some pieces of 4 MiB, and a rest.
   for (const char* prefix : {"", "99000000000000"}) {
-    std::vector<Record> records = random_records(300'000, prefix);
+    std::vector<Record> records = random_records(450'000, prefix);
     DiskSorter sorter;
     std::size_t bytes = 0;
     for (const auto& [disk, number] : records) {
