@@ -1,12 +1,17 @@
-# Writes schema/NNNN_name.sql files as one C++ array of raw string literals, in the order of their numbers.
+# Writes schema/NNNN_name.sql files as one C++ array of raw string literals, in the order of their numbers, and
+# schema/derived.sql as one more literal.
 list(SORT INPUTS)
 set(text "#include \"audit/embedded_schema.h\"\n\nnamespace diskrelease {\n\nconst std::vector<Migration>& embedded_migrations() {\n  static const std::vector<Migration> migrations = {\n")
 foreach(input IN LISTS INPUTS)
   get_filename_component(name "${input}" NAME_WE)
+  file(READ "${input}" sql)
+  if(name STREQUAL "derived")
+    set(derived "${sql}")
+    continue()
+  endif()
   string(REGEX MATCH "^[0-9]+" number "${name}")
   math(EXPR number "${number}")
-  file(READ "${input}" sql)
   string(APPEND text "      {${number}, \"${name}\", R\"__sql__(${sql})__sql__\"},\n")
 endforeach()
-string(APPEND text "  };\n  return migrations;\n}\n\n}  // namespace diskrelease\n")
+string(APPEND text "  };\n  return migrations;\n}\n\nstd::string_view embedded_derived_tables() { return R\"__sql__(${derived})__sql__\"; }\n\n}  // namespace diskrelease\n")
 file(WRITE "${OUTPUT}" "${text}")

@@ -1,7 +1,7 @@
 -- Version 1 of the audit database. docs/audit-database.md explains every table and view.
 --
 -- All tables but disk_item are evidence: rows are added, never changed or removed. What state an item is in is
--- computed from the rows (view item_state), never stored.
+-- computed from the rows (view item_state). What derived.sql keeps of it besides can be dropped at any time.
 
 CREATE TABLE run (
   run_id          INTEGER PRIMARY KEY,

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "audit/run_tally.h"
 #include "model/errors.h"
 
 namespace diskrelease {
@@ -39,6 +40,7 @@ struct IntentEntry {
 
 struct OutcomeEntry {
   AttemptId attempt;
+  ItemId item;
   OutcomeRecord record;
 };
 
@@ -99,7 +101,8 @@ class EntryWriter {
         insert_verdict_(database.prepare(
             "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail,"
             " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-            " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")) {}
+            " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")),
+        tally_(database, RunTally::Marks::now_and_then) {}
 
   AttemptId write(const IntentEntry& intent) {
     insert_attempt_.bind(1, intent.item.value)
@@ -108,7 +111,9 @@ class EntryWriter {
         .bind(4, static_cast<std::int64_t>(intent.stage))
         .bind(5, intent.at.time_since_epoch().count());
     insert_attempt_.run();
-    return AttemptId{database_.last_insert_rowid()};
+    const AttemptId attempt{database_.last_insert_rowid()};
+    tally_.announced(attempt, intent.item);
+    return attempt;
   }
 
   void write(const OutcomeEntry& entry) {
@@ -126,6 +131,7 @@ class EntryWriter {
         .bind(10, std::int64_t{record.finished.time_since_epoch().count()})
         .bind(11, count(record.latency));
     insert_outcome_.run();
+    tally_.ended(entry.attempt, entry.item, record.outcome, record.http_status, record.api_code);
   }
 
   void write(const DecisionEntry& entry) {
@@ -139,6 +145,7 @@ class EntryWriter {
         .bind(7, std::int64_t{entry.at.time_since_epoch().count()})
         .bind(8, std::int64_t{entry.record.on_observation ? 1 : 0});
     insert_decision_.run();
+    if (entry.record.item) tally_.changed(*entry.record.item);
   }
 
   void write(const ReadEntry& entry) {
@@ -171,6 +178,7 @@ class EntryWriter {
           .bind_optional(10, sighting.instance_id)
           .bind(11, sighting.size_gb);
       insert_observation_.run();
+      tally_.seen(item, sighting.status);
     }
   }
 
@@ -183,7 +191,11 @@ class EntryWriter {
         .bind(6, std::int64_t{entry.at.time_since_epoch().count()})
         .bind(7, entry.record.item.value);
     insert_verdict_.run();
+    tally_.changed(entry.record.item);
   }
+
+  /// Last before every commit.
+  void bring_tally_up_to_date() { tally_.write(); }
 
  private:
   static std::optional<std::int64_t> number(const std::optional<int>& value) {
@@ -205,6 +217,7 @@ class EntryWriter {
   Statement insert_read_;
   Statement insert_observation_;
   Statement insert_verdict_;
+  RunTally tally_;
 };
 
 }  // namespace
@@ -283,6 +296,7 @@ struct AttemptLog::Private {
         writer->write(*verdict);
       }
     }
+    writer->bring_tally_up_to_date();
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
@@ -361,7 +375,7 @@ Announcement AttemptLog::announce(ItemId item, const DiskId& disk, int number, S
 }
 
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
-  private_->push(OutcomeEntry{attempt.id(), std::move(outcome)});
+  private_->push(OutcomeEntry{attempt.id(), attempt.item(), std::move(outcome)});
 }
 
 void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {

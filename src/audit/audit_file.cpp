@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
 #include "model/errors.h"
 
@@ -55,6 +56,7 @@ void apply_migrations(Database& database, std::int64_t from_version) {
     database.execute("PRAGMA user_version = " + std::to_string(migration.version));
   }
   database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
+  make_derived_tables(database);
   transaction.commit();
 }
 
@@ -128,8 +130,21 @@ Database open_and_migrate(const std::filesystem::path& path) {
 Database open_audit_for_writing(const std::filesystem::path& path) {
   require_file(path);
   Database database = open_and_migrate(path);
+  if (derived_tables_are_there(database)) {
+    catch_up_derived_tables(database);
+  } else {
+    Transaction transaction(database);
+    make_derived_tables(database);
+    transaction.commit();
+  }
   database.note_files();
   return database;
+}
+
+void require_audit_database(const std::filesystem::path& path) {
+  require_file(path);
+  Database database(path, Database::Access::read_only);
+  static_cast<void>(checked_version(database));
 }
 
 Database open_audit_for_reading(const std::filesystem::path& path) {
@@ -140,6 +155,7 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");
   }
+  if (!derived_tables_are_there(database)) shadow_derived_tables(database);
   return database;
 }
 

@@ -15,13 +15,19 @@ inline constexpr std::int64_t k_audit_application_id = 0x44524C53;
 void create_audit_database(const std::filesystem::path& path);
 
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
-/// setting. An older version is backed up beside the file and migrated in one transaction. Throws
-/// AuditUnusable for a missing file, a file of another program, a newer version, a damaged file.
-/// The caller holds the database's lock.
+/// setting. An older version is backed up beside the file and migrated in one transaction; derived
+/// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
+/// missing file, a file of another program, a newer version, a damaged file. The caller holds the
+/// database's lock.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
 
+/// Throws what open_audit_for_writing() would throw for a file that is missing, of another program
+/// or of a newer version. Leaves it as it is, and takes no lock.
+void require_audit_database(const std::filesystem::path& path);
+
 /// Opens an existing audit database of the current version, read-only; may be used while a writer
-/// works.
+/// works. Where derived tables are missing, it makes its own, which takes a while for a large
+/// database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
 }  // namespace diskrelease

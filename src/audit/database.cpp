@@ -296,4 +296,16 @@ void Transaction::commit() {
   open_ = false;
 }
 
+Snapshot::Snapshot(Database& database) : database_(database) {
+  database_.execute("SAVEPOINT snapshot");
+}
+
+Snapshot::~Snapshot() {
+  try {
+    database_.execute("RELEASE snapshot");
+  } catch (const AuditUnusable&) {  // NOLINT(bugprone-empty-catch)
+    // Reading leaves nothing that could be lost.
+  }
+}
+
 }  // namespace diskrelease

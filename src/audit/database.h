@@ -107,4 +107,17 @@ class Transaction {
   bool open_ = true;
 };
 
+/// Everything that is read while it lives is of one moment, whatever others commit meanwhile. May
+/// stand inside a transaction, and inside another Snapshot.
+class Snapshot {
+ public:
+  explicit Snapshot(Database& database);
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  Database& database_;
+};
+
 }  // namespace diskrelease

@@ -15,4 +15,7 @@ struct Migration {
 /// All migrations, ascending from 1 without a gap.
 [[nodiscard]] const std::vector<Migration>& embedded_migrations();
 
+/// schema/derived.sql: drops the derived tables and makes them anew, empty, all in `main`.
+[[nodiscard]] std::string_view embedded_derived_tables();
+
 }  // namespace diskrelease

@@ -1,8 +1,11 @@
 #include "audit/enrolment.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "audit/disk_spool.h"
 #include "platform/sha256.h"
 
 namespace diskrelease {
@@ -10,9 +13,16 @@ namespace {
 
 constexpr std::size_t k_duplicates_shown = 20;
 
+/// A target that names a disk again. Places count from 1, in list order.
+struct Repeat {
+  std::int64_t place = 0;
+  std::int64_t first_place = 0;
+  std::string disk;
+};
+
 /// Duplicates are found in the order of disk ids; the first ones of the list are kept.
-void keep_first(std::vector<Enrolment::Duplicate>& kept, Enrolment::Duplicate found) {
-  const auto place = std::ranges::upper_bound(kept, found.line, {}, &Enrolment::Duplicate::line);
+void keep_first(std::vector<Repeat>& kept, Repeat found) {
+  const auto place = std::ranges::upper_bound(kept, found.place, {}, &Repeat::place);
   if (place == kept.end() && kept.size() == k_duplicates_shown) return;
   kept.insert(place, std::move(found));
   if (kept.size() > k_duplicates_shown) kept.pop_back();
@@ -21,69 +31,93 @@ void keep_first(std::vector<Enrolment::Duplicate>& kept, Enrolment::Duplicate fo
 }  // namespace
 
 struct Enrolment::Private {
-  explicit Private(Database& connection) : database(connection) {
+  explicit Private(Database& connection) : database(connection), sorter(std::in_place) {
     database.execute(
-        "DROP TABLE IF EXISTS temp.staged; DROP TABLE IF EXISTS temp.repeated;"
-        "CREATE TABLE temp.staged (place INTEGER PRIMARY KEY, line INTEGER NOT NULL,"
-        " disk_id TEXT NOT NULL);"
-        "CREATE TABLE temp.repeated (place INTEGER PRIMARY KEY);"
-        "SAVEPOINT staging");
-    insert.emplace(database.prepare("INSERT INTO temp.staged (line, disk_id) VALUES (?1, ?2)"));
+        "DROP TABLE IF EXISTS temp.repeated;"
+        "CREATE TABLE temp.repeated (place INTEGER PRIMARY KEY)");
   }
+
+  /// Calls `first` for every target that is the first to name its disk and `again` for every other
+  /// one, in list order, with place, line and disk.
+  template <class First, class Again>
+  void read_list(const First& first, const Again& again) {
+    Statement repeated = database.prepare("SELECT place FROM temp.repeated ORDER BY place");
+    std::int64_t next_repeated = repeated.step() ? repeated.integer(0) : 0;
+    DiskSpool::Reader reader(list, 0, list.end());
+    for (std::int64_t place = 1; reader.next(); ++place) {
+      if (place == next_repeated) {
+        next_repeated = repeated.step() ? repeated.integer(0) : 0;
+        again(place, reader.number(), reader.disk());
+      } else {
+        first(place, reader.number(), reader.disk());
+      }
+    }
+  }
+
   Database& database;
-  std::optional<Statement> insert;
+  DiskSpool list;  ///< the targets with their lines, in list order
+  std::int64_t places = 0;
+  std::optional<DiskSorter> sorter;  ///< the targets with their places
   Staged staged;
-  bool finished = false;
 };
 
 Enrolment::Enrolment(Database& database) : private_(std::make_unique<Private>(database)) {}
 
 Enrolment::~Enrolment() {
-  private_->insert.reset();
   try {
-    if (!private_->finished) private_->database.execute("RELEASE staging");
-    private_->database.execute(
-        "DROP TABLE IF EXISTS temp.staged; DROP TABLE IF EXISTS temp.repeated");
+    private_->database.execute("DROP TABLE IF EXISTS temp.repeated");
   } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // Temporary tables go with the connection.
   }
 }
 
 void Enrolment::add(const Target& target) {
-  private_->insert->bind(1, target.source_line).bind(2, target.disk.text()).run();
+  private_->list.add(target.disk.text(), target.source_line);
+  private_->sorter->add(target.disk.text(), ++private_->places);
 }
 
 Enrolment::Staged Enrolment::finish() {
   Private& my = *private_;
+  std::vector<Repeat> first_repeats;
   {
-    Statement sorted =
-        my.database.prepare("SELECT disk_id, place, line FROM temp.staged ORDER BY disk_id, place");
+    Transaction transaction(my.database);
     Statement repeat = my.database.prepare("INSERT INTO temp.repeated (place) VALUES (?1)");
     std::string previous;
-    std::int64_t previous_line = 0;
-    while (sorted.step()) {
-      const std::string_view disk = sorted.text(0);
+    std::int64_t first_place = 0;
+    my.sorter->sort([&](std::string_view disk, std::int64_t place) {
       if (disk != previous) {
         previous = disk;
-        previous_line = sorted.integer(2);
+        first_place = place;
         ++my.staged.items;
-        continue;
+        return;
       }
-      repeat.bind(1, sorted.integer(1)).run();
+      repeat.bind(1, place).run();
       ++my.staged.duplicates;
-      keep_first(my.staged.first_duplicates, {sorted.integer(2), previous_line, previous});
-    }
+      keep_first(first_repeats, {place, first_place, previous});
+    });
+    transaction.commit();
   }
-  my.database.execute("RELEASE staging");
-  my.finished = true;
+  my.sorter.reset();
+  for (Repeat& repeat : first_repeats) my.staged.first_duplicates.push_back({0, 0, repeat.disk});
+  // At each first place: for which of first_repeats its line is wanted.
+  std::multimap<std::int64_t, std::size_t> wanted;
+  for (std::size_t i = 0; i < first_repeats.size(); ++i) {
+    wanted.emplace(first_repeats[i].first_place, i);
+  }
+  auto next_wanted = wanted.begin();
+  std::size_t shown = 0;
   Sha256 digest;
-  Statement ordered = my.database.prepare(
-      "SELECT disk_id FROM temp.staged WHERE place NOT IN (SELECT place FROM temp.repeated)"
-      " ORDER BY place");
-  while (ordered.step()) {
-    digest.update(ordered.text(0));
-    digest.update("\n");
-  }
+  my.read_list(
+      [&](std::int64_t place, std::int64_t line, std::string_view disk) {
+        digest.update(disk);
+        digest.update("\n");
+        for (; next_wanted != wanted.end() && next_wanted->first == place; ++next_wanted) {
+          my.staged.first_duplicates[next_wanted->second].first_line = line;
+        }
+      },
+      [&](std::int64_t, std::int64_t line, std::string_view) {
+        if (shown < first_repeats.size()) my.staged.first_duplicates[shown++].line = line;
+      });
   my.staged.sha256 = digest.finish_hex();
   return my.staged;
 }
@@ -119,19 +153,32 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
   insert_run.run();
   run.id = RunId{database.last_insert_rowid()};
 
-  Statement insert_items = database.prepare(
-      "INSERT INTO item (run_id, disk_id, source_line)"
-      " SELECT ?1, disk_id, line FROM temp.staged"
-      " WHERE place NOT IN (SELECT place FROM temp.repeated) ORDER BY place");
-  insert_items.bind(1, run.id.value).run();
-  Statement insert_duplicates = database.prepare(
-      "INSERT OR IGNORE INTO duplicate_line (run_id, source_line, disk_id)"
-      " SELECT ?1, line, disk_id FROM temp.staged JOIN temp.repeated USING (place)");
-  insert_duplicates.bind(1, run.id.value).run();
-  Statement insert_disks = database.prepare(
-      "INSERT INTO disk_item (disk_id, item_id)"
-      " SELECT disk_id, item_id FROM item WHERE item_id >= ?1 ORDER BY disk_id");
-  insert_disks.bind(1, run.first_item.value).run();
+  Statement insert_item = database.prepare(
+      "INSERT INTO item (item_id, run_id, disk_id, source_line) VALUES (?1, ?2, ?3, ?4)");
+  Statement insert_duplicate = database.prepare(
+      "INSERT OR IGNORE INTO duplicate_line (run_id, source_line, disk_id) VALUES (?1, ?2, ?3)");
+  insert_item.bind(2, run.id.value);
+  insert_duplicate.bind(1, run.id.value);
+  DiskSorter sorter;
+  std::int64_t item = run.first_item.value;
+  my.read_list(
+      [&](std::int64_t, std::int64_t line, std::string_view disk) {
+        insert_item.bind(1, item).bind(3, disk).bind(4, line).run();
+        sorter.add(disk, item);
+        ++item;
+      },
+      [&](std::int64_t, std::int64_t line, std::string_view disk) {
+        insert_duplicate.bind(2, line).bind(3, disk).run();
+      });
+  Statement insert_disk =
+      database.prepare("INSERT INTO disk_item (disk_id, item_id) VALUES (?1, ?2)");
+  sorter.sort([&](std::string_view disk, std::int64_t its_item) {
+    insert_disk.bind(1, disk).bind(2, its_item).run();
+  });
+  Statement insert_progress = database.prepare(
+      "INSERT INTO run_progress (run_id, first_gap_item_id, last_touched_item_id)"
+      " VALUES (?1, ?2, ?2 - 1)");
+  insert_progress.bind(1, run.id.value).bind(2, run.first_item.value).run();
   transaction.commit();
   return run;
 }

@@ -10,8 +10,8 @@
 
 namespace diskrelease {
 
-/// Turns a list into a run. Targets are staged in a temporary file of SQLite's, so memory stays
-/// flat for any number of them; nothing of a run exists in the database until commit().
+/// Turns a list into a run. Targets are staged in temporary files, so memory stays flat for any
+/// number of them; nothing of a run exists in the database until commit().
 class Enrolment {
  public:
   /// The database must outlive the enrolment; nothing else may use the connection meanwhile.

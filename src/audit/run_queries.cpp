@@ -1,9 +1,13 @@
 #include "audit/run_queries.h"
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <variant>
 
+#include "audit/run_tally.h"
 #include "model/errors.h"
 
 namespace diskrelease {
@@ -38,17 +42,116 @@ DiskId disk_of(std::string_view text, ItemId item, const Database& database) {
   return std::move(std::get<DiskId>(disk));
 }
 
-/// What is to be read back. ?4: whether accepted releases are.
+/// What is to be read back. ?2: whether accepted releases are.
 constexpr std::string_view k_is_open_matter =
     "(matter.state = 'unknown'"
-    " OR (?4 AND matter.state = 'released' AND matter.verified NOT IN ('recycled', 'destroyed'))"
+    " OR (?2 AND matter.state = 'released' AND matter.verified NOT IN ('recycled', 'destroyed'))"
     " OR (matter.state = 'pending' AND matter.next_stage IS NULL))";
 
+/// The attempts of one run that have no outcome. ?1, ?2: its first and last item. Few can be open,
+/// and none up to the mark; the condition on the items must not lead SQLite to look there.
+constexpr std::string_view k_from_open_attempts =
+    " FROM attempt NOT INDEXED"
+    " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
+    "   AND attempt.item_id BETWEEN ?1 AND ?2"
+    "   AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)";
+
 Stage stage_of(std::int64_t number) { return number == 2 ? Stage::destroy : Stage::release; }
+
+/// Items that can be sent perhaps: those without a row in item_now, which are pending unless an
+/// attempt is open, and those whose row says so. ?1, ?2: from which item to which; ?3: the run.
+/// Columns: item, disk, whether nothing is on record about it.
+constexpr std::string_view k_select_candidates =
+    "SELECT item_id, disk_id,"
+    "       item_id > (SELECT last_touched_item_id FROM run_progress WHERE run_id = ?3)"
+    " FROM item WHERE item_id BETWEEN"
+    "   max(?1, (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?3)) AND ?2"
+    "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
+    " UNION ALL "
+    "SELECT item_now.item_id, disk_id, 0"
+    " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
+    " WHERE open = 3 AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2"
+    " ORDER BY 1";
+
+/// How many items of a run count as what.
+struct EndingTally {
+  std::int64_t items = 0;
+  std::int64_t example_item = 0;  ///< 0 = not known
+};
+
+/// All of a run but those with 0 items. One statement, so it is of one moment.
+std::map<ItemEnding, EndingTally> read_endings(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      std::string("WITH under_way AS MATERIALIZED (SELECT attempt.item_id") +
+      std::string(k_from_open_attempts) +
+      // An older attempt that is open says nothing where a later one has ended.
+      "   AND attempt_number = (SELECT max(attempt_number) FROM attempt AS later"
+      "                         WHERE later.item_id = attempt.item_id))"
+      " SELECT state, code, verified, items, coalesce(example_item_id, 0), 0 FROM run_tally"
+      "  WHERE run_id = ?3 AND items > 0"
+      // An item is unknown while an attempt of it is open, whatever its row says.
+      " UNION ALL SELECT coalesce(state, 'pending'), coalesce(code, ''), coalesce(verified, ''),"
+      "  -1, 0, 1 FROM under_way LEFT JOIN item_now USING (item_id)"
+      "  LEFT JOIN run_tally USING (tally_id)"
+      " UNION ALL SELECT 'unknown', '', '', 1, item_id, 1 FROM under_way");
+  select.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
+  std::map<ItemEnding, EndingTally> endings;
+  std::int64_t without_row = run.item_count;
+  while (select.step()) {
+    EndingTally& tally = endings[{std::string(select.text(0)), std::string(select.text(1)),
+                                  std::string(select.text(2))}];
+    const std::int64_t items = select.integer(3);
+    tally.items += items;
+    if (tally.example_item == 0) tally.example_item = select.integer(4);
+    if (select.integer(5) == 0) without_row -= items;
+  }
+  endings[{std::string(to_text(ItemState::pending)), "", ""}].items += without_row;
+  std::erase_if(endings, [](const auto& entry) { return entry.second.items == 0; });
+  return endings;
+}
+
+/// Some item that counts so, where none was noted: the one that was has another ending by now.
+std::int64_t find_example(Database& database, const RunRecord& run, const ItemEnding& ending) {
+  if (ending == ItemEnding{"pending", "", ""}) {
+    Statement plain = database.prepare(
+        "SELECT item_id FROM item WHERE item_id BETWEEN"
+        "   (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?1) AND ?2"
+        "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
+        "   AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item_id = item.item_id AND NOT"
+        "     EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id))"
+        " LIMIT 1");
+    plain.bind(1, run.id.value).bind(2, last_item(run));
+    if (plain.step()) return plain.integer(0);
+  }
+  // Endings whose items move on are open ones as a rule, so that the index leads to the next.
+  Statement find = database.prepare(
+      "SELECT coalesce((SELECT item_id FROM item_now INDEXED BY item_now_open"
+      "   WHERE open = ?5 AND open > 0 AND tally_id = tally.tally_id"
+      "     AND item_id BETWEEN ?6 AND ?7 ORDER BY item_id LIMIT 1),"
+      "  (SELECT item_id FROM item_now WHERE tally_id = tally.tally_id"
+      "     AND item_id BETWEEN ?6 AND ?7 LIMIT 1), 0) FROM run_tally AS tally"
+      " WHERE run_id = ?1 AND state = ?2 AND code = ?3 AND verified = ?4");
+  find.bind(1, run.id.value)
+      .bind(2, ending.state)
+      .bind(3, ending.code)
+      .bind(4, ending.verified)
+      .bind(5, static_cast<std::int64_t>(openness_of(ending.state, ending.verified)))
+      .bind(6, run.first_item.value)
+      .bind(7, last_item(run));
+  return find.step() ? find.integer(0) : 0;
+}
 
 }  // namespace
 
 StateCounts count_states(Database& database, const RunRecord& run) {
+  StateCounts counts;
+  for (const auto& [ending, tally] : read_endings(database, run)) {
+    counts[state_of(ending.state, database)] += tally.items;
+  }
+  return counts;
+}
+
+StateCounts recount_states(Database& database, const RunRecord& run) {
   Statement select = database.prepare(
       "SELECT state, count(*) FROM item_state WHERE item_id BETWEEN ?1 AND ?2 GROUP BY state");
   select.bind(1, run.first_item.value).bind(2, last_item(run));
@@ -58,99 +161,132 @@ StateCounts count_states(Database& database, const RunRecord& run) {
 }
 
 std::int64_t count_open_attempts(Database& database, const RunRecord& run) {
-  Statement select = database.prepare(
-      "SELECT count(*) FROM attempt WHERE item_id BETWEEN ?1 AND ?2 AND NOT EXISTS"
-      " (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  Statement select = database.prepare("SELECT count(*)" + std::string(k_from_open_attempts));
   select.bind(1, run.first_item.value).bind(2, last_item(run));
   return select.step() ? select.integer(0) : 0;
 }
 
 std::vector<EndingCount> count_endings(Database& database, const RunRecord& run) {
-  Statement select = database.prepare(
-      "SELECT state,"
-      "       CASE WHEN state IN ('failed', 'skipped') THEN coalesce(decision_reason, '')"
-      "            WHEN state IN ('rejected', 'already_gone') AND decision_reason IS NOT NULL"
-      "                 AND last_outcome IS NOT 'already_gone' THEN decision_reason"
-      "            WHEN state IN ('released', 'rejected', 'already_gone') AND settled IS NOT NULL"
-      "              THEN 'settled_' || settled"
-      "            ELSE coalesce(last_api_code, 'HTTP ' || nullif(last_http_status, 200), '') END"
-      "         AS code,"
-      "       count(*) AS items, min(disk_id)"
-      " FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
-      " GROUP BY state, code ORDER BY items DESC, state, code");
-  select.bind(1, run.first_item.value).bind(2, last_item(run));
-  std::vector<EndingCount> endings;
-  while (select.step()) {
-    endings.push_back({state_of(select.text(0), database), std::string(select.text(1)),
-                       select.integer(2), std::string(select.text(3))});
+  const Snapshot snapshot(database);
+  std::map<std::pair<std::string, std::string>, EndingTally> by_code;
+  for (const auto& [ending, tally] : read_endings(database, run)) {
+    EndingTally& sum = by_code[{ending.state, ending.code}];
+    const std::int64_t example =
+        tally.example_item != 0 ? tally.example_item : find_example(database, run, ending);
+    sum.items += tally.items;
+    if (sum.example_item == 0 || (example != 0 && example < sum.example_item)) {
+      sum.example_item = example;
+    }
   }
+  Statement disk = database.prepare("SELECT disk_id FROM item WHERE item_id = ?1");
+  std::vector<EndingCount> endings;
+  for (const auto& [key, tally] : by_code) {
+    disk.bind(1, tally.example_item);
+    const bool found = disk.step();
+    endings.push_back({state_of(key.first, database), key.second, tally.items,
+                       found ? std::string(disk.text(0)) : std::string()});
+    disk.reset();
+  }
+  // by_code is in the order of state and code.
+  std::ranges::stable_sort(endings, std::ranges::greater(), &EndingCount::items);
   return endings;
 }
 
 VerifiedCounts count_verified(Database& database, const RunRecord& run) {
-  Statement select = database.prepare(
-      "SELECT verified, count(*) FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
-      " AND state = 'released' GROUP BY verified");
-  select.bind(1, run.first_item.value).bind(2, last_item(run));
   VerifiedCounts counts;
-  while (select.step()) {
-    const std::string_view text = select.text(0);
-    if (text == "recycled") counts.recycled = select.integer(1);
-    if (text == "destroyed") counts.destroyed = select.integer(1);
-    if (text == "leaving") counts.leaving = select.integer(1);
-    if (text == "still_there") counts.still_there = select.integer(1);
-    if (text == "not_read") counts.not_read = select.integer(1);
+  for (const auto& [ending, tally] : read_endings(database, run)) {
+    if (ending.state != "released") continue;
+    if (ending.verified == "recycled") counts.recycled += tally.items;
+    if (ending.verified == "destroyed") counts.destroyed += tally.items;
+    if (ending.verified == "leaving") counts.leaving += tally.items;
+    if (ending.verified == "still_there") counts.still_there += tally.items;
+    if (ending.verified == "not_read") counts.not_read += tally.items;
   }
   return counts;
 }
 
 bool has_sendable(Database& database, const RunRecord& run) {
-  Statement select = database.prepare(
-      "SELECT 1 FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
-      " AND state = 'pending' AND next_stage IS NOT NULL LIMIT 1");
-  select.bind(1, run.first_item.value).bind(2, last_item(run));
-  return select.step();
+  Statement candidates = database.prepare(k_select_candidates);
+  candidates.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
+  Statement look = database.prepare(
+      "SELECT 1 FROM item_state WHERE item_id = ?1 AND state = 'pending'"
+      " AND next_stage IS NOT NULL");
+  while (candidates.step()) {
+    if (candidates.integer(2) != 0) return true;
+    look.bind(1, candidates.integer(0));
+    if (look.step()) return true;
+    look.reset();
+  }
+  return false;
 }
 
 PendingFeed::PendingFeed(Database database, const RunRecord& run)
     : database_(std::move(database)),
-      // What other runs have done is asked for goal purge only: for goal release such items were
-      // skipped.
-      select_(database_.prepare(
-          "SELECT item_id, disk_id, attempts, next_stage,"
+      candidates_(database_.prepare(k_select_candidates)),
+      look_(database_.prepare(
+          "SELECT attempts, next_stage,"
           " EXISTS (SELECT 1 FROM observation WHERE observation.item_id = item_state.item_id"
           "         AND observation.status <> 'ABSENT'),"
-          " ?4 AND EXISTS (SELECT 1 FROM disk_item"
-          "   JOIN item ON item.item_id = disk_item.item_id AND item.run_id <> item_state.run_id"
+          " coalesce(last_stage = 1 AND next_stage = 2, 0)"
+          " FROM item_state"
+          " WHERE item_id = ?1 AND state = 'pending' AND next_stage IS NOT NULL")),
+      elsewhere_(database_.prepare(
+          "SELECT EXISTS (SELECT 1 FROM disk_item"
+          "   JOIN item ON item.item_id = disk_item.item_id AND item.run_id <> ?2"
           "   JOIN attempt ON attempt.item_id = item.item_id AND attempt.stage = 1"
           "   LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id"
           "   LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id"
-          "   WHERE disk_item.disk_id = item_state.disk_id"
-          "     AND (outcome.outcome = 'accepted' OR verdict.settled IN ('executed', 'gone'))),"
-          " coalesce(last_stage = 1 AND next_stage = 2, 0)"
-          " FROM item_state"
-          " WHERE item_id BETWEEN ?1 AND ?2 AND state = 'pending' AND next_stage IS NOT NULL"
-          " ORDER BY item_id LIMIT ?3")),
+          "   WHERE disk_item.disk_id = ?1"
+          "     AND (outcome.outcome = 'accepted' OR verdict.settled IN ('executed', 'gone')))")),
       purge_(run.description.goal == Goal::purge),
+      run_(run.id),
       next_item_(run.first_item.value),
       last_item_(last_item(run)) {}
 
 std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
   std::vector<PendingItem> page;
-  select_.bind(1, next_item_).bind(2, last_item_).bind(3, limit).bind(4, std::int64_t{purge_});
-  while (select_.step()) {
-    const ItemId item{select_.integer(0)};
-    page.push_back({item, disk_of(select_.text(1), item, database_),
-                    static_cast<int>(select_.integer(2)), stage_of(select_.integer(3)),
-                    select_.integer(4) != 0, select_.integer(5) != 0, select_.integer(6) != 0});
+  // The looks at single items are of the same moment as the candidates.
+  const Snapshot snapshot(database_);
+  candidates_.bind(1, next_item_).bind(2, last_item_).bind(3, run_.value);
+  while (std::ssize(page) < limit && candidates_.step()) {
+    const ItemId item{candidates_.integer(0)};
+    PendingItem pending{item, disk_of(candidates_.text(1), item, database_)};
+    if (candidates_.integer(2) == 0) {
+      look_.bind(1, item.value);
+      const bool can_be_sent = look_.step();
+      pending.attempts = static_cast<int>(look_.integer(0));
+      pending.stage = stage_of(look_.integer(1));
+      pending.seen_before = look_.integer(2) != 0;
+      pending.first_accepted = look_.integer(3) != 0;
+      look_.reset();
+      if (!can_be_sent) continue;
+    }
+    // For goal release such items were skipped.
+    if (purge_) {
+      elsewhere_.bind(1, pending.disk.text()).bind(2, run_.value);
+      pending.released_elsewhere = elsewhere_.step() && elsewhere_.integer(0) != 0;
+      elsewhere_.reset();
+    }
+    page.push_back(std::move(pending));
   }
-  select_.reset();
-  next_item_ = page.empty() ? last_item_ + 1 : page.back().item.value + 1;
+  candidates_.reset();
+  next_item_ = std::ssize(page) < limit ? last_item_ + 1 : page.back().item.value + 1;
   return page;
 }
 
 std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run, ItemId after,
                                           bool verify, std::int64_t limit) {
+  const Snapshot snapshot(database);
+  Statement candidates = database.prepare(
+      "SELECT item_id FROM item_now INDEXED BY item_now_open"
+      " WHERE open = 1 AND open > 0 AND item_id BETWEEN ?1 AND ?2"
+      " UNION ALL SELECT item_id FROM item_now INDEXED BY item_now_open"
+      " WHERE ?3 AND open = 2 AND open > 0 AND item_id BETWEEN ?1 AND ?2"
+      " UNION ALL SELECT item_id" +
+      std::string(k_from_open_attempts) + " ORDER BY 1");
+  candidates.bind(1, std::max(after.value + 1, run.first_item.value))
+      .bind(2, last_item(run))
+      .bind(3, std::int64_t{verify ? 1 : 0});
   Statement select = database.prepare(
       std::string(
           "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
@@ -171,44 +307,45 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           "matter.item_id"
           "    AND observation.observation_id > coalesce(latest.observation_id, 0))"
           " LEFT JOIN disk_read ON disk_read.read_id = seen.read_id"
-          " WHERE matter.item_id > ?1 AND matter.item_id BETWEEN ?2 AND ?3"
-          "   AND ") +
-      std::string(k_is_open_matter) + " ORDER BY matter.item_id LIMIT ?5");
-  select.bind(1, after.value)
-      .bind(2, run.first_item.value)
-      .bind(3, last_item(run))
-      .bind(4, std::int64_t{verify ? 1 : 0})
-      .bind(5, limit);
+          " WHERE matter.item_id = ?1 AND ") +
+      std::string(k_is_open_matter));
   std::vector<OpenMatter> matters;
-  while (select.step()) {
-    const ItemId item{select.integer(0)};
-    OpenMatter matter{item,
-                      disk_of(select.text(1), item, database),
-                      AttemptId{select.integer(2)},
-                      static_cast<int>(select.integer(3)),
-                      stage_of(select.integer(4)),
-                      select.integer(5) != 0,
-                      {},
-                      {},
-                      {},
-                      select.integer(9) != 0,
-                      select.integer(10) != 0};
-    if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
-    if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
-    if (!select.is_null(8)) matter.last_seen = utc(select.integer(8));
-    matters.push_back(std::move(matter));
+  std::int64_t previous = 0;
+  while (std::ssize(matters) < limit && candidates.step()) {
+    const ItemId item{candidates.integer(0)};
+    // One with an open attempt may have a row besides.
+    if (item.value == previous) continue;
+    previous = item.value;
+    select.bind(1, item.value).bind(2, std::int64_t{verify ? 1 : 0});
+    if (select.step()) {
+      OpenMatter matter{item,
+                        disk_of(select.text(1), item, database),
+                        AttemptId{select.integer(2)},
+                        static_cast<int>(select.integer(3)),
+                        stage_of(select.integer(4)),
+                        select.integer(5) != 0,
+                        {},
+                        {},
+                        {},
+                        select.integer(9) != 0,
+                        select.integer(10) != 0};
+      if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
+      if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
+      if (!select.is_null(8)) matter.last_seen = utc(select.integer(8));
+      matters.push_back(std::move(matter));
+    }
+    select.reset();
   }
   return matters;
 }
 
 std::int64_t count_open_matters(Database& database, const RunRecord& run, bool verify) {
-  Statement select = database.prepare(
-      "SELECT count(*) FROM item_state AS matter WHERE matter.item_id BETWEEN ?2 AND ?3 AND " +
-      std::string(k_is_open_matter));
-  select.bind(2, run.first_item.value)
-      .bind(3, last_item(run))
-      .bind(4, std::int64_t{verify ? 1 : 0});
-  return select.step() ? select.integer(0) : 0;
+  std::int64_t matters = 0;
+  for (const auto& [ending, tally] : read_endings(database, run)) {
+    const Openness open = openness_of(ending.state, ending.verified);
+    if (open == Openness::to_read || (verify && open == Openness::accepted)) matters += tally.items;
+  }
+  return matters;
 }
 
 void read_log(Database& database, const LogFilter& filter,

@@ -14,9 +14,13 @@
 
 namespace diskrelease {
 
-/// Read-only questions about a run. All throw AuditUnusable.
+/// Read-only questions about a run. All throw AuditUnusable. Where nothing else is said, they are
+/// answered from the derived tables, and what they cost does not depend on how many items are done.
 
 [[nodiscard]] StateCounts count_states(Database& database, const RunRecord& run);
+
+/// The same from the evidence alone, looking at every item.
+[[nodiscard]] StateCounts recount_states(Database& database, const RunRecord& run);
 
 /// Attempts without an outcome: under way while a process works on the run.
 [[nodiscard]] std::int64_t count_open_attempts(Database& database, const RunRecord& run);
@@ -27,7 +31,7 @@ struct EndingCount {
   std::string code;  ///< the API's code, else HTTP status ("HTTP 502"), else the reason of a
                      ///< decision; may be empty
   std::int64_t items = 0;
-  std::string example_disk;
+  std::string example_disk;  ///< of one of the items, an early one as a rule
 };
 [[nodiscard]] std::vector<EndingCount> count_endings(Database& database, const RunRecord& run);
 
@@ -67,8 +71,11 @@ class PendingFeed {
 
  private:
   Database database_;
-  Statement select_;
+  Statement candidates_;
+  Statement look_;
+  Statement elsewhere_;
   bool purge_;
+  RunId run_;
   std::int64_t next_item_;
   std::int64_t last_item_;
 };

@@ -1,5 +1,7 @@
 #include "audit/run_records.h"
 
+#include "audit/run_queries.h"
+#include "audit/run_tally.h"
 #include "model/errors.h"
 #include "model/outcome.h"
 #include "platform/sha256.h"
@@ -43,6 +45,53 @@ Statement find_marked(Database& database, const RunRecord& run) {
       "   AND item_state.item_id BETWEEN ?1 AND ?2");
   find.bind(1, run.first_item.value).bind(2, run.first_item.value + run.item_count - 1);
   return find;
+}
+
+/// Items of a run that are pending, or whose attempt is open. ?1, ?2: first and last item; ?3: the
+/// run. Columns: item, disk.
+constexpr std::string_view k_select_pending =
+    "SELECT item_id, disk_id FROM item WHERE item_id BETWEEN"
+    "   max(?1, (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?3)) AND ?2"
+    "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
+    " UNION ALL "
+    "SELECT item_now.item_id, disk_id"
+    " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
+    // Those half way through a purge have to be read.
+    " WHERE open IN (1, 3) AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2";
+
+/// In the time in which one disk is searched for, so many rows of disk_item are read in their
+/// order.
+constexpr std::int64_t k_rows_read_while_searching_once = 20;
+
+/// Skips an item whose disk another run has released or may have; gives a row where it did. Bind: 1
+/// its run, 2 invocation, 3 time, 4 the item, 5 whether for a purge that goes on where others have
+/// reached stage 1.
+Statement skip_one(Database& database) {
+  return database.prepare(
+      "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
+      " SELECT ?1, ?2, mine.item_id, 'skip',"
+      "        CASE max((ended.outcome IS 'accepted'"
+      "                  OR coalesce(verdict.settled IN ('executed', 'gone'), 0)) * earlier.stage)"
+      "             WHEN 2 THEN 'destroyed_before' WHEN 1 THEN 'released_before'"
+      "             ELSE 'unsettled_before' END,"
+      "        'run ' || theirs.run_id, ?3"
+      " FROM item AS mine"
+      " CROSS JOIN disk_item ON disk_item.disk_id = mine.disk_id"
+      " CROSS JOIN item AS theirs ON theirs.item_id = disk_item.item_id AND theirs.run_id <> ?1"
+      " CROSS JOIN attempt AS earlier ON earlier.item_id = theirs.item_id"
+      " LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id"
+      " LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id"
+      " WHERE mine.item_id = ?4"
+      "   AND (ended.outcome IS NULL"
+      "        OR (ended.outcome = 'accepted' AND (earlier.stage = 2 OR NOT ?5))"
+      "        OR (ended.outcome = 'unknown'"
+      "            AND CASE coalesce(verdict.settled, 'unknown')"
+      "                  WHEN 'unknown' THEN 1"
+      "                  WHEN 'executed' THEN earlier.stage = 2 OR NOT ?5"
+      "                  WHEN 'gone' THEN earlier.stage = 2 OR NOT ?5"
+      "                  ELSE 0 END))"
+      "   AND (SELECT state FROM item_state WHERE item_state.item_id = ?4) = 'pending'"
+      " GROUP BY mine.item_id RETURNING decision_id");
 }
 
 }  // namespace
@@ -112,11 +161,8 @@ std::optional<RunRecord> find_unfinished_run(Database& database, std::string_vie
 }
 
 bool is_unfinished(Database& database, const RunRecord& run) {
-  Statement select = database.prepare(
-      "SELECT 1 FROM item_state WHERE item_id BETWEEN ?1 AND ?2"
-      " AND state IN ('pending', 'unknown') LIMIT 1");
-  select.bind(1, run.first_item.value).bind(2, run.first_item.value + run.item_count - 1);
-  return select.step();
+  const StateCounts counts = count_states(database, run);
+  return counts[ItemState::pending] > 0 || counts[ItemState::unknown] > 0;
 }
 
 InvocationId begin_invocation(Database& database, RunId run,
@@ -179,46 +225,78 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
       .bind_optional(6, decision.detail)
       .bind(7, milliseconds(now));
   insert.run();
+  if (decision.item) {
+    RunTally tally(database);
+    tally.changed(*decision.item);
+    tally.write();
+  }
   transaction.commit();
 }
 
 std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
                                       InvocationId invocation, bool for_purge, UtcTime now) {
-  if (database.query_integer("SELECT count(*) FROM run") == 1) return 0;
+  const std::int64_t first = run.first_item.value;
+  const std::int64_t last = first + run.item_count - 1;
+  const std::int64_t elsewhere =
+      database.query_integer("SELECT total(item_count) FROM run") - run.item_count;
+  if (elsewhere == 0) return 0;
   Transaction transaction(database);
-  Statement insert = database.prepare(
-      "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
-      " SELECT ?1, ?2, mine.item_id, 'skip',"
-      "        CASE max((ended.outcome IS 'accepted'"
-      "                  OR coalesce(verdict.settled IN ('executed', 'gone'), 0)) * earlier.stage)"
-      "             WHEN 2 THEN 'destroyed_before' WHEN 1 THEN 'released_before'"
-      "             ELSE 'unsettled_before' END,"
-      "        'run ' || theirs.run_id, ?3"
-      " FROM item AS mine"
-      " JOIN disk_item ON disk_item.disk_id = mine.disk_id"
-      " JOIN item AS theirs ON theirs.item_id = disk_item.item_id AND theirs.run_id <> ?1"
-      " JOIN attempt AS earlier ON earlier.item_id = theirs.item_id"
-      " LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id"
-      " LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id"
-      " WHERE mine.item_id BETWEEN ?4 AND ?5"
-      "   AND (ended.outcome IS NULL"
-      "        OR (ended.outcome = 'accepted' AND (earlier.stage = 2 OR NOT ?6))"
-      "        OR (ended.outcome = 'unknown'"
-      "            AND CASE coalesce(verdict.settled, 'unknown')"
-      "                  WHEN 'unknown' THEN 1"
-      "                  WHEN 'executed' THEN earlier.stage = 2 OR NOT ?6"
-      "                  WHEN 'gone' THEN earlier.stage = 2 OR NOT ?6"
-      "                  ELSE 0 END))"
-      "   AND (SELECT state FROM item_state WHERE item_state.item_id = mine.item_id) = 'pending'"
-      " GROUP BY mine.item_id");
-  insert.bind(1, run.id.value)
+  RunTally tally(database);
+  Statement skip = skip_one(database);
+  skip.bind(1, run.id.value)
       .bind(2, invocation.value)
       .bind(3, milliseconds(now))
-      .bind(4, run.first_item.value)
-      .bind(5, run.first_item.value + run.item_count - 1)
-      .bind(6, std::int64_t{for_purge ? 1 : 0});
-  insert.run();
-  const std::int64_t skipped = database.query_integer("SELECT changes()");
+      .bind(5, std::int64_t{for_purge ? 1 : 0});
+  std::int64_t skipped = 0;
+  const auto look_at = [&](std::int64_t item) {
+    skip.bind(4, item);
+    const bool is_skipped = skip.step();
+    skip.reset();
+    if (!is_skipped) return;
+    tally.refresh(ItemId{item});
+    ++skipped;
+  };
+  const std::int64_t pending = count_states(database, run)[ItemState::pending];
+  if (pending < (elsewhere + run.item_count) / k_rows_read_while_searching_once) {
+    Statement shared = database.prepare(
+        "SELECT mine.item_id FROM (" + std::string(k_select_pending) +
+        ") AS mine WHERE EXISTS (SELECT 1 FROM disk_item WHERE disk_item.disk_id = mine.disk_id"
+        "                        AND disk_item.item_id NOT BETWEEN ?1 AND ?2)");
+    shared.bind(1, first).bind(2, last).bind(3, run.id.value);
+    while (shared.step()) look_at(shared.integer(0));
+  } else {
+    // All disks in their order, in which those of one id are neighbours.
+    Statement all = database.prepare("SELECT disk_id, item_id FROM disk_item ORDER BY 1, 2");
+    Statement is_pending = database.prepare(
+        "SELECT NOT EXISTS (SELECT 1 FROM item_now JOIN run_tally USING (tally_id)"
+        "                   WHERE item_id = ?1 AND state <> 'pending')");
+    std::string disk;
+    std::int64_t mine = 0;
+    bool theirs = false;
+    const auto end_of_disk = [&] {
+      if (mine == 0 || !theirs) return;
+      is_pending.bind(1, mine);
+      const bool wanted = is_pending.step() && is_pending.integer(0) != 0;
+      is_pending.reset();
+      if (wanted) look_at(mine);
+    };
+    while (all.step()) {
+      if (all.text(0) != disk) {
+        end_of_disk();
+        disk = all.text(0);
+        mine = 0;
+        theirs = false;
+      }
+      const std::int64_t item = all.integer(1);
+      if (item >= first && item <= last) {
+        mine = item;
+      } else {
+        theirs = true;
+      }
+    }
+    end_of_disk();
+  }
+  tally.write();
   transaction.commit();
   return skipped;
 }
@@ -247,9 +325,11 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
   Statement insert = database.prepare(
       "INSERT INTO verdict (attempt_id, invocation_id, settled, reason, detail, decided_utc_ms)"
       " VALUES (?1, ?2, ?3, 'marked', ?4, ?5)");
+  RunTally tally(database);
   for (const Marking& marking : markings) {
     find.bind(3, marking.disk.text());
     static_cast<void>(find.step());
+    const ItemId item{find.integer(0)};
     const std::int64_t attempt = find.integer(2);
     find.reset();
     insert.bind(1, attempt)
@@ -258,7 +338,9 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
         .bind(4, words)
         .bind(5, milliseconds(now));
     insert.run();
+    tally.changed(item);
   }
+  tally.write();
   transaction.commit();
 }
 
@@ -270,15 +352,23 @@ Recovery recover(Database& database, UtcTime now) {
   // An end without all outcomes happens when the last commits failed, so the ends alone do not
   // tell.
   Transaction transaction(database);
-  Statement close_attempts = database.prepare(
-      "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
-      " SELECT attempt_id, 'unknown', 'disk',"
-      "        'the process ended before it recorded an answer; the request may have been "
-      "executed', ?1"
-      " FROM attempt WHERE NOT EXISTS"
+  RunTally tally(database);
+  Statement open = database.prepare(
+      "SELECT attempt_id, item_id FROM attempt"
+      " WHERE attempt_id > (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
-  close_attempts.bind(1, milliseconds(now)).run();
-  recovery.open_attempts = database.query_integer("SELECT changes()");
+  Statement close_attempt = database.prepare(
+      "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
+      " VALUES (?1, 'unknown', 'disk',"
+      "        'the process ended before it recorded an answer; the request may have been "
+      "executed', ?2)");
+  while (open.step()) {
+    const AttemptId attempt{open.integer(0)};
+    close_attempt.bind(1, attempt.value).bind(2, milliseconds(now)).run();
+    tally.ended(attempt, ItemId{open.integer(1)}, Outcome::unknown, std::nullopt, {});
+    ++recovery.open_attempts;
+  }
+  if (recovery.open_attempts > 0) tally.write();
   Statement close_invocations = database.prepare(
       "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
       " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"

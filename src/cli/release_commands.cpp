@@ -167,7 +167,7 @@ ExitCode resume_command(const Options& options) {
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
   // Before the lock: a mistyped path gets its own message, and no lock file.
-  static_cast<void>(open_audit_for_reading(path));
+  require_audit_database(path);
   const FileLock lock = lock_database(path, "resume");
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));
@@ -224,7 +224,7 @@ ExitCode settle_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  static_cast<void>(open_audit_for_reading(path));
+  require_audit_database(path);
   const FileLock lock = lock_database(path, "settle");
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));

@@ -11,6 +11,10 @@
 namespace diskrelease {
 namespace {
 
+/// Up to so many items are counted once more from the evidence before a summary is given: that
+/// takes less than a second. For longer lists the derived tables are trusted.
+constexpr std::int64_t k_most_recounted = 100'000;
+
 constexpr std::array k_states{ItemState::released, ItemState::already_gone, ItemState::rejected,
                               ItemState::failed,   ItemState::skipped,      ItemState::unknown,
                               ItemState::pending};
@@ -71,6 +75,7 @@ void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colo
 }  // namespace
 
 Summary summarise(Database& database, const RunRecord& run) {
+  const Snapshot snapshot(database);
   Summary summary;
   summary.run = run;
   summary.counts = count_states(database, run);
@@ -80,6 +85,11 @@ Summary summarise(Database& database, const RunRecord& run) {
     throw std::logic_error("run " + std::to_string(run.id.value) + ": " +
                            std::to_string(run.item_count) + " items were listed, " +
                            std::to_string(summary.counts.total()) + " are accounted for");
+  }
+  if (run.item_count <= k_most_recounted &&
+      recount_states(database, run).by_state != summary.counts.by_state) {
+    throw std::logic_error("run " + std::to_string(run.id.value) +
+                           ": the derived tables do not count what the evidence says");
   }
   return summary;
 }

@@ -28,8 +28,9 @@ struct Summary {
   std::string next_hint;     ///< what the next command does, or what a person has to do
 };
 
-/// Reads counts and endings; throws std::logic_error when the counts do not add up to the items
-/// listed.
+/// Reads counts and endings, of one moment; throws std::logic_error when the counts do not add up
+/// to the items listed, and for a list of at most 100,000 items when they are not those of the
+/// evidence.
 [[nodiscard]] Summary summarise(Database& database, const RunRecord& run);
 
 void print_summary(std::ostream& out, const Summary& summary, const ExplainCode& explain,

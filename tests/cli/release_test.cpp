@@ -14,6 +14,7 @@
 #include "audit/run_queries.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
+#include "support/derived_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -182,6 +183,7 @@ TEST_F(ReleaseTest, SurvivesKillsAtRandomMomentsWithoutSendingAnythingTwice) {
     }
     child.send_signal(SIGKILL);
     static_cast<void>(child.wait());
+    EXPECT_THAT(derived_differences_in(path("a.db")), ::testing::IsEmpty());
     const std::map<std::int64_t, std::string> now = outcomes();
     for (const auto& [attempt, outcome] : recorded) EXPECT_EQ(now.at(attempt), outcome);
     recorded = now;

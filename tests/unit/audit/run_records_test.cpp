@@ -5,6 +5,7 @@
 
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
+#include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "support/enrolled_run.h"
@@ -156,6 +157,28 @@ TEST_F(RunRecordsTest, TellsADestroyedDiskFromAReleasedOne) {
   EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"
                                     " AND reason = 'destroyed_before'"),
             1);
+}
+
+TEST_F(RunRecordsTest, SkipsTheSameWhetherItSearchesForDisksOrReadsThemInOrder) {
+  for (const int others : {3, 200}) {  // with 200 more than 20 rows come to each pending item
+    std::vector<std::string> disks = numbered_disks(others);
+    for (std::string& disk : disks) disk += "-of-" + std::to_string(others);
+    const RunRecord earlier = enrol(database_, disks);
+    attempt(earlier, 0, outcome(Outcome::accepted));
+    attempt(earlier, 1, outcome(Outcome::rejected));
+    attempt(earlier, 2, std::nullopt);
+    const RunRecord run = enrol(database_, {"new-" + std::to_string(others), disks[2], disks[1],
+                                            disks[0], "newer-" + std::to_string(others)});
+    const InvocationId invocation = begin_test_invocation(database_, run.id);
+    // A row of a pending item, and an item that is done: neither hides what is to be skipped.
+    attempt(run, 4, outcome(Outcome::throttled, Scope::disk, "SLOW", 429));
+    attempt(run, 0, outcome(Outcome::rejected));
+    EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 2);
+    EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, false, k_test_time), 0);
+    EXPECT_EQ(count_states(database_, run)[ItemState::skipped], 2);
+    EXPECT_EQ(count_states(database_, run).by_state, recount_states(database_, run).by_state);
+    EXPECT_THAT(derived_differences(database_), IsEmpty());
+  }
 }
 
 TEST_F(RunRecordsTest, ARunDoesNotSkipItsOwnDisks) {

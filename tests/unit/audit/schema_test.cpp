@@ -98,7 +98,7 @@ class SchemaTest : public ::testing::Test {
   InvocationId invocation_;
 };
 
-TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTable) {
+TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTableOfEvidence) {
   enrol(database_, {"disk-1"});
   insert_attempt(1, 1);
   insert_outcome("accepted");
@@ -111,7 +111,8 @@ TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTable) {
   insert_verdict("executed");
   const std::vector<std::string> tables =
       texts(database_,
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            " AND name NOT IN ('item_now', 'run_tally', 'run_progress', 'derived_until')");
   EXPECT_GE(tables.size(), 12U);
   for (const std::string& table : tables) {
     ASSERT_GT(database_.query_integer("SELECT count(*) FROM " + table), 0)

@@ -30,6 +30,8 @@ class SummaryTest : public ::testing::Test {
         "INSERT INTO attempt VALUES (1, 1, 1, 1, 1, 0, NULL), (2, 2, 1, 1, 1, 0, NULL);"
         "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code, finished_utc_ms)"
         " VALUES (1, 'accepted', 'disk', 200, NULL, 1), (2, 'rejected', 'disk', 400, 'CODE', 1)");
+    // Counts them.
+    static_cast<void>(open_audit_for_writing(directory_ / "audit.db"));
   }
   Summary summary() {
     Database reader = open_audit_for_reading(directory_ / "audit.db");
@@ -49,6 +51,13 @@ TEST_F(SummaryTest, AddsUpToTheItemsListed) {
 
 TEST_F(SummaryTest, ThrowsWhenItemsAreMissing) {
   ++run_.item_count;
+  EXPECT_THROW(static_cast<void>(summary()), std::logic_error);
+}
+
+TEST_F(SummaryTest, ThrowsWhenTheDerivedTablesDoNotCountWhatTheEvidenceSays) {
+  Database database = open_audit_for_writing(directory_ / "audit.db");
+  EXPECT_NO_THROW(static_cast<void>(summary()));
+  database.execute("UPDATE run_tally SET items = items - 1 WHERE state = 'rejected'");
   EXPECT_THROW(static_cast<void>(summary()), std::logic_error);
 }
 

@@ -1,0 +1,161 @@
+#include "audit/derived_tables.h"
+
+#include <string_view>
+
+#include "audit/embedded_schema.h"
+#include "audit/run_tally.h"
+
+namespace diskrelease {
+namespace {
+
+/// Another number than that in the database: its tables are made again.
+constexpr std::int64_t k_layout = 1;
+
+/// The tables are empty, in whichever schema.
+void fill(Database& database) {
+  database.execute(
+      "INSERT INTO derived_until SELECT " + std::to_string(k_layout) +
+      ", coalesce((SELECT min(attempt_id) - 1 FROM attempt WHERE NOT EXISTS"
+      "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)),"
+      "  (SELECT max(attempt_id) FROM attempt), 0), 0, 0;"
+      "INSERT INTO run_progress SELECT run_id, first_item_id, max(first_item_id - 1,"
+      "  coalesce((SELECT max(item_id) FROM attempt WHERE item_id BETWEEN first_item_id"
+      "            AND first_item_id + item_count - 1), 0),"
+      "  coalesce((SELECT max(item_id) FROM observation WHERE item_id BETWEEN first_item_id"
+      "            AND first_item_id + item_count - 1), 0),"
+      "  coalesce((SELECT max(item_id) FROM decision WHERE item_id BETWEEN first_item_id"
+      "            AND first_item_id + item_count - 1), 0)) FROM run");
+  RunTally tally(database);
+  // Every other item is plainly pending.
+  Statement items = database.prepare(
+      "SELECT item_id FROM item WHERE"
+      " EXISTS (SELECT 1 FROM attempt WHERE attempt.item_id = item.item_id)"
+      " OR EXISTS (SELECT 1 FROM decision WHERE decision.item_id = item.item_id)");
+  while (items.step()) tally.refresh(ItemId{items.integer(0)});
+  tally.write();
+}
+
+/// The rows of a query as differences: `what`, then its columns.
+void add(std::vector<std::string>& differences, Database& database, const std::string& what,
+         int columns, const std::string& sql) {
+  Statement select = database.prepare(sql + " LIMIT 5");
+  while (select.step()) {
+    std::string text = what;
+    for (int column = 0; column < columns; ++column) {
+      text += ' ';
+      text += select.is_null(column) ? std::string_view("NULL") : select.text(column);
+    }
+    differences.push_back(std::move(text));
+  }
+}
+
+}  // namespace
+
+bool derived_tables_are_there(Database& database) {
+  if (database.query_integer(
+          "SELECT count(*) FROM sqlite_schema WHERE name IN"
+          " ('item_now', 'item_now_open', 'run_tally', 'run_progress', 'derived_until')") != 5) {
+    return false;
+  }
+  return database.query_integer(
+             "SELECT count(*) FROM derived_until WHERE layout = " + std::to_string(k_layout) +
+             " AND (SELECT count(*) FROM run) = (SELECT count(*) FROM run_progress)"
+             " AND EXISTS (SELECT 1 FROM item_now)"
+             "   = EXISTS (SELECT 1 FROM run_tally WHERE items > 0)") == 1;
+}
+
+void catch_up_derived_tables(Database& database) {
+  if (database.query_integer(
+          "SELECT settled_attempts >= coalesce((SELECT max(attempt_id) FROM attempt), 0)"
+          " AND observation_id >= coalesce((SELECT max(observation_id) FROM observation), 0)"
+          " AND decision_id >= coalesce((SELECT max(decision_id) FROM decision), 0)"
+          " FROM derived_until") == 1) {
+    return;
+  }
+  Transaction transaction(database);
+  RunTally tally(database);
+  Statement items = database.prepare(
+      "SELECT item_id FROM attempt NOT INDEXED"
+      " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
+      " UNION SELECT item_id FROM observation NOT INDEXED"
+      " WHERE observation_id > (SELECT observation_id FROM derived_until)"
+      " UNION SELECT item_id FROM decision NOT INDEXED"
+      " WHERE decision_id > (SELECT decision_id FROM derived_until) AND item_id IS NOT NULL");
+  while (items.step()) tally.refresh(ItemId{items.integer(0)});
+  tally.write();
+  transaction.commit();
+}
+
+void make_derived_tables(Database& database) {
+  database.execute(std::string(embedded_derived_tables()));
+  fill(database);
+}
+
+void shadow_derived_tables(Database& database) {
+  std::string sql(embedded_derived_tables());
+  constexpr std::string_view k_main = "main.";
+  for (std::size_t at = sql.find(k_main); at != std::string::npos; at = sql.find(k_main, at)) {
+    sql.replace(at, k_main.size(), "temp.");
+  }
+  database.execute(sql);
+  const Snapshot snapshot(database);
+  fill(database);
+}
+
+std::vector<std::string> derived_differences(Database& database) {
+  const Snapshot snapshot(database);
+  std::vector<std::string> differences;
+  // An item with an open attempt keeps the row that it had before; it is looked at once it has
+  // none.
+  const std::string no_open_attempt =
+      "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item_id = now.item_id"
+      " AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id))";
+  add(differences, database, "item, state, code, verified; by its row:", 7,
+      "SELECT now.item_id, now.state, now.code, now.verified, run_tally.state, run_tally.code,"
+      " run_tally.verified FROM (" +
+          std::string(k_select_item_endings) +
+          ") AS now LEFT JOIN item_now USING (item_id) LEFT JOIN run_tally USING (tally_id)"
+          " WHERE (now.state IS NOT coalesce(run_tally.state, 'pending')"
+          "   OR now.code IS NOT coalesce(run_tally.code, '')"
+          "   OR now.verified IS NOT coalesce(run_tally.verified, '')"
+          "   OR now.run_id IS NOT coalesce(run_tally.run_id, now.run_id)) AND " +
+          no_open_attempt);
+  add(differences, database, "item, state, verified, next stage; open by its row:", 5,
+      "SELECT now.item_id, now.state, now.verified, now.next_stage, item_now.open FROM (" +
+          std::string(k_select_item_endings) +
+          ") AS now JOIN item_now USING (item_id)"
+          " WHERE item_now.open <> CASE"
+          "   WHEN now.state = 'unknown' OR (now.state = 'pending' AND now.next_stage IS NULL) "
+          "THEN 1"
+          "   WHEN now.state = 'pending' THEN 3"
+          "   WHEN now.state = 'released' AND now.verified NOT IN ('recycled', 'destroyed') THEN 2"
+          "   ELSE 0 END AND " +
+          no_open_attempt);
+  add(differences, database, "tally, its items; its rows:", 3,
+      "SELECT tally_id, items, (SELECT count(*) FROM item_now"
+      "  WHERE item_now.tally_id = run_tally.tally_id) AS rows FROM run_tally WHERE rows <> items");
+  add(differences, database, "row without a tally, item", 1,
+      "SELECT item_id FROM item_now WHERE tally_id NOT IN (SELECT tally_id FROM run_tally)");
+  add(differences, database, "tally, its example, which is of another:", 2,
+      "SELECT tally_id, example_item_id FROM run_tally WHERE example_item_id IS NOT NULL"
+      " AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_id = example_item_id"
+      "                 AND item_now.tally_id = run_tally.tally_id)");
+  add(differences, database, "item without a row below the first gap", 1,
+      "SELECT item.item_id FROM item JOIN run_progress USING (run_id)"
+      " WHERE item.item_id < first_gap_item_id"
+      " AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)");
+  add(differences, database, "item with evidence above the last touched one", 1,
+      "SELECT item.item_id FROM item JOIN run_progress USING (run_id)"
+      " WHERE item.item_id > last_touched_item_id"
+      " AND (EXISTS (SELECT 1 FROM attempt WHERE attempt.item_id = item.item_id)"
+      "   OR EXISTS (SELECT 1 FROM decision WHERE decision.item_id = item.item_id)"
+      "   OR EXISTS (SELECT 1 FROM observation WHERE observation.item_id = item.item_id))");
+  add(differences, database, "open attempt among the settled ones", 1,
+      "SELECT attempt_id FROM attempt"
+      " WHERE attempt_id <= (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
+      "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  if (!derived_tables_are_there(database)) differences.emplace_back("they are not whole");
+  return differences;
+}
+
+}  // namespace diskrelease
