@@ -24,8 +24,6 @@ constexpr std::size_t k_actors_per_thread = 64;
 /// Without polling in between, so that no actor keeps the others of its thread from their answers.
 constexpr int k_most_steps_in_a_row = 8;
 
-SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
-
 /// The first error of all threads.
 class ErrorKeeper {
  public:
@@ -48,8 +46,8 @@ pollfd watched(int fd) { return {.fd = fd, .events = POLLIN, .revents = 0}; }
 /// Drives some actors on the calling thread.
 class Loop {
  public:
-  Loop(DepartureGate& gate, Dispatch& dispatch, ErrorKeeper& errors)
-      : gate_(gate), dispatch_(dispatch), errors_(errors), ear_(gate.bell()) {}
+  Loop(DepartureGate& gate, Dispatch& dispatch, const Clock& clock, ErrorKeeper& errors)
+      : gate_(gate), dispatch_(dispatch), clock_(clock), errors_(errors), ear_(gate.bell()) {}
   ~Loop() {
     for (Task& task : tasks_) {
       if (task.apart.joinable()) task.apart.join();
@@ -61,12 +59,12 @@ class Loop {
   void add(const Actor& actor) {
     Task& task = tasks_.emplace_back();
     task.actor = &actor;
-    task.due = SleepUntil{steady_now()};
+    task.due = SleepUntil{clock_.steady_now()};
   }
 
   void run() {
     while (!all_finished()) {
-      now_ = steady_now();
+      now_ = clock_.steady_now();
       bool any_stepped = false;
       for (Task& task : tasks_) any_stepped = step_while_due(task) || any_stepped;
       if (any_stepped) {
@@ -74,7 +72,7 @@ class Loop {
         continue;
       }
       ear_.listen();
-      now_ = steady_now();
+      now_ = clock_.steady_now();
       const bool any_due =
           std::ranges::any_of(tasks_, [&](const Task& task) { return is_due(task); });
       poll(any_due ? SteadyTime::min() : next_time());
@@ -132,7 +130,7 @@ class Loop {
       } else if (!has<StepApart>(task) || task.actor->blocks || !step_apart(task)) {
         step(task);
       }
-      now_ = steady_now();
+      now_ = clock_.steady_now();
     }
     return stepped;
   }
@@ -192,7 +190,7 @@ class Loop {
     if (until == SteadyTime::min() && waiting_.empty()) return;
     std::timespec timeout{};
     if (until != SteadyTime::min() && until != SteadyTime::max()) {
-      const auto left = std::max(until - steady_now(), SteadyTime::duration::zero());
+      const auto left = std::max(until - clock_.steady_now(), SteadyTime::duration::zero());
       const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
       timeout.tv_sec = static_cast<std::time_t>(seconds.count());
       timeout.tv_nsec = static_cast<long>((left - seconds).count());
@@ -208,6 +206,7 @@ class Loop {
 
   DepartureGate& gate_;
   Dispatch& dispatch_;
+  const Clock& clock_;
   ErrorKeeper& errors_;
   Bell::Ear ear_;
   std::deque<Task> tasks_;  // they stay where they are
@@ -223,16 +222,17 @@ std::size_t threads_for(std::size_t actors) {
 
 }  // namespace
 
-void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const std::vector<Actor>& actors) {
+void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const Clock& clock,
+                        const std::vector<Actor>& actors) {
   ErrorKeeper errors;
   try {
     std::deque<Loop> loops;
     const auto together = std::ranges::count(actors, false, &Actor::blocks);
     const std::size_t shared = threads_for(static_cast<std::size_t>(together));
-    for (std::size_t i = 0; i < shared; ++i) loops.emplace_back(gate, dispatch, errors);
+    for (std::size_t i = 0; i < shared; ++i) loops.emplace_back(gate, dispatch, clock, errors);
     for (const Actor& actor : actors) {
       Loop& loop =
-          actor.blocks ? loops.emplace_back(gate, dispatch, errors) : loops[actor.lane % shared];
+          actor.blocks ? loops.emplace_back(gate, dispatch, clock, errors) : loops[actor.lane % shared];
       loop.add(actor);
     }
     std::vector<std::jthread> threads;

@@ -9,6 +9,7 @@
 #include "audit/attempt_log.h"
 #include "model/time.h"
 #include "net/transport.h"
+#include "platform/clock.h"
 
 namespace diskrelease {
 
@@ -61,6 +62,7 @@ class Dispatch;
 
 /// Actors that do not block share a few threads: waiting together costs less than waking one thread
 /// for each.
-void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const std::vector<Actor>& actors);
+void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const Clock& clock,
+                        const std::vector<Actor>& actors);
 
 }  // namespace diskrelease

@@ -43,12 +43,12 @@ void RunRig::send(const AttemptObserver& observer) {
                                            std::make_shared<LaneTurn>(), one_at_a_time);
     actors.push_back({[sender] { return sender->step(); }, false, static_cast<std::size_t>(lane)});
   }
-  drive_with_threads(gate, dispatch, actors);
+  drive_with_threads(gate, dispatch, parts.clock, actors);
 }
 
 std::string RunRig::course(CourseKind kind) {
   return course(
-      kind, [&](const std::vector<Actor>& actors) { drive_with_threads(gate, dispatch, actors); });
+      kind, [&](const std::vector<Actor>& actors) { drive_with_threads(gate, dispatch, parts.clock, actors); });
 }
 
 std::string RunRig::course(CourseKind kind, const Driver& drive) {

@@ -26,7 +26,7 @@ SteadyTime now() { return std::chrono::steady_clock::now(); }
 /// Actors that are plain functions, driven by real threads.
 class DriveTest : public ::testing::Test {
  protected:
-  void drive(const std::vector<Actor>& actors) { drive_with_threads(gate_, dispatch_, actors); }
+  void drive(const std::vector<Actor>& actors) { drive_with_threads(gate_, dispatch_, clock_, actors); }
 
   static JobSpec unlimited() {
     JobSpec spec;
@@ -34,6 +34,7 @@ class DriveTest : public ::testing::Test {
     return spec;
   }
 
+  const SystemClock clock_;
   const JobSpec spec_ = unlimited();
   DepartureGate gate_{spec_.rate, 1, nullptr, now()};
   Dispatch dispatch_{gate_, spec_, {}, 1};
