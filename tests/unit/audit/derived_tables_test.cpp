@@ -30,10 +30,11 @@ class DerivedTablesTest : public ::testing::Test {
       OutcomeRecord record;
       record.outcome = outcome;
       record.finished = k_test_time;
-      log.record_outcome(log.record_intent(ItemId{run_.first_item.value + number - 1},
-                                           disk_id("disk-" + std::to_string(number)), 1,
-                                           Stage::release, k_test_time),
-                         record);
+      log.record_outcome(
+          log.announce(ItemId{run_.first_item.value + number - 1},
+                       disk_id("disk-" + std::to_string(number)), 1, Stage::release, k_test_time)
+              .take(),
+          record);
     };
     attempt(1, Outcome::accepted);
     attempt(2, Outcome::rejected);

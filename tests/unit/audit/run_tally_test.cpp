@@ -54,8 +54,10 @@ class RunTallyTest : public ::testing::Test {
   }
   OpenAttempt announce(AttemptLog& log, std::int64_t number, int attempt = 1,
                        Stage stage = Stage::release) const {
-    return log.record_intent(item(number), disk_id("disk-" + std::to_string(number)), attempt,
-                             stage, k_test_time);
+    return log
+        .announce(item(number), disk_id("disk-" + std::to_string(number)), attempt, stage,
+                  k_test_time)
+        .take();
   }
   static OutcomeRecord ended(Outcome outcome, Scope scope = Scope::disk,
                              const std::string& code = "", std::optional<int> status = 200) {
