@@ -59,7 +59,9 @@ class DetourTransport final : public Transport {
   /// Every call begins with it; it may be repeated when the connection has ended meanwhile.
   std::optional<TransportFailure> prepare(std::size_t lane) override {
     if (lane == strikes_.lane && !std::exchange(has_begun_, true)) ++calls_;
-    return present(lane).prepare(lane);
+    std::optional<TransportFailure> failure = present(lane).prepare(lane);
+    if (lane == strikes_.lane && failure) has_begun_ = false;  // that was all of it
+    return failure;
   }
 
   Reply exchange(std::size_t lane, const HttpRequest& request) override {

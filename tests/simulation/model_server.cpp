@@ -98,6 +98,7 @@ void ModelServer::begin_life(Life life) {
                                           Fate::unavailable_for_legal_reasons};
   life_ = std::move(life);
   aborted_ = false;
+  forget_requests();
   shown_.clear();
   requests_until_blocked_ = static_cast<int>(draw_.between(0, 20));
   block_ = draw_.one_of(k_blocks);

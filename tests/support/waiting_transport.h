@@ -40,6 +40,12 @@ class WaitingTransport : public Transport {
   }
 
  protected:
+  /// The process that has started requests is gone.
+  void forget_requests() {
+    const std::lock_guard lock(mutex_);
+    prepared_.clear();
+    replies_.clear();
+  }
   [[nodiscard]] virtual std::optional<TransportFailure> connect(std::size_t lane) = 0;
 
  private:

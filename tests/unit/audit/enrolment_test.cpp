@@ -140,16 +140,6 @@ TEST_F(EnrolmentTest, ShowsTheFirstDuplicatesOfTheListWhateverTheirNames) {
   }
 }
 
-TEST_F(EnrolmentTest, AListThatSqliteHasRolledBackIsNotInTheWayOfTheNext) {
-  Database database = open_audit_for_writing(directory_ / "audit.db");
-  {
-    Enrolment enrolment(database);
-    enrolment.add({disk_id("a"), 1});
-    database.execute("ROLLBACK");  // what SQLite does by itself on a full disk
-  }
-  EXPECT_THAT(disks_of(enrol(database, {"b"})), ElementsAre("b@1"));
-}
-
 TEST_F(EnrolmentTest, ARunIsReadBackAsItWasWritten) {
   Database database = open_audit_for_writing(directory_ / "audit.db");
   const RunDescription description{.name = "nightly",
