@@ -159,8 +159,8 @@ bool chunks_need_no_more(std::string_view body, std::size_t cap) {
     body.remove_prefix(static_cast<std::size_t>(*size) + k_line_end.size());
   }
   // The fields behind the last chunk, and the empty line that ends them.
-  while (const auto line = take_line(body)) {
-    if (line->size() <= 1) return true;
+  for (std::size_t fields = 0; const auto line = take_line(body); ++fields) {
+    if (line->size() <= 1 || fields >= k_head_field_cap) return true;
   }
   return body.size() >= k_head_cap;
 }

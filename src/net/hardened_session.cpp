@@ -26,8 +26,10 @@ HardenedSession::HardenedSession(const Poco::Net::Context::Ptr& context,
 }
 
 bool HardenedSession::is_stale() noexcept {
-  if (!connected() || buffered() > 0 || !tls_->taken().empty() || tls_->available() > 0)
+  if (!connected() || buffered() > 0 || tls_->has_ended() || !tls_->taken().empty() ||
+      tls_->available() > 0) {
     return true;
+  }
   if (!tls_->is_readable()) return false;
   // Before the first answer it may be the tickets that TLS 1.3 sends after the handshake.
   return answered_ || !tls_->take_tickets();
@@ -50,9 +52,13 @@ void HardenedSession::send(const HttpRequest& request, const std::string& host,
 }
 
 bool HardenedSession::take_answer(std::size_t body_cap) {
-  for (;;) {
+  // A few portions a call, so that no peer keeps a thread from its other connections; and what
+  // chunks and interim answers add to a body is bounded, too.
+  constexpr int portions = 4;
+  const std::size_t limit = body_cap + 4 * k_head_cap;
+  for (int i = 0; i < portions; ++i) {
     if (needs_no_more(tls_->taken(), body_cap)) return true;
-    switch (tls_->take()) {
+    switch (tls_->take(limit)) {
       case TlsSocketImpl::Taken::something:
         break;
       case TlsSocketImpl::Taken::nothing:
@@ -61,6 +67,7 @@ bool HardenedSession::take_answer(std::size_t body_cap) {
         return true;
     }
   }
+  return needs_no_more(tls_->taken(), body_cap);
 }
 
 ReadEnd HardenedSession::read_head(std::string& head) {

@@ -312,9 +312,20 @@ ReplyWatch HttpsTransport::watch(std::size_t index) {
 
 bool HttpsTransport::can_finish(std::size_t index) {
   Lane& lane = private_->lanes.at(index);
-  // The order matters: what is there counts, however late somebody looks.
-  return lane.failure || lane.session->take_answer(private_->settings.body_cap) ||
-         private_->abort.raised() || steady_now() >= lane.deadline;
+  if (lane.failure) return true;
+  try {
+    // The order matters: what is there counts, however late somebody looks.
+    return lane.session->take_answer(private_->settings.body_cap) || private_->abort.raised() ||
+           steady_now() >= lane.deadline;
+  } catch (const std::bad_alloc&) {
+    lane.failure = {.problem = TransportProblem::out_of_resources,
+                    .request_may_have_left = true,
+                    .detail = "out of memory",
+                    .status = {}};
+    lane.exchange.reset();
+    lane.session.reset();
+    return true;
+  }
 }
 
 Reply HttpsTransport::finish(std::size_t index) {

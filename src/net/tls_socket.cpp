@@ -130,9 +130,14 @@ int TlsSocketImpl::sendBytes(const void* buffer, int length, int flags) {
   }
 }
 
-TlsSocketImpl::Taken TlsSocketImpl::take() {
+TlsSocketImpl::Taken TlsSocketImpl::take(std::size_t limit) {
   constexpr std::size_t portion = 16 * 1024;
   if (ended_) return Taken::end;
+  if (taken().size() >= limit) {
+    ended_ = true;
+    end_error_ = std::make_exception_ptr(Poco::IOException("the answer does not come to an end"));
+    return Taken::end;
+  }
   std::array<char, portion> bytes;
   try {
     forget_errors();

@@ -53,12 +53,14 @@ class TlsSocketImpl final : public Poco::Net::SecureStreamSocketImpl {
     nothing,  ///< for now
     end,      ///< the peer has closed the connection, or it has broken
   };
-  /// Reads ahead what can be read without waiting, some kilobytes at most.
-  [[nodiscard]] Taken take();
+  /// Reads ahead what can be read without waiting, some kilobytes at most. A peer that has sent
+  /// `limit` bytes is taken for one whose connection has broken.
+  [[nodiscard]] Taken take(std::size_t limit);
   /// Read ahead and not yet received.
   [[nodiscard]] std::string_view taken() const noexcept {
     return std::string_view(taken_).substr(received_);
   }
+  [[nodiscard]] bool has_ended() const noexcept { return ended_; }
   [[nodiscard]] int descriptor() const noexcept { return sockfd(); }
 
   /// True from just before the first byte of an exchange is handed to the operating system.

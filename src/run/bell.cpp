@@ -32,6 +32,8 @@ void Bell::Ear::hear() noexcept {
 
 void Bell::Ear::hush() noexcept {
   if (listening_.exchange(false)) return;  // nobody has rung
+  // Whoever has rung may still be about to write.
+  const std::lock_guard lock(bell_.mutex_);
   std::uint64_t count = 0;
   [[maybe_unused]] const auto taken = ::read(fd_, &count, sizeof count);
 }

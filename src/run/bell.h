@@ -20,7 +20,8 @@ class Bell {
     Ear(const Ear&) = delete;
     Ear& operator=(const Ear&) = delete;
 
-    void listen() noexcept { listening_.store(true); }
+    /// An exchange, not a store: what was changed before a ring that came earlier is seen after it.
+    void listen() noexcept { listening_.exchange(true); }
     void hush() noexcept;
     [[nodiscard]] int fd() const noexcept { return fd_; }
 

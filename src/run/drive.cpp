@@ -181,8 +181,9 @@ class Loop {
     polled_.push_back(watched(-1));
     waiting_.clear();
     for (Task& task : tasks_) {
+      if (task.apart.joinable()) continue;
       const auto* reply = std::get_if<AwaitReply>(&task.due);
-      if (task.apart.joinable() || reply == nullptr || reply->watch.reply_fd < 0) continue;
+      if (reply == nullptr || reply->watch.reply_fd < 0) continue;
       polled_[1].fd = reply->watch.abort_fd;
       polled_.push_back(watched(reply->watch.reply_fd));
       waiting_.push_back(&task);
@@ -231,15 +232,19 @@ void drive_with_threads(DepartureGate& gate, Dispatch& dispatch, const Clock& cl
     const std::size_t shared = threads_for(static_cast<std::size_t>(together));
     for (std::size_t i = 0; i < shared; ++i) loops.emplace_back(gate, dispatch, clock, errors);
     for (const Actor& actor : actors) {
-      Loop& loop =
-          actor.blocks ? loops.emplace_back(gate, dispatch, clock, errors) : loops[actor.lane % shared];
+      Loop& loop = actor.blocks ? loops.emplace_back(gate, dispatch, clock, errors)
+                                : loops[actor.lane % shared];
       loop.add(actor);
     }
     std::vector<std::jthread> threads;
     threads.reserve(loops.size());
-    for (Loop& loop : loops) threads.emplace_back([&loop] { loop.run(); });
+    try {
+      for (Loop& loop : loops) threads.emplace_back([&loop] { loop.run(); });
+    } catch (const std::system_error& error) {
+      // Before the threads that have begun are waited for: so they come to their end.
+      dispatch.stop({EndReason::failed, "out_of_resources", error.what()});
+    }
   } catch (const std::system_error& error) {
-    // A thread or a descriptor too many. Whatever has begun comes to its end.
     dispatch.stop({EndReason::failed, "out_of_resources", error.what()});
   }
   errors.rethrow();

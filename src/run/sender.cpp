@@ -30,6 +30,7 @@ Sender::Sender(const RunParts& parts, std::size_t lane, std::shared_ptr<LaneTurn
 Due Sender::step() {
   if (under_way_) return receive();
   if (connecting_) return connect();
+  if (connect_failure_) return end_unsent(*std::exchange(connect_failure_, std::nullopt));
   if (has_lane_) return send();
   if (announcement_) open_ = std::exchange(announcement_, std::nullopt)->take();
   if (open_) return take_lane();
@@ -77,6 +78,7 @@ Due Sender::take_lane() {
   turn_->taken = true;
   has_lane_ = true;
   has_connected_ = true;
+  has_reconnected_ = false;
   if (slot_.at <= parts_.clock.steady_now()) return send();
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
   if (parts_.transport.is_connected(lane_)) return SleepUntil{slot_.at};
@@ -88,14 +90,17 @@ void Sender::leave_lane() {
   if (std::exchange(has_lane_, false)) turn_->taken = false;
 }
 
+/// Apart from the other actors, so it touches nothing that it shares with them.
 Due Sender::connect() {
   connecting_ = false;
-  if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
-    close(classify_release(std::move(*failure), known()), std::nullopt, std::nullopt,
-          parts_.clock.steady_now());
-    return SleepUntil{parts_.clock.steady_now()};
-  }
-  return SleepUntil{slot_.at};
+  connect_failure_ = parts_.transport.prepare(lane_);
+  return SleepUntil{connect_failure_ ? parts_.clock.steady_now() : slot_.at};
+}
+
+Due Sender::end_unsent(TransportFailure failure) {
+  close(classify_release(std::move(failure), known()), std::nullopt, std::nullopt,
+        parts_.clock.steady_now());
+  return SleepUntil{parts_.clock.steady_now()};
 }
 
 Due Sender::send() {
@@ -105,6 +110,10 @@ Due Sender::send() {
   }
   // The server may have closed the connection meanwhile.
   if (!parts_.transport.is_connected(lane_)) {
+    if (std::exchange(has_reconnected_, true)) {
+      return end_unsent(
+          {TransportProblem::connect, false, "the server ends new connections at once", {}});
+    }
     connecting_ = true;
     return StepApart{};
   }
@@ -114,6 +123,7 @@ Due Sender::send() {
   departed_ = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
+    has_reconnected_ = false;
     return SleepUntil{slot_.at};
   }
   under_way_ = true;

@@ -37,6 +37,7 @@ class Sender {
   Due announce();
   Due take_lane();
   Due connect();
+  Due end_unsent(TransportFailure failure);
   Due send();
   Due receive();
   [[nodiscard]] PriorKnowledge known() const;
@@ -55,6 +56,8 @@ class Sender {
   std::optional<OpenAttempt> open_;
   bool has_lane_ = false;
   bool connecting_ = false;
+  bool has_reconnected_ = false;  ///< in this slot
+  std::optional<TransportFailure> connect_failure_;
   bool has_connected_ = false;
   bool under_way_ = false;
   UtcTime sent_;

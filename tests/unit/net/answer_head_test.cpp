@@ -136,5 +136,41 @@ TEST(ChunkSizeTest, RefusesAnythingElse) {
   }
 }
 
+constexpr std::size_t k_cap = 100;
+
+/// Behind each byte of the answer: whether the bytes up to there decide what it is. The place of
+/// the first that does; npos = more has to come.
+std::size_t decided_at(const std::string& answer) {
+  for (std::size_t length = 0; length <= answer.size(); ++length) {
+    if (needs_no_more(std::string_view(answer).substr(0, length), k_cap)) return length;
+  }
+  return std::string::npos;
+}
+
+TEST(NeedsNoMoreTest, AnAnswerIsDecidedByItsLastByteAndNotBefore) {
+  const std::string ok = "HTTP/1.1 200 OK\r\n";
+  for (const std::string& answer :
+       {ok + "Content-Length: 3\r\n\r\nabc", ok + "Content-Length: 0\r\n\r\n",
+        std::string("HTTP/1.1 204 x\r\n\r\n"),
+        ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n",
+        ok + "Transfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n" + ok + "Content-Length: 1\r\n\r\na"}) {
+    EXPECT_EQ(decided_at(answer), answer.size()) << answer;
+  }
+  EXPECT_EQ(decided_at(ok + "\r\nwithout a length it ends with the connection"), std::string::npos);
+}
+
+TEST(NeedsNoMoreTest, WhatCannotBecomeValidOrIsTooLargeIsDecidedToo) {
+  const std::string ok = "HTTP/1.1 200 OK\r\n";
+  EXPECT_EQ(decided_at("SSH-2.0-x\n"), 10U);
+  EXPECT_EQ(decided_at("SSH-2.0-x"), std::string::npos) << "the reader looks at whole lines";
+  EXPECT_NE(decided_at("HTTP/1.1 101 Switching\r\n\r\n"), std::string::npos);
+  EXPECT_NE(decided_at(ok + "Content-Length: 101\r\n\r\n"), std::string::npos);
+  EXPECT_NE(decided_at(ok + "Transfer-Encoding: chunked\r\n\r\n65\r\n"), std::string::npos);
+  EXPECT_NE(decided_at(ok + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), std::string::npos);
+  EXPECT_NE(decided_at(ok + "\r\n" + std::string(k_cap + 1, 'x')), std::string::npos);
+  EXPECT_TRUE(needs_no_more(std::string(k_head_cap, 'x'), k_cap));
+}
+
 }  // namespace
 }  // namespace diskrelease

@@ -280,6 +280,35 @@ TEST_F(SenderTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1"));
 }
 
+/// Connecting succeeds, but no connection lives until the request.
+class DyingConnections final : public WaitingTransport {
+ public:
+  [[nodiscard]] bool is_connected(std::size_t) override { return false; }
+  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
+    ADD_FAILURE() << "sent on a connection that had ended";
+    return lost_reply();
+  }
+  void abort_all() noexcept override {}
+  int connections = 0;
+
+ private:
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
+    ++connections;
+    return std::nullopt;
+  }
+};
+
+TEST_F(SenderTest, GivesUpAServerThatEndsEveryNewConnection) {
+  enrol_disks({"disk-1"});
+  DyingConnections transport;
+  JobSpec job = quick_job();
+  job.retry.max_attempts = 3;
+  EXPECT_EQ(send_all(transport, job), std::nullopt);
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent", "not_sent", "not_sent"));
+  EXPECT_EQ(counts()[ItemState::failed], 1);
+  EXPECT_LE(transport.connections, 2 * 3);
+}
+
 TEST_F(SenderTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
