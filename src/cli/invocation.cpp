@@ -243,7 +243,9 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
            display.say("reading back what became of " + std::to_string(matters) +
                        " disk(s), for at most " + format_duration(spec.settle.window));
          }},
-        [&](const std::vector<Actor>& actors) { drive_with_threads(gate, dispatch, clock, actors); });
+        [&](const std::vector<Actor>& actors) {
+          drive_with_threads(gate, dispatch, clock, actors);
+        });
   }
   database = log.close();
   return conclude(options, plan, database, run, invocation,

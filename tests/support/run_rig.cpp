@@ -47,8 +47,9 @@ void RunRig::send(const AttemptObserver& observer) {
 }
 
 std::string RunRig::course(CourseKind kind) {
-  return course(
-      kind, [&](const std::vector<Actor>& actors) { drive_with_threads(gate, dispatch, parts.clock, actors); });
+  return course(kind, [&](const std::vector<Actor>& actors) {
+    drive_with_threads(gate, dispatch, parts.clock, actors);
+  });
 }
 
 std::string RunRig::course(CourseKind kind, const Driver& drive) {

@@ -26,7 +26,9 @@ SteadyTime now() { return std::chrono::steady_clock::now(); }
 /// Actors that are plain functions, driven by real threads.
 class DriveTest : public ::testing::Test {
  protected:
-  void drive(const std::vector<Actor>& actors) { drive_with_threads(gate_, dispatch_, clock_, actors); }
+  void drive(const std::vector<Actor>& actors) {
+    drive_with_threads(gate_, dispatch_, clock_, actors);
+  }
 
   static JobSpec unlimited() {
     JobSpec spec;
