@@ -27,6 +27,24 @@ FROM attempt
 WHERE item_id BETWEEN :first AND :last
 """
 
+# The derived tables, as audit/run_tally would have left them.
+TALLY = """
+INSERT INTO run_tally (run_id, state, code, verified, items, example_item_id)
+VALUES (1, 'released', '', 'not_read', :last - :first + 1, :first)
+"""
+
+ROWS = """
+INSERT INTO item_now (item_id, tally_id, open)
+SELECT item_id, :tally, 2 FROM item WHERE item_id BETWEEN :first AND :last
+"""
+
+PROGRESS = """
+INSERT OR REPLACE INTO run_progress (run_id, first_gap_item_id, last_touched_item_id)
+VALUES (1, :last + 1, :last)
+"""
+
+UNTIL = "UPDATE derived_until SET settled_attempts = (SELECT max(attempt_id) FROM attempt)"
+
 
 def make_history(path, left):
     database = sqlite3.connect(path, isolation_level=None)
@@ -36,12 +54,17 @@ def make_history(path, left):
     first, count = database.execute(
         "SELECT first_item_id, item_count FROM run WHERE run_id = 1").fetchone()
     end = first + count - left
+    whole = {"first": first, "last": end - 1}
+    tally = database.execute(TALLY, whole).lastrowid
     for start in range(first, end, BATCH):
         batch = {"first": start, "last": min(start + BATCH, end) - 1}
         database.execute("BEGIN IMMEDIATE")
         database.execute(ATTEMPTS, batch)
         database.execute(OUTCOMES, batch)
+        database.execute(ROWS, batch | {"tally": tally})
         database.execute("COMMIT")
+    database.execute(PROGRESS, whole)
+    database.execute(UNTIL)
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
 
