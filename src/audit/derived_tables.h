@@ -1,11 +1,28 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audit/database.h"
 
 namespace diskrelease {
+
+// What the derived tables answer, as parts of SQL that others complete.
+
+/// Attempts of the whole database that have no outcome. Few can be open, and none up to the mark;
+/// conditions that follow must not lead SQLite to look there.
+inline constexpr std::string_view k_from_open_attempts =
+    " FROM attempt NOT INDEXED"
+    " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
+    "   AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)";
+
+/// Items of a run without a row in item_now: they are pending, unless an attempt is open. ?1, ?2:
+/// from which item to which; ?3: the run.
+inline constexpr std::string_view k_from_items_without_row =
+    " FROM item WHERE item_id BETWEEN"
+    "   max(?1, (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?3)) AND ?2"
+    "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)";
 
 /// The derived tables as a whole: schema/derived.sql, kept by RunTally. All throw AuditUnusable.
 

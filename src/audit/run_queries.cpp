@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "audit/derived_tables.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
 
@@ -48,30 +49,25 @@ constexpr std::string_view k_is_open_matter =
     " OR (?2 AND matter.state = 'released' AND matter.verified NOT IN ('recycled', 'destroyed'))"
     " OR (matter.state = 'pending' AND matter.next_stage IS NULL))";
 
-/// The attempts of one run that have no outcome. ?1, ?2: its first and last item. Few can be open,
-/// and none up to the mark; the condition on the items must not lead SQLite to look there.
-constexpr std::string_view k_from_open_attempts =
-    " FROM attempt NOT INDEXED"
-    " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
-    "   AND attempt.item_id BETWEEN ?1 AND ?2"
-    "   AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)";
+/// The open ones of a run. ?1, ?2: its first and last item.
+std::string from_open_attempts_of_run() {
+  return std::string(k_from_open_attempts) + " AND attempt.item_id BETWEEN ?1 AND ?2";
+}
 
 Stage stage_of(std::int64_t number) { return number == 2 ? Stage::destroy : Stage::release; }
 
-/// Items that can be sent perhaps: those without a row in item_now, which are pending unless an
-/// attempt is open, and those whose row says so. ?1, ?2: from which item to which; ?3: the run.
-/// Columns: item, disk, whether nothing is on record about it.
-constexpr std::string_view k_select_candidates =
-    "SELECT item_id, disk_id,"
-    "       item_id > (SELECT last_touched_item_id FROM run_progress WHERE run_id = ?3)"
-    " FROM item WHERE item_id BETWEEN"
-    "   max(?1, (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?3)) AND ?2"
-    "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
-    " UNION ALL "
-    "SELECT item_now.item_id, disk_id, 0"
-    " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
-    " WHERE open = 3 AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2"
-    " ORDER BY 1";
+/// Items that can be sent perhaps: those without a row, and those whose row says so. Parameters of
+/// k_from_items_without_row. Columns: item, disk, whether nothing is on record about it.
+std::string select_candidates() {
+  return "SELECT item_id, disk_id,"
+         "       item_id > (SELECT last_touched_item_id FROM run_progress WHERE run_id = ?3)" +
+         std::string(k_from_items_without_row) +
+         " UNION ALL "
+         "SELECT item_now.item_id, disk_id, 0"
+         " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
+         " WHERE open = 3 AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2"
+         " ORDER BY 1";
+}
 
 /// How many items of a run count as what.
 struct EndingTally {
@@ -83,7 +79,7 @@ struct EndingTally {
 std::map<ItemEnding, EndingTally> read_endings(Database& database, const RunRecord& run) {
   Statement select = database.prepare(
       std::string("WITH under_way AS MATERIALIZED (SELECT attempt.item_id") +
-      std::string(k_from_open_attempts) +
+      from_open_attempts_of_run() +
       // An older attempt that is open says nothing where a later one has ended.
       "   AND attempt_number = (SELECT max(attempt_number) FROM attempt AS later"
       "                         WHERE later.item_id = attempt.item_id))"
@@ -114,13 +110,11 @@ std::map<ItemEnding, EndingTally> read_endings(Database& database, const RunReco
 std::int64_t find_example(Database& database, const RunRecord& run, const ItemEnding& ending) {
   if (ending == ItemEnding{"pending", "", ""}) {
     Statement plain = database.prepare(
-        "SELECT item_id FROM item WHERE item_id BETWEEN"
-        "   (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?1) AND ?2"
-        "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
+        "SELECT item_id" + std::string(k_from_items_without_row) +
         "   AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.item_id = item.item_id AND NOT"
         "     EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id))"
         " LIMIT 1");
-    plain.bind(1, run.id.value).bind(2, last_item(run));
+    plain.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
     if (plain.step()) return plain.integer(0);
   }
   // Endings whose items move on are open ones as a rule, so that the index leads to the next.
@@ -161,7 +155,7 @@ StateCounts recount_states(Database& database, const RunRecord& run) {
 }
 
 std::int64_t count_open_attempts(Database& database, const RunRecord& run) {
-  Statement select = database.prepare("SELECT count(*)" + std::string(k_from_open_attempts));
+  Statement select = database.prepare("SELECT count(*)" + from_open_attempts_of_run());
   select.bind(1, run.first_item.value).bind(2, last_item(run));
   return select.step() ? select.integer(0) : 0;
 }
@@ -206,7 +200,7 @@ VerifiedCounts count_verified(Database& database, const RunRecord& run) {
 }
 
 bool has_sendable(Database& database, const RunRecord& run) {
-  Statement candidates = database.prepare(k_select_candidates);
+  Statement candidates = database.prepare(select_candidates());
   candidates.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
   Statement look = database.prepare(
       "SELECT 1 FROM item_state WHERE item_id = ?1 AND state = 'pending'"
@@ -222,7 +216,7 @@ bool has_sendable(Database& database, const RunRecord& run) {
 
 PendingFeed::PendingFeed(Database database, const RunRecord& run)
     : database_(std::move(database)),
-      candidates_(database_.prepare(k_select_candidates)),
+      candidates_(database_.prepare(select_candidates())),
       look_(database_.prepare(
           "SELECT attempts, next_stage,"
           " EXISTS (SELECT 1 FROM observation WHERE observation.item_id = item_state.item_id"
@@ -283,7 +277,7 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
       " UNION ALL SELECT item_id FROM item_now INDEXED BY item_now_open"
       " WHERE ?3 AND open = 2 AND open > 0 AND item_id BETWEEN ?1 AND ?2"
       " UNION ALL SELECT item_id" +
-      std::string(k_from_open_attempts) + " ORDER BY 1");
+      from_open_attempts_of_run() + " ORDER BY 1");
   candidates.bind(1, std::max(after.value + 1, run.first_item.value))
       .bind(2, last_item(run))
       .bind(3, std::int64_t{verify ? 1 : 0});

@@ -1,5 +1,6 @@
 #include "audit/run_records.h"
 
+#include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
@@ -46,18 +47,6 @@ Statement find_marked(Database& database, const RunRecord& run) {
   find.bind(1, run.first_item.value).bind(2, run.first_item.value + run.item_count - 1);
   return find;
 }
-
-/// Items of a run that are pending, or whose attempt is open. ?1, ?2: first and last item; ?3: the
-/// run. Columns: item, disk.
-constexpr std::string_view k_select_pending =
-    "SELECT item_id, disk_id FROM item WHERE item_id BETWEEN"
-    "   max(?1, (SELECT first_gap_item_id FROM run_progress WHERE run_id = ?3)) AND ?2"
-    "   AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_now.item_id = item.item_id)"
-    " UNION ALL "
-    "SELECT item_now.item_id, disk_id"
-    " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
-    // Those half way through a purge have to be read.
-    " WHERE open IN (1, 3) AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2";
 
 /// In the time in which one disk is searched for, so many rows of disk_item are read in their
 /// order.
@@ -259,8 +248,13 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
   const std::int64_t pending = count_states(database, run)[ItemState::pending];
   if (pending < (elsewhere + run.item_count) / k_rows_read_while_searching_once) {
     Statement shared = database.prepare(
-        "SELECT mine.item_id FROM (" + std::string(k_select_pending) +
-        ") AS mine WHERE EXISTS (SELECT 1 FROM disk_item WHERE disk_item.disk_id = mine.disk_id"
+        "SELECT mine.item_id FROM (SELECT item_id, disk_id" +
+        std::string(k_from_items_without_row) +
+        " UNION ALL SELECT item_now.item_id, disk_id"
+        "  FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
+        // Those half way through a purge have to be read.
+        "  WHERE open IN (1, 3) AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2) AS mine WHERE "
+        "EXISTS (SELECT 1 FROM disk_item WHERE disk_item.disk_id = mine.disk_id"
         "                        AND disk_item.item_id NOT BETWEEN ?1 AND ?2)");
     shared.bind(1, first).bind(2, last).bind(3, run.id.value);
     while (shared.step()) look_at(shared.integer(0));
@@ -353,10 +347,8 @@ Recovery recover(Database& database, UtcTime now) {
   // tell.
   Transaction transaction(database);
   RunTally tally(database);
-  Statement open = database.prepare(
-      "SELECT attempt_id, item_id FROM attempt"
-      " WHERE attempt_id > (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
-      "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  Statement open =
+      database.prepare("SELECT attempt_id, item_id" + std::string(k_from_open_attempts));
   Statement close_attempt = database.prepare(
       "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
       " VALUES (?1, 'unknown', 'disk',"

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "audit/derived_tables.h"
+
 namespace diskrelease {
 namespace {
 
@@ -81,10 +83,8 @@ RunTally::RunTally(Database& database, Marks marks)
           " decision_id = coalesce((SELECT max(decision_id) FROM decision), 0)")),
       database_(database),
       marks_(marks) {
-  Statement open = database.prepare(
-      "SELECT attempt_id, item_id FROM attempt"
-      " WHERE attempt_id > (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
-      "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  Statement open =
+      database.prepare("SELECT attempt_id, item_id" + std::string(k_from_open_attempts));
   while (open.step()) {
     open_attempts_.emplace(open.integer(0), open.integer(1));
     // What was seen since the intent is not known any more.

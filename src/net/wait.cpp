@@ -6,12 +6,18 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <ctime>
 #include <system_error>
 
 namespace diskrelease {
 
 SteadyTime steady_now() noexcept { return std::chrono::steady_clock::now(); }
+
+std::timespec timeout_of(SteadyTime::duration left) noexcept {
+  if (left < left.zero()) return {};
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+  return {.tv_sec = static_cast<std::time_t>(seconds.count()),
+          .tv_nsec = static_cast<long>((left - seconds).count())};
+}
 
 AbortSignal::AbortSignal() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (fd_ < 0) throw std::system_error(errno, std::system_category(), "eventfd");
@@ -36,9 +42,7 @@ Wake wait_for(int fd, short events, const Bounds& bounds) noexcept {
     const auto left = bounds.deadline - steady_now();
     if (bounds.abort->raised()) return Wake::aborted;
     if (left <= left.zero()) return Wake::deadline;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    const std::timespec timeout{.tv_sec = static_cast<std::time_t>(seconds.count()),
-                                .tv_nsec = static_cast<long>((left - seconds).count())};
+    const std::timespec timeout = timeout_of(left);
     pollfd watched[] = {{.fd = fd, .events = events, .revents = 0},
                         {.fd = bounds.abort->fd(), .events = POLLIN, .revents = 0}};
     const int ready = ::ppoll(watched, 2, &timeout, nullptr);

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <atomic>
+#include <ctime>
 
 #include "model/time.h"
 
 namespace diskrelease {
 
 [[nodiscard]] SteadyTime steady_now() noexcept;
+
+/// For ppoll(2); nothing where there is none left.
+[[nodiscard]] std::timespec timeout_of(SteadyTime::duration left) noexcept;
 
 /// Once raised, it ends every wait that was given it, now and for ever. Any thread.
 class AbortSignal {

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <ctime>
 #include <deque>
 #include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
 
+#include "net/wait.h"
 #include "run/bell.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
@@ -191,10 +191,7 @@ class Loop {
     if (until == SteadyTime::min() && waiting_.empty()) return;
     std::timespec timeout{};
     if (until != SteadyTime::min() && until != SteadyTime::max()) {
-      const auto left = std::max(until - clock_.steady_now(), SteadyTime::duration::zero());
-      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-      timeout.tv_sec = static_cast<std::time_t>(seconds.count());
-      timeout.tv_nsec = static_cast<long>((left - seconds).count());
+      timeout = timeout_of(until - clock_.steady_now());
     }
     const bool without_end = until == SteadyTime::max();
     if (::ppoll(polled_.data(), polled_.size(), without_end ? nullptr : &timeout, nullptr) <= 0) {
@@ -218,7 +215,7 @@ class Loop {
 
 std::size_t threads_for(std::size_t actors) {
   const std::size_t wanted = (actors + k_actors_per_thread - 1) / k_actors_per_thread;
-  return std::clamp<std::size_t>(wanted, 1, std::max(1U, std::thread::hardware_concurrency()));
+  return std::min<std::size_t>(wanted, std::max(1U, std::thread::hardware_concurrency()));
 }
 
 }  // namespace

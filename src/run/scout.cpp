@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "pacing/retry_policy.h"
 #include "run/preflight.h"
 
 namespace diskrelease {
@@ -66,7 +67,9 @@ void Scout::use(const DiskReader::Result& result) {
   }
   parts_.dispatch.stop({EndReason::stopped, "reads_failed",
                         "the status of disks could not be read, " +
-                            std::to_string(DiskReader::k_max_tries) +
+                            std::to_string(reading.kind == DescribeReading::Kind::throttled
+                                               ? k_max_throttled
+                                               : DiskReader::k_max_tries) +
                             " times in a row; the last time: " + reading.message});
 }
 

@@ -27,6 +27,7 @@
 #include "support/fake_clock.h"
 #include "support/fake_drive.h"
 #include "support/faulty_vfs.h"
+#include "support/run_rig.h"
 #include "support/scripted_transport.h"
 #include "support/temporary_directory.h"
 
@@ -100,10 +101,6 @@ class Api {
 /// Sends everything that is pending over one lane, in time that passes by itself.
 void send_all(AttemptLog& log, const std::filesystem::path& file, const RunRecord& run,
               const StateCounts& at_start, Transport& transport, FakeClock& clock) {
-  const Caller caller{
-      {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
-      "127.0.0.1:1",
-      "diskrelease-test"};
   JobSpec job;
   job.rate.per_second = std::nullopt;
   job.retry.budget_percent = 100;
@@ -113,7 +110,8 @@ void send_all(AttemptLog& log, const std::filesystem::path& file, const RunRecor
   Dispatch dispatch(gate, job, at_start, 1);
   dispatch.open(PendingFeed(open_audit_for_reading(file), run));
   const AttemptObserver observer = [](const AttemptEvent&) {};
-  const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, job};
+  const RunParts parts{log,  transport, clock, clock_guard, RunRig::made_up_caller(),
+                       gate, dispatch,  job};
   Sender sender(parts, 0, std::make_shared<LaneTurn>(), observer);
   drive_with_fake_clock(clock, dispatch)({{[&] { return sender.step(); }}});
 }

@@ -9,17 +9,10 @@
 #include "audit/run_queries.h"
 #include "run/clock_guard.h"
 #include "support/enrolled_run.h"
+#include "support/run_rig.h"
 
 namespace diskrelease::simulation {
 namespace {
-
-const Caller& test_caller() {
-  static const Caller k_caller{
-      {Credential::Kind::key_pair, "AKTEST0001", Secret("not-a-real-secret"), "test"},
-      "127.0.0.1:1",
-      "diskrelease-test"};
-  return k_caller;
-}
 
 Database opened_and_recovered(const std::filesystem::path& file, UtcTime now) {
   Database database = open_audit_for_writing(file);
@@ -78,7 +71,8 @@ struct Process::Private {
         dispatch(gate, spec, at_start, seed()),
         // Commits happen with intents and flushes only, at the same places every time.
         log(std::move(writer), run.id, invocation, std::chrono::hours(1)),
-        parts{log, model_server, clock, clock_guard, test_caller(), gate, dispatch, spec} {
+        parts{log,  model_server, clock, clock_guard, RunRig::made_up_caller(),
+              gate, dispatch,     spec} {
     scheduler.attach(gate, dispatch, model_server);
   }
 

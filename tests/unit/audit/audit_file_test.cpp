@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <functional>
 #include <limits>
 
 #include "model/errors.h"
+#include "support/audit_error.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -17,15 +17,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const AuditUnusable& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// The folder that relative paths begin in, while it lives.
 class CurrentFolder {

@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "audit/audit_file.h"
 #include "model/errors.h"
+#include "support/audit_error.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -14,15 +13,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const AuditUnusable& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class DatabaseTest : public ::testing::Test {
  protected:

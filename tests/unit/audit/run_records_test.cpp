@@ -30,12 +30,12 @@ class RunRecordsTest : public ::testing::Test {
  protected:
   /// One attempt for the item at this place (from 0) of the run; nullopt leaves it open.
   void attempt(const RunRecord& run, std::int64_t place, std::optional<OutcomeRecord> outcome,
-               int number = 1, UtcTime at = k_test_time) {
+               int number = 1, UtcTime at = k_test_time, Stage stage = Stage::release) {
     const InvocationId invocation = begin_test_invocation(database_, run.id);
     AttemptLog log(open_audit_for_writing(directory_ / "audit.db"), run.id, invocation);
-    OpenAttempt open = log.announce(ItemId{run.first_item.value + place}, disk_id("unused"), number,
-                                    Stage::release, at)
-                           .take();
+    OpenAttempt open =
+        log.announce(ItemId{run.first_item.value + place}, disk_id("unused"), number, stage, at)
+            .take();
     if (outcome) log.record_outcome(std::move(open), *outcome);
     log.flush();
   }
@@ -136,24 +136,12 @@ TEST_F(RunRecordsTest, TellsADestroyedDiskFromAReleasedOne) {
   RunDescription description = test_description();
   description.goal = Goal::purge;
   const RunRecord destroyer = enrol(database_, {"disk"}, description);
-  const InvocationId invocation = begin_test_invocation(database_, destroyer.id);
-  // Both of its stages, the second after a sighting in the recycle bin.
-  database_.execute(
-      "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms)"
-      " VALUES (1, 1, 1, 1, 1);"
-      "INSERT INTO outcome (attempt_id, outcome, scope, finished_utc_ms)"
-      " VALUES (1, 'accepted', 'disk', 2);"
-      "INSERT INTO disk_read (invocation_id, purpose, disk_count, result, sent_utc_ms,"
-      " finished_utc_ms) VALUES (1, 'verify', 1, 'complete', 3, 4);"
-      "INSERT INTO observation (read_id, item_id, status) VALUES (1, 1, 'RECYCLED');"
-      "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms,"
-      " observation_id) VALUES (1, 1, 2, 2, 5, 1);"
-      "INSERT INTO outcome (attempt_id, outcome, scope, finished_utc_ms)"
-      " VALUES (2, 'accepted', 'disk', 6)");
-  ASSERT_EQ(invocation.value, 1);
+  attempt(destroyer, 0, outcome(Outcome::accepted));
+  observe(destroyer, 0, "RECYCLED");
+  attempt(destroyer, 0, outcome(Outcome::accepted), 2, k_test_time, Stage::destroy);
   const RunRecord run = enrol(database_, {"disk"}, description);
-  const InvocationId later = begin_test_invocation(database_, run.id);
-  EXPECT_EQ(skip_disks_of_other_runs(database_, run, later, true, k_test_time), 1);
+  const InvocationId invocation = begin_test_invocation(database_, run.id);
+  EXPECT_EQ(skip_disks_of_other_runs(database_, run, invocation, true, k_test_time), 1);
   EXPECT_EQ(database_.query_integer("SELECT count(*) FROM decision WHERE detail = 'run 1'"
                                     " AND reason = 'destroyed_before'"),
             1);
