@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -1032,6 +1033,153 @@ TEST_F(HttpsTransportTest, ReportsAProxyThatIsNotThereAsAConnectProblem) {
   const auto failure = failure_of(send_once(settings));
   EXPECT_EQ(failure.problem, TransportProblem::connect);
   EXPECT_FALSE(failure.request_may_have_left);
+}
+
+// --- One thread, many lanes ---
+
+/// Looks until finish() would not wait, at most until `most` has passed. False = it would still.
+bool becomes_finishable(HttpsTransport& transport, std::size_t lane,
+                        steady_clock::duration most = k_long) {
+  const auto end = steady_clock::now() + most;
+  while (!transport.can_finish(lane)) {
+    const ReplyWatch watch = transport.watch(lane);
+    pollfd watched{.fd = watch.reply_fd, .events = POLLIN, .revents = 0};
+    if (steady_clock::now() >= end) return false;
+    static_cast<void>(::poll(&watched, 1, 10));
+  }
+  return true;
+}
+
+TEST_F(HttpsTransportTest, KeepsRequestsOfSeveralLanesUnderWayOnOneThread) {
+  std::promise<void> both_read;
+  std::atomic<int> read{0};
+  RawTlsServer server([&](RawConnection& connection) {
+    if (!connection.handshake() || !connection.read_request()) return;
+    if (++read == 2) both_read.set_value();
+    // Each answers only when the requests of both are there.
+    while (read < 2 && connection.pause(milliseconds(1))) {
+    }
+    connection.answer(connection.request().ends_with(R"("d-1"})") ? "first" : "second");
+    connection.wait_until_closed();
+  });
+  HttpsTransport transport(settings_for(server), 2);
+  for (const std::size_t lane : {0U, 1U}) {
+    ASSERT_FALSE(transport.is_connected(lane));
+    ASSERT_FALSE(transport.prepare(lane));
+    ASSERT_TRUE(transport.is_connected(lane));
+    transport.start(lane, release(lane == 0 ? "d-1" : "d-2"));
+  }
+  ASSERT_EQ(both_read.get_future().wait_for(k_long), std::future_status::ready);
+  ASSERT_TRUE(becomes_finishable(transport, 1));
+  ASSERT_TRUE(becomes_finishable(transport, 0));
+  EXPECT_EQ(response_of(transport.finish(0)).body, "first");
+  EXPECT_EQ(response_of(transport.finish(1)).body, "second");
+  EXPECT_TRUE(transport.is_connected(0)) << "kept for the next request";
+}
+
+TEST_F(HttpsTransportTest, CannotFinishBeforeTheAnswerIsWhole) {
+  std::promise<void> go_on;
+  auto released = go_on.get_future().share();
+  RawTlsServer server(after_request([&](RawConnection& connection) {
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    while (released.wait_for(std::chrono::seconds(0)) != std::future_status::ready &&
+           connection.pause(milliseconds(1))) {
+    }
+    connection.send("defghij");
+    connection.wait_until_closed();
+  }));
+  HttpsTransport transport(settings_for(server), 1);
+  ASSERT_FALSE(transport.prepare(0));
+  transport.start(0, release("d-1"));
+  EXPECT_FALSE(becomes_finishable(transport, 0, milliseconds(100)));
+  go_on.set_value();
+  ASSERT_TRUE(becomes_finishable(transport, 0));
+  EXPECT_EQ(response_of(transport.finish(0)).body, "abcdefghij");
+}
+
+TEST_F(HttpsTransportTest, TakesAWholeAnswerHoweverLateItIsLookedAt) {
+  RawTlsServer server(after_request([](RawConnection& connection) {
+    connection.answer("{}");
+    connection.wait_until_closed();
+  }));
+  HttpsSettings settings = settings_for(server);
+  settings.total_timeout = milliseconds(300);
+  HttpsTransport transport(settings, 1);
+  ASSERT_FALSE(transport.prepare(0));
+  transport.start(0, release("d-1"));
+  const ReplyWatch watch = transport.watch(0);
+  pollfd watched{.fd = watch.reply_fd, .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&watched, 1, 10'000), 1);
+  // Not a wait for something to happen: the deadline has to pass.
+  while (steady_clock::now() < watch.deadline) std::this_thread::yield();
+  ASSERT_TRUE(transport.can_finish(0));
+  EXPECT_EQ(response_of(transport.finish(0)).body, "{}");
+}
+
+TEST_F(HttpsTransportTest, CanFinishAtTheDeadlineAtAnAbortAndAtTheEndOfTheConnection) {
+  RawTlsServer silent(
+      after_request([](RawConnection& connection) { connection.wait_until_closed(); }));
+  HttpsSettings settings = settings_for(silent);
+  settings.total_timeout = milliseconds(300);
+  HttpsTransport hurried(settings, 1);
+  ASSERT_FALSE(hurried.prepare(0));
+  hurried.start(0, release("d-1"));
+  ASSERT_TRUE(becomes_finishable(hurried, 0));
+  EXPECT_EQ(failure_of(hurried.finish(0)).problem, TransportProblem::timeout);
+
+  HttpsTransport aborted(settings_for(silent), 1);
+  ASSERT_FALSE(aborted.prepare(0));
+  aborted.start(0, release("d-1"));
+  EXPECT_FALSE(aborted.can_finish(0));
+  aborted.abort_all();
+  EXPECT_TRUE(aborted.can_finish(0));
+  EXPECT_EQ(failure_of(aborted.finish(0)).problem, TransportProblem::aborted);
+  EXPECT_FALSE(aborted.is_connected(0));
+
+  RawTlsServer closing(after_request([](RawConnection&) {}));
+  HttpsTransport transport(settings_for(closing), 1);
+  ASSERT_FALSE(transport.prepare(0));
+  transport.start(0, release("d-1"));
+  ASSERT_TRUE(becomes_finishable(transport, 0));
+  const auto failure = failure_of(transport.finish(0));
+  EXPECT_EQ(failure.problem, TransportProblem::no_answer);
+  EXPECT_TRUE(failure.request_may_have_left);
+}
+
+TEST_F(HttpsTransportTest, StartsNothingWithoutAConnection) {
+  RawTlsServer server(&RawTlsServer::answer_all);
+  HttpsTransport transport(settings_for(server), 1);
+  transport.start(0, release("d-1"));
+  ASSERT_TRUE(transport.can_finish(0));
+  EXPECT_FALSE(failure_of(transport.finish(0)).request_may_have_left);
+  server.stop();
+  EXPECT_EQ(server.connections(), 0U);
+}
+
+// Interim answers, tiny chunks and trailers may go on for ever, and none of them decides.
+TEST_F(HttpsTransportTest, TakesAnAnswerWithoutEndForABrokenConnection) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [first, again] :
+       {std::pair(std::string(), std::string("HTTP/1.1 100 Continue\r\n\r\n")),
+        std::pair(head, "1;" + std::string(1'000, 'x') + "\r\na\r\n")}) {
+    RawTlsServer server(after_request([&](RawConnection& connection) {
+      std::string much;
+      while (much.size() < 64 * 1024) much += again;
+      connection.send(first);
+      for (int i = 0; i < 1'000 && connection.send(much); ++i) {
+      }
+    }));
+    HttpsSettings settings = settings_for(server);
+    settings.body_cap = 64 * 1024;
+    HttpsTransport transport(settings, 1);
+    ASSERT_FALSE(transport.prepare(0));
+    transport.start(0, release("d-1"));
+    ASSERT_TRUE(becomes_finishable(transport, 0));
+    const auto failure = failure_of(transport.finish(0));
+    EXPECT_TRUE(failure.request_may_have_left);
+    EXPECT_THAT(failure.detail, HasSubstr("does not come to an end"));
+    EXPECT_FALSE(transport.is_connected(0));
+  }
 }
 
 }  // namespace

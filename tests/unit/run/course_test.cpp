@@ -523,6 +523,7 @@ TEST_F(CourseTest, SendsNothingWhenReadsAreThrottledWithoutEnd) {
   const End end = course(account);
   ASSERT_TRUE(end.stop);
   EXPECT_EQ(end.stop->cause, "reads_failed");
+  EXPECT_THAT(end.stop->detail, HasSubstr(std::to_string(k_max_throttled) + " times in a row"));
   EXPECT_EQ(account.reads(), k_max_throttled);
   EXPECT_EQ(query("SELECT count(*) FROM disk_read WHERE result = 'throttled'"), k_max_throttled);
   EXPECT_THAT(account.releases(), IsEmpty());

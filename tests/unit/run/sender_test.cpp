@@ -488,6 +488,61 @@ TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   EXPECT_THAT(transport.sent_disks(), SizeIs(2));
 }
 
+/// Two senders of one lane, both with a durable intent, the request of the first under way.
+class TwoOnALaneTest : public SenderTest {
+ protected:
+  TwoOnALaneTest() {
+    enrol_disks({"disk-1", "disk-2"});
+    rig_ = begin_with_fake_clock(transport_);
+    first_.emplace(rig_->parts, 0, turn_, observer_);
+    second_.emplace(rig_->parts, 0, turn_, observer_);
+    while (transport_.sent_disks().empty()) step(*first_);
+    while (!std::holds_alternative<AwaitLane>(step(*second_))) {
+    }
+  }
+  Due step(Sender& sender) {
+    Due due = sender.step();
+    if (const auto* commit = std::get_if<AwaitCommit>(&due)) commit->announcement->wait();
+    if (const auto* sleep = std::get_if<SleepUntil>(&due)) {
+      fake_clock_.advance_to(std::max(sleep->at, fake_clock_.steady_now()));
+    }
+    return due;
+  }
+
+  ScriptedTransport transport_;
+  std::unique_ptr<RunRig> rig_;
+  const AttemptObserver observer_ = [](const AttemptEvent&) {};
+  std::shared_ptr<LaneTurn> turn_ = std::make_shared<LaneTurn>();
+  std::optional<Sender> first_;
+  std::optional<Sender> second_;
+};
+
+TEST_F(TwoOnALaneTest, TheSecondIntentIsDurableWhileTheFirstRequestIsUnderWay) {
+  EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 2);
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  EXPECT_TRUE(std::holds_alternative<AwaitLane>(step(*second_))) << "the lane is taken";
+
+  while (turn_->taken) step(*first_);
+  while (transport_.sent_disks().size() == 1) step(*second_);
+  while (turn_->taken) step(*second_);
+  static_cast<void>(rig_->log.close());
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1", "disk-2"));
+  EXPECT_THAT(outcomes(), ElementsAre("accepted", "accepted"));
+}
+
+TEST_F(TwoOnALaneTest, AStopCancelsTheOneThatWaitsForTheLaneAndAwaitsTheOther) {
+  rig_->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+  step(*second_);
+  EXPECT_TRUE(turn_->taken) << "by the request that is under way";
+  while (turn_->taken) step(*first_);
+  EXPECT_TRUE(std::holds_alternative<Finished>(step(*first_)));
+  EXPECT_TRUE(std::holds_alternative<Finished>(step(*second_)));
+  static_cast<void>(rig_->log.close());
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  EXPECT_THAT(outcomes(), ElementsAre("accepted", "not_sent"));
+  EXPECT_EQ(counts()[ItemState::pending], 1);
+}
+
 TEST_F(SenderTest, StopWakesSendersThatWaitForDistantSlots) {
   enrol_disks(numbered_disks(8));
   JobSpec job = with_lanes(4);
