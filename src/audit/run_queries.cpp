@@ -346,8 +346,8 @@ void read_log(Database& database, const LogFilter& filter,
               const std::function<bool(const LogRow&)>& sink) {
   std::string sql =
       "SELECT run_id, item_id, disk_id, attempt_number, coalesce(outcome, 'open'), http_status,"
-      " api_code, request_id, message, intent_utc_ms, sent_utc_ms, finished_utc_ms, latency_us"
-      " FROM attempt_log WHERE 1";
+      " api_code, request_id, message, intent_utc_ms, sent_utc_ms, finished_utc_ms, latency_us,"
+      " settled FROM attempt_log WHERE 1";
   std::vector<std::variant<std::int64_t, std::string>> values;
   const auto restrict = [&](const char* condition, std::variant<std::int64_t, std::string> value) {
     values.push_back(std::move(value));
@@ -390,6 +390,7 @@ void read_log(Database& database, const LogFilter& filter,
     row.sent = optional_utc(select, 10);
     row.finished = optional_utc(select, 11);
     row.latency_us = select.optional_integer(12);
+    row.settled = select.text(13);
     if (!sink(row)) return;
   }
 }

@@ -127,6 +127,7 @@ struct LogRow {
   std::string disk_id;
   std::int64_t attempt_number = 0;
   std::string outcome;  ///< "open" while there is none
+  std::string settled;  ///< how an unknown one was settled; empty where it was not
   std::optional<std::int64_t> http_status;
   std::string api_code;
   std::string request_id;

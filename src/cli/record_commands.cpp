@@ -141,12 +141,13 @@ ExitCode audit_log_command(const Options& options) {
   filter.until = options.until;
   filter.limit = options.limit.value_or(-1);
   Table table(std::cout, options.table_format(),
-              {"run_id", "disk_id", "attempt_number", "outcome", "http_status", "api_code",
-               "request_id", "intent", "sent", "finished", "latency_us", "message"});
+              {"run_id", "disk_id", "attempt_number", "outcome", "settled", "http_status",
+               "api_code", "request_id", "intent", "sent", "finished", "latency_us", "message"});
   read_log(database, filter, [&](const LogRow& row) {
-    table.add({row.run_id, row.disk_id, row.attempt_number, row.outcome, cell(row.http_status),
-               cell(row.api_code), cell(row.request_id), format_utc(row.intent), cell(row.sent),
-               cell(row.finished), cell(row.latency_us), cell(row.message)});
+    table.add({row.run_id, row.disk_id, row.attempt_number, row.outcome, cell(row.settled),
+               cell(row.http_status), cell(row.api_code), cell(row.request_id),
+               format_utc(row.intent), cell(row.sent), cell(row.finished), cell(row.latency_us),
+               cell(row.message)});
     return std::cout.good();
   });
   table.finish();

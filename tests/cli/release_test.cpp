@@ -333,6 +333,9 @@ TEST_F(ReleaseTest, WhatStaysUnknownIsNotSentAgainUntilAPersonHasDecided) {
   EXPECT_THAT(wrong.error, HasSubstr("only what is unknown can be marked"));
   EXPECT_EQ(mark("9900000000000000004", "released").exit_code, 4);
   EXPECT_EQ(mark("9900000000000000009", "not-released").exit_code, 6);
+  const ChildResult log = run(
+      command({"audit", "log", "--db", path("a.db"), "--disk", "9900000000000000004", "--json"}));
+  EXPECT_THAT(log.out, HasSubstr(R"("outcome":"unknown","settled":"executed",)"));
   EXPECT_EQ(query("SELECT count(*) FROM verdict WHERE reason = 'marked' AND observation_id IS NULL"
                   " AND detail = 'looked it up in the console'"),
             2);
