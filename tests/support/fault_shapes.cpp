@@ -667,10 +667,11 @@ void add_streams(std::vector<FaultShape>& all) {
                            connection.send_plain(forward());
                            connection.wait_until_closed();
                          })));
-  // What a proxy sends on a connection that was idle for too long.
-  all.push_back(detoured(unknown("answer_before_request", false, 408),
+  // What a proxy sends on a connection that was idle for too long, when it crosses the request on
+  // its way. What is there before the request leaves is found there: HttpsTransportTest.
+  all.push_back(detoured(unknown("answer_crosses_request", false, 408),
                          in_between([](RawConnection& connection, const Forward&) {
-                           if (!connection.handshake()) return;
+                           if (!connection.handshake() || !connection.wait_for_bytes()) return;
                            connection.send(http("HTTP/1.1 408 Request Time-out", ""));
                            connection.read_request();
                          })));

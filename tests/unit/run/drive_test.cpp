@@ -114,8 +114,8 @@ TEST_F(DriveTest, AStopWakesWhoWaitsForADistantSlot) {
 }
 
 TEST_F(DriveTest, WorkWakesWhoWaitsForIt) {
-  Actor patient = in_steps({[&]() -> Due {
-    return AwaitWork{SteadyTime::max(), dispatch_.version()};
+  Actor patient = in_steps({[seen = dispatch_.version()]() -> Due {
+    return AwaitWork{SteadyTime::max(), seen};
   }});
   Actor bringer{[&, done = false]() mutable -> Due {
                   if (done) return Finished{};
