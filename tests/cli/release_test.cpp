@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
@@ -157,51 +158,130 @@ TEST_F(ReleaseTest, MixedDisksEndAsTheyDeserveAndTheBooksAgree) {
   expect_books_agree();
 }
 
-TEST_F(ReleaseTest, SurvivesKillsAtRandomMomentsWithoutSendingAnythingTwice) {
+/// Runs that are killed again and again, each in a database of its own.
+class KillTest : public ReleaseTest {
+ protected:
+  /// One run: started, killed `kills` times at random moments, then resumed to its end.
+  void live_through(int kills, bool faults, std::mt19937& random) {
+    for (const char* file : {"a.db", "a.db-wal", "a.db-shm"}) std::filesystem::remove(path(file));
+    serve(faults ? k_faults : k_no_faults);
+    const int disks = 40 * kills;
+    const std::vector<std::string> flags{"--rate",
+                                         "unlimited",
+                                         "--in-flight",
+                                         "8",
+                                         "--settle-window",
+                                         "1s",
+                                         "--timeout",
+                                         "3s",
+                                         "-q",
+                                         "--settle-poll",
+                                         "50ms",
+                                         "--yes",
+                                         "--max-disks",
+                                         std::to_string(disks)};
+    std::vector<std::string> words = with(flags, {"run", write_list(disks)});
+    if (faults) words.emplace_back("--resend-unsettled");
+    std::map<std::int64_t, std::string> recorded;
+    for (int i = 0; i < kills; ++i) {
+      ChildProcess child(calling(words), environment_, directory_.path());
+      const std::size_t seen = server_->ledger().size();
+      if (i == 0) await_requests(1);
+      // A random number of requests later, or a random time later where nothing comes any more.
+      const std::size_t target = seen + random() % 60;
+      const auto patience = static_cast<int>(random() % 200);
+      for (int wait = 0; wait < patience && server_->ledger().size() < target; ++wait) {
+        ::poll(nullptr, 0, 1);
+      }
+      child.send_signal(SIGKILL);
+      static_cast<void>(child.wait());
+      EXPECT_THAT(derived_differences_in(path("a.db")), ::testing::IsEmpty());
+      const std::map<std::int64_t, std::string> now = outcomes();
+      for (const auto& [attempt, outcome] : recorded) EXPECT_EQ(now.at(attempt), outcome);
+      recorded = now;
+      words = with(flags, {"resume"});
+    }
+    // A kill may have ended the run's last look, or nothing at all.
+    ChildResult last;
+    for (int i = 0; i < 10; ++i) {
+      last = run(calling(words));
+      if (last.exit_code == 0 || last.exit_code == 3) break;
+    }
+    EXPECT_THAT(last.exit_code, ::testing::AnyOf(0, 3, 4)) << last.error;
+    expect_end(faults);
+  }
+
+  static std::vector<std::string> with(const std::vector<std::string>& flags,
+                                       std::vector<std::string> words) {
+    words.insert(words.end(), flags.begin(), flags.end());
+    return words;
+  }
+
+  void expect_end(bool faults) {
+    EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 0);
+    EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE attempt_id NOT IN"
+                    " (SELECT attempt_id FROM outcome)"),
+              0);
+    EXPECT_EQ(server_->stats().released_twice, 0u);
+    EXPECT_EQ(server_->stats().disks_absent, 0u);
+    expect_books_agree();
+    std::map<std::string, int> requests;
+    std::set<std::string> released_there;
+    for (const sandbox::LedgerEntry& entry : server_->ledger()) {
+      if (entry.action != "ReleaseDisk") continue;
+      ++requests[entry.disk_ids.at(0)];
+      if (entry.executed) released_there.insert(entry.disk_ids.at(0));
+    }
+    Database database = open_audit_for_reading(path("a.db"));
+    Statement select = database.prepare("SELECT disk_id, state FROM item_state");
+    while (select.step()) {
+      const std::string disk(select.text(0));
+      if (select.text(1) == "unknown") continue;
+      EXPECT_EQ(select.text(1) == "released", released_there.contains(disk)) << disk;
+    }
+    if (faults) return;
+    // Nothing is ever sent again here, since nothing is throttled and every connection works.
+    for (const auto& [disk, times] : requests) EXPECT_EQ(times, 1) << disk;
+  }
+
+  static constexpr const char* k_no_faults = R"({
+    "latency": {"uniform": {"from_ms": 1, "to_ms": 10}},
+    "unknown_disks": {"in_use": 0.05}})";
+  static constexpr const char* k_faults = R"({
+    "delays": {"leave_ms": 20, "recycling_ms": 40}, "stale_read_ms": 40,
+    "latency": {"uniform": {"from_ms": 1, "to_ms": 10}},
+    "idle_close": {"after_ms": 30, "ending": "fin"},
+    "unknown_disks": {"in_use": 0.05, "recycled": 0.03, "not_found": 0.02},
+    "faults": [
+      {"match": {"action": "ReleaseDisk", "probability": 0.03},
+       "fault": {"kind": "close_after_executing", "ending": "rst"}},
+      {"match": {"action": "ReleaseDisk", "probability": 0.03},
+       "fault": {"kind": "drop_before_executing"}},
+      {"match": {"action": "ReleaseDisk", "probability": 0.03},
+       "fault": {"kind": "http_error", "status": 500, "executed": true}},
+      {"match": {"action": "ReleaseDisk", "probability": 0.03},
+       "fault": {"kind": "cut_body", "ending": "fin"}},
+      {"match": {"action": "ReleaseDisk", "probability": 0.03},
+       "fault": {"kind": "throttle", "retry_after_s": 0}},
+      {"match": {"action": "DescribeDisks", "probability": 0.1},
+       "fault": {"kind": "http_error", "status": 502, "body": "html"}}
+    ]})";
+};
+
+TEST_F(KillTest, RunsThatAreKilledAtRandomMomentsSendNothingTwiceAndEnd) {
+  constexpr int k_kills_a_run = 20;
   const char* count_text = std::getenv("DISKRELEASE_KILLS");
-  const int kills = count_text == nullptr ? 10 : std::atoi(count_text);
+  int kills = count_text == nullptr ? 10 : std::atoi(count_text);
   const char* seed_text = std::getenv("DISKRELEASE_SEED");
   const unsigned seed =
       seed_text == nullptr ? std::random_device{}() : static_cast<unsigned>(std::atoi(seed_text));
   std::cout << "DISKRELEASE_SEED=" << seed << '\n';
   std::mt19937 random(seed);
-  serve(R"({"latency": {"uniform": {"from_ms": 1, "to_ms": 10}},
-            "unknown_disks": {"in_use": 0.05}})");
-  const int disks = 60 * kills;
-  std::vector<std::string> words =
-      calling({"run", write_list(disks), "--rate", "unlimited", "--in-flight", "8", "--yes",
-               "--max-disks", std::to_string(disks), "-q"});
-  std::map<std::int64_t, std::string> recorded;
-  for (int i = 0; i < kills; ++i) {
-    ChildProcess child(words, environment_, directory_.path());
-    const std::size_t seen = server_->ledger().size();
-    if (i == 0) await_requests(1);
-    // A random number of requests later, or a random time later where nothing comes any more.
-    const std::size_t target = seen + random() % 60;
-    for (int wait = 0; wait < 100 && server_->ledger().size() < target; ++wait) {
-      ::poll(nullptr, 0, 1);
-    }
-    child.send_signal(SIGKILL);
-    static_cast<void>(child.wait());
-    EXPECT_THAT(derived_differences_in(path("a.db")), ::testing::IsEmpty());
-    const std::map<std::int64_t, std::string> now = outcomes();
-    for (const auto& [attempt, outcome] : recorded) EXPECT_EQ(now.at(attempt), outcome);
-    recorded = now;
-    words = calling({"resume", "--rate", "unlimited", "--in-flight", "8", "-q"});
+  for (bool faults = true; kills > 0; kills -= k_kills_a_run, faults = !faults) {
+    SCOPED_TRACE(std::to_string(kills) + (faults ? " kills left, faults" : " kills left"));
+    live_through(std::min(kills, k_kills_a_run), faults, random);
+    if (HasFailure()) return;
   }
-  const ChildResult last = run(words);
-  EXPECT_THAT(last.exit_code, ::testing::AnyOf(0, 3, 4)) << last.error;
-  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 0);
-  EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE attempt_id NOT IN"
-                  " (SELECT attempt_id FROM outcome)"),
-            0);
-  // Nothing is ever sent again here, since nothing is throttled and every connection works.
-  std::map<std::string, int> requests;
-  for (const sandbox::LedgerEntry& entry : server_->ledger()) {
-    if (entry.action == "ReleaseDisk") ++requests[entry.disk_ids.at(0)];
-  }
-  for (const auto& [disk, times] : requests) EXPECT_EQ(times, 1) << disk;
-  expect_books_agree();
 }
 
 TEST_F(ReleaseTest, TheSecondProcessOnADatabaseIsTurnedAwayAndADeadHolderIsTakenOver) {
