@@ -365,10 +365,15 @@ class Check {
     });
   }
 
-  [[nodiscard]] bool unsettled_in_run_other_than(std::size_t run, const std::string& disk) const {
+  [[nodiscard]] bool unsettled_in_run_other_than(std::size_t run, const ItemRow& item) const {
+    Statement skipped = database_.prepare(
+        "SELECT max(decided_utc_ms) FROM decision WHERE item_id = ?1 AND kind = 'skip'");
+    skipped.bind(1, item.item_id);
+    if (!skipped.step()) return false;
+    const UtcTime then = utc(skipped.integer(0));
     return std::ranges::any_of(attempts_, [&](const AttemptRow& attempt) {
-      return attempt.run != run && attempt.disk == disk && attempt.stage == 2 &&
-             attempt.outcome == "unknown" && attempt.settled.empty();
+      return attempt.run != run && attempt.disk == item.disk_id && attempt.stage == 2 &&
+             attempt.outcome == "unknown" && (attempt.settled.empty() || attempt.decided >= then);
     });
   }
 
@@ -576,7 +581,7 @@ class Check {
       const bool done_elsewhere =
           item.state == "skipped" && spec.goal == Goal::purge &&
           (destroyed_by_run_other_than(run, disk) ||
-           (item.decision_reason == "unsettled_before" && unsettled_in_run_other_than(run, disk)));
+           (item.decision_reason == "unsettled_before" && unsettled_in_run_other_than(run, item)));
       if (failed && !renewed && !done_elsewhere) wrong("a call of ours was executed");
       if (item.decision_reason == "not_found" && item.last_outcome.empty() &&
           now != DiskStatus::absent) {
