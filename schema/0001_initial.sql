@@ -212,6 +212,14 @@ BEGIN
   SELECT RAISE(ABORT, 'a verdict needs an unknown outcome');
 END;
 
+-- The hash chain over all rows of evidence: docs/audit-database.md, "Hash chain". A block is written by the transaction
+-- whose rows it holds.
+CREATE TABLE chain (
+  block_id INTEGER PRIMARY KEY CHECK (block_id >= 1),
+  entries  BLOB    NOT NULL CHECK (length(entries) > 0 AND length(entries) % 41 = 0),
+  hash     BLOB    NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
 CREATE TRIGGER run_no_update BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER run_no_delete BEFORE DELETE ON run BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER item_no_update BEFORE UPDATE ON item BEGIN SELECT RAISE(ABORT, 'append-only'); END;
@@ -236,6 +244,8 @@ CREATE TRIGGER verdict_no_update BEFORE UPDATE ON verdict BEGIN SELECT RAISE(ABO
 CREATE TRIGGER verdict_no_delete BEFORE DELETE ON verdict BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_update BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER chain_no_delete BEFORE DELETE ON chain BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 
 -- Public, stable interface: every attempt with its outcome. outcome is NULL while the attempt is open.
 CREATE VIEW attempt_log AS

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "audit/chain.h"
 #include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
 #include "model/errors.h"
@@ -130,6 +131,7 @@ Database open_and_migrate(const std::filesystem::path& path) {
 Database open_audit_for_writing(const std::filesystem::path& path) {
   require_file(path);
   Database database = open_and_migrate(path);
+  database.observe(std::make_unique<ChainWriter>());
   if (derived_tables_are_there(database)) {
     catch_up_derived_tables(database);
   } else {

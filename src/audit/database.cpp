@@ -54,6 +54,7 @@ std::string reason_for_failed_opening(const std::string& path) {
 /// SQLite reads a path that begins with "file:" as a URI; the mode there is what keeps a mistyped
 /// path from creating a database, since Poco always opens with the create flag.
 std::string uri_of(const std::filesystem::path& path, Database::Access access) {
+  if (access == Database::Access::in_memory) return ":memory:";
   static constexpr char k_hex[] = "0123456789ABCDEF";
   std::string uri = "file:";
   for (const char c : std::filesystem::absolute(path).string()) {
@@ -73,6 +74,8 @@ std::string uri_of(const std::filesystem::path& path, Database::Access access) {
       return uri + "?mode=rw";
     case Database::Access::create:
       return uri + "?mode=rwc";
+    case Database::Access::in_memory:
+      break;
   }
   return uri;
 }
@@ -130,6 +133,14 @@ Statement& Statement::bind_optional(int parameter, std::string_view value) {
   return value.empty() ? bind_null(parameter) : bind(parameter, value);
 }
 
+Statement& Statement::bind_blob(int parameter, std::string_view bytes) {
+  if (sqlite3_bind_blob64(statement_, parameter, bytes.data(), bytes.size(), SQLITE_STATIC) !=
+      SQLITE_OK) {
+    fail(*path_, sqlite3_db_handle(statement_), "bind");
+  }
+  return *this;
+}
+
 bool Statement::step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
@@ -170,6 +181,23 @@ std::string_view Statement::text(int column) const noexcept {
   return {static_cast<const char*>(data), static_cast<std::size_t>(length)};
 }
 
+int Statement::columns() const noexcept { return sqlite3_column_count(statement_); }
+
+Statement::Type Statement::type(int column) const noexcept {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER:
+      return Type::integer;
+    case SQLITE_TEXT:
+      return Type::text;
+    case SQLITE_BLOB:
+      return Type::blob;
+    case SQLITE_FLOAT:
+      return Type::real;
+    default:
+      return Type::null;
+  }
+}
+
 struct Database::Private {
   Private(const std::filesystem::path& file, Access access)
       : path(file.string()),
@@ -199,7 +227,19 @@ struct Database::Private {
   Poco::Data::Session session;
   sqlite3* handle = nullptr;
   std::vector<NotedFile> noted;
+  std::unique_ptr<InsertObserver> observer;  ///< may hold statements: goes before the session
 };
+
+namespace {
+
+/// As sqlite3_update_hook has it.
+void tell_of_insert(void* observer, int operation, const char* schema, const char* table,
+                    sqlite3_int64 rowid) {
+  if (operation != SQLITE_INSERT || std::string_view(schema) != "main") return;
+  static_cast<InsertObserver*>(observer)->inserted(table, rowid);
+}
+
+}  // namespace
 
 Database::Database(const std::filesystem::path& path, Access access) {
   Poco::Data::SQLite::Connector::registerConnector();
@@ -277,12 +317,18 @@ std::int64_t Database::last_insert_rowid() const noexcept {
 
 const std::string& Database::path() const noexcept { return private_->path; }
 
+void Database::observe(std::unique_ptr<InsertObserver> observer) {
+  sqlite3_update_hook(private_->handle, observer ? &tell_of_insert : nullptr, observer.get());
+  private_->observer = std::move(observer);
+}
+
 Transaction::Transaction(Database& database) : database_(database) {
   database_.execute("BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
   if (!open_) return;
+  if (InsertObserver* observer = database_.private_->observer.get()) observer->rolled_back();
   try {
     database_.execute("ROLLBACK");
   } catch (const AuditUnusable&) {  // NOLINT(bugprone-empty-catch)
@@ -292,6 +338,9 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
+  if (InsertObserver* observer = database_.private_->observer.get()) {
+    observer->before_commit(database_);
+  }
   database_.execute("COMMIT");
   open_ = false;
 }

@@ -32,6 +32,7 @@ class Statement {
   Statement& bind(int parameter, const std::optional<std::int64_t>& value);
   /// Empty text is stored as NULL.
   Statement& bind_optional(int parameter, std::string_view value);
+  Statement& bind_blob(int parameter, std::string_view bytes);
 
   /// True = a row is there to be read. Throws AuditUnusable on any error, and leaves the statement
   /// reset.
@@ -44,8 +45,12 @@ class Statement {
   [[nodiscard]] bool is_null(int column) const noexcept;
   [[nodiscard]] std::int64_t integer(int column) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> optional_integer(int column) const noexcept;
-  /// Valid until the next step(), reset() or destruction. NULL reads as empty.
+  /// Valid until the next step(), reset() or destruction. NULL reads as empty. Reads blobs as well.
   [[nodiscard]] std::string_view text(int column) const noexcept;
+
+  enum class Type { null, integer, text, blob, real };
+  [[nodiscard]] int columns() const noexcept;
+  [[nodiscard]] Type type(int column) const noexcept;
 
  private:
   friend class Database;
@@ -56,15 +61,29 @@ class Statement {
   const std::string* path_;
 };
 
+class Database;
+
+/// Is told what transactions insert, and adds to them what belongs to it.
+class InsertObserver {
+ public:
+  virtual ~InsertObserver() = default;
+  /// A row of a table with rowids was inserted. Must not use the connection.
+  virtual void inserted(std::string_view table, std::int64_t rowid) = 0;
+  /// Within the transaction, as its last part.
+  virtual void before_commit(Database& database) = 0;
+  /// What was told since the last commit has not happened.
+  virtual void rolled_back() noexcept = 0;
+};
+
 /// One connection to an existing SQLite file, opened through a Poco::Data session. Not thread-safe:
 /// one connection a thread. Throws AuditUnusable for everything that goes wrong, with the path,
 /// SQLite's message and its extended code.
 class Database {
  public:
-  enum class Access { read_only, read_write, create };
+  enum class Access { read_only, read_write, create, in_memory };
 
-  /// `create` is for create_audit_database() alone. Never waits longer than five seconds for a
-  /// lock.
+  /// `create` is for create_audit_database() alone. `in_memory` is a new, empty database without a
+  /// file; the path is for messages. Never waits longer than five seconds for a lock.
   Database(const std::filesystem::path& path, Access access);
   ~Database();
   Database(Database&&) noexcept;
@@ -87,7 +106,11 @@ class Database {
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   [[nodiscard]] const std::string& path() const noexcept;
 
+  /// From now on; one observer at a time.
+  void observe(std::unique_ptr<InsertObserver> observer);
+
  private:
+  friend class Transaction;
   struct Private;
   std::unique_ptr<Private> private_;
 };

@@ -20,6 +20,11 @@ std::filesystem::path database_path(const Options& options) {
   return *state / (options.sandbox ? "sandbox.db" : "audit.db");
 }
 
+std::filesystem::path anchor_path(const Options& options) {
+  if (options.anchor_file) return *options.anchor_file;
+  return database_path(options) += ".anchors";
+}
+
 FileLock lock_database(const std::filesystem::path& path, std::string_view command) {
   // Two names of one file (links, relative paths) must lead to one lock.
   std::error_code error;

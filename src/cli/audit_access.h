@@ -13,6 +13,9 @@ namespace diskrelease {
 /// --db, else audit.db (for the sandbox sandbox.db) below the state directory.
 [[nodiscard]] std::filesystem::path database_path(const Options& options);
 
+/// --anchor-file, else the file beside the database.
+[[nodiscard]] std::filesystem::path anchor_path(const Options& options);
+
 /// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
 /// naming the holder.
 [[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "api/classify.h"
+#include "audit/anchor_file.h"
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
@@ -126,6 +127,9 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   const SystemClock clock;
   const InvocationId invocation = begin_invocation(database, run.id, description, clock.utc_now());
   record_decision(database, run.id, invocation, plan.approval, clock.utc_now());
+  // Also at the beginning: a process that dies leaves this one, and what cannot be anchored is not
+  // sent.
+  append_anchor(plan.anchor_file, {read_chain_head(database), clock.utc_now()});
   return invocation;
 }
 
@@ -166,6 +170,8 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
   summary.end_cause = stop.cause;
   summary.end_detail = stop.detail;
   summary.exit_code = static_cast<int>(code);
+  summary.chain = read_chain_head(database);
+  append_anchor(plan.anchor_file, {summary.chain, clock.utc_now()});
   add_next_step(options, reading_problem, summary);
   print(options, summary);
   return code;

@@ -21,6 +21,7 @@ struct InvocationPlan {
   JobSpec spec;
   DecisionRecord approval;
   std::filesystem::path database_file;
+  std::filesystem::path anchor_file;
 };
 
 /// A message on standard error, unless -q.

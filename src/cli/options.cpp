@@ -37,6 +37,7 @@ constexpr std::array k_commands{
     Command{"status", "[RUN]", "where a run stands (without RUN: the newest)"},
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
     Command{"audit log", "", "every attempt with its outcome and request id"},
+    Command{"audit verify", "", "whether the record is as it was written"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -93,8 +94,12 @@ void add_call_flags(cxxopts::Options& options) {
       ("settle-window", "how long a disk is read before it is left as it is (default 3m)",
        cxxopts::value<std::string>(), "TIME")  //
       ("settle-poll", "between two reads of one disk (default 3s)", cxxopts::value<std::string>(),
-       "TIME")                                                                     //
-      ("sandbox", "call a simulator inside this process: no account, no network")  //
+       "TIME")  //
+      ("anchor-file",
+       "keep the chain's head here, best on another volume (default: beside the "
+       "database)",
+       cxxopts::value<std::string>(),
+       "FILE")("sandbox", "call a simulator inside this process: no account, no network")  //
       ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
        cxxopts::value<std::string>(), "FILE");
 }
@@ -343,6 +348,7 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.sandbox_scenario = get_text(parsed, "sandbox-scenario");
   options.sandbox = is_given(parsed, "sandbox") || options.sandbox_scenario.has_value();
   read_marks(parsed, options);
+  options.anchor_file = get_text(parsed, "anchor-file");
   options.all = is_given(parsed, "all");
   options.state = get_text(parsed, "state");
   options.filter_run = get<std::int64_t>(parsed, "run");
@@ -394,6 +400,11 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
         ("until", "announced before this time", cxxopts::value<std::string>(), "TIME")  //
         ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")               //
         ("csv", "CSV output");
+  }
+  if (command.name == "audit verify") {
+    options.add_options("Verify")("anchor-file",
+                                  "hold it against this file (default: that beside the database)",
+                                  cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //

@@ -50,6 +50,8 @@ struct Options {
   // without control characters, not blank, at most k_max_reason_bytes long.
   std::vector<Mark> marks;
   std::optional<std::string> mark_reason;
+  // run, resume, settle, audit verify
+  std::optional<std::string> anchor_file;
   // status
   bool all = false;
   // audit show

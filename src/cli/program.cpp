@@ -15,6 +15,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "status") return status_command(options);
   if (name == "audit show") return audit_show_command(options);
   if (name == "audit log") return audit_log_command(options);
+  if (name == "audit verify") return audit_verify_command(options);
   return sandbox_command(options);
 }
 

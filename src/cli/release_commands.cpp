@@ -157,8 +157,10 @@ ExitCode run_command(const Options& options) {
                      " disks enrolled, credential " + callee.credential->hint());
   }
   enrolment.reset();
-  return work_on(options, {"run", CourseKind::send_and_reconcile, settings, spec, approval, path},
-                 callee, std::move(database), *run, signals);
+  return work_on(
+      options,
+      {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchor_path(options)},
+      callee, std::move(database), *run, signals);
 }
 
 ExitCode resume_command(const Options& options) {
@@ -215,8 +217,9 @@ ExitCode resume_command(const Options& options) {
   const DecisionRecord approval{DecisionKind::approve, std::nullopt, "resumed",
                                 std::to_string(pending) + " disks of an approved run"};
   return work_on(options,
-                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path}, callee,
-                 std::move(database), *run, signals);
+                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path,
+                  anchor_path(options)},
+                 callee, std::move(database), *run, signals);
 }
 
 ExitCode settle_command(const Options& options) {
@@ -239,7 +242,8 @@ ExitCode settle_command(const Options& options) {
                       settings,
                       resolve(settings),
                       {DecisionKind::approve, std::nullopt, "reads_only", ""},
-                      path};
+                      path,
+                      anchor_path(options)};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.

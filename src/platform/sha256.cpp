@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <array>
 #include <new>
 
 namespace diskrelease {
@@ -34,14 +33,27 @@ void Sha256::update(std::string_view bytes) {
   if (EVP_DigestUpdate(private_->context, bytes.data(), bytes.size()) != 1) throw std::bad_alloc();
 }
 
-std::string Sha256::finish_hex() {
-  std::array<unsigned char, 32> digest{};
-  if (EVP_DigestFinal_ex(private_->context, digest.data(), nullptr) != 1) throw std::bad_alloc();
+Sha256::Digest Sha256::finish() {
+  Digest digest{};
+  if (EVP_DigestFinal_ex(private_->context, reinterpret_cast<unsigned char*>(digest.data()),
+                         nullptr) != 1) {
+    throw std::bad_alloc();
+  }
   private_->start();
+  return digest;
+}
+
+std::string Sha256::finish_hex() {
+  const Digest digest = finish();
+  return to_hex({digest.data(), digest.size()});
+}
+
+std::string to_hex(std::string_view bytes) {
   static constexpr char k_hex[] = "0123456789abcdef";
   std::string text;
-  text.reserve(digest.size() * 2);
-  for (const unsigned char byte : digest) {
+  text.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
     text += k_hex[byte >> 4];
     text += k_hex[byte & 15];
   }

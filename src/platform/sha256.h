@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,9 +19,16 @@ class Sha256 {
   /// Lower-case hex of the digest; the object starts over.
   [[nodiscard]] std::string finish_hex();
 
+  using Digest = std::array<char, 32>;
+  /// The digest itself; the object starts over.
+  [[nodiscard]] Digest finish();
+
  private:
   struct Private;
   std::unique_ptr<Private> private_;
 };
+
+/// Lower-case hex.
+[[nodiscard]] std::string to_hex(std::string_view bytes);
 
 }  // namespace diskrelease

@@ -132,6 +132,9 @@ void print_summary(std::ostream& out, const Summary& summary, const ExplainCode&
     if (!summary.end_detail.empty()) out << ": " << visible(summary.end_detail);
     out << '\n';
   }
+  if (summary.chain.block > 0) {
+    out << "  audit        block " << summary.chain.block << ", " << summary.chain.hash << '\n';
+  }
   if (!summary.next_hint.empty()) out << summary.next_hint << '\n';
   if (!summary.next_command.empty()) out << "next: " << summary.next_command << '\n';
 }
@@ -176,6 +179,9 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
       .add_optional("end_detail", summary.end_detail)
       .add("exit_code",
            summary.exit_code ? std::optional<std::int64_t>(*summary.exit_code) : std::nullopt)
+      .add("chain_block",
+           summary.chain.block > 0 ? std::optional(summary.chain.block) : std::nullopt)
+      .add_optional("chain_hash", summary.chain.hash)
       .add_optional("next_command", summary.next_command);
   return std::move(object).text();
 }

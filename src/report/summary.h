@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/chain.h"
 #include "audit/run_queries.h"
 
 namespace diskrelease {
@@ -24,6 +25,7 @@ struct Summary {
   std::string end_cause;
   std::string end_detail;
   std::optional<int> exit_code;
+  ChainHead chain;           ///< block 0 = not told
   std::string next_command;  ///< empty = nothing is left to do
   std::string next_hint;     ///< what the next command does, or what a person has to do
 };

@@ -15,7 +15,7 @@
 #include "audit/run_queries.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
-#include "support/derived_check.h"
+#include "support/record_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -195,7 +195,7 @@ class KillTest : public ReleaseTest {
       }
       child.send_signal(SIGKILL);
       static_cast<void>(child.wait());
-      EXPECT_THAT(derived_differences_in(path("a.db")), ::testing::IsEmpty());
+      EXPECT_THAT(record_problems_in(path("a.db")), ::testing::IsEmpty());
       const std::map<std::int64_t, std::string> now = outcomes();
       for (const auto& [attempt, outcome] : recorded) EXPECT_EQ(now.at(attempt), outcome);
       recorded = now;

@@ -22,7 +22,7 @@
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
 #include "run/sender.h"
-#include "support/derived_check.h"
+#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/fake_drive.h"
@@ -166,7 +166,7 @@ class StorageFaultTest : public ::testing::Test {
 
   /// After a crash: the file is sound, and what it says agrees with what the other side knows.
   void expect_records_are_true(const Api& api) {
-    EXPECT_THAT(derived_differences_in(file_), IsEmpty());
+    EXPECT_THAT(record_problems_in(file_), IsEmpty());
     Database database = open_audit_for_writing(file_);
     EXPECT_EQ(database.query_integer("SELECT integrity_check = 'ok' FROM pragma_integrity_check"),
               1);
@@ -208,7 +208,7 @@ class StorageFaultTest : public ::testing::Test {
   /// Nothing is left to send, and no disk has accepted twice or has accepted unnoticed. Each of
   /// `crashes` may have left one more disk unknown.
   void expect_run_is_done(const Api& api, std::int64_t crashes) {
-    EXPECT_THAT(derived_differences_in(file_), IsEmpty());
+    EXPECT_THAT(record_problems_in(file_), IsEmpty());
     Database database = open_audit_for_reading(file_);
     const RunRecord run = find_run(database, RunId{1}).value();
     read_items(database, run, std::nullopt, [&](const ItemRow& item) {

@@ -12,7 +12,7 @@
 #include "simulation/process.h"
 #include "simulation/scheduler.h"
 #include "simulation/world.h"
-#include "support/derived_check.h"
+#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/faulty_vfs.h"
 #include "support/temporary_directory.h"
@@ -251,7 +251,7 @@ class Simulation {
     if (power_was_cut) boot();
     vfs_.restart();
     result_.tally.steps += scheduler.steps();
-    for (const std::string& wrong : derived_differences_in(file_)) violated(wrong);
+    for (const std::string& wrong : record_problems_in(file_)) violated(wrong);
     Database database = open_audit_for_writing(file_);
     Evidence now = Evidence::read(database);
     for (const std::string& change : now.changed_since(evidence_)) violated(change);

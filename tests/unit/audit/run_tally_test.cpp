@@ -11,7 +11,7 @@
 #include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
-#include "support/derived_check.h"
+#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/temporary_directory.h"
 

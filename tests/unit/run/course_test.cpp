@@ -5,7 +5,7 @@
 
 #include "run/disk_reader.h"
 #include "support/account_transport.h"
-#include "support/derived_check.h"
+#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/fake_drive.h"
@@ -60,7 +60,7 @@ class CourseTest : public ::testing::Test {
     end.problem = rig.course(kind, drive_with_fake_clock(clock_, rig.dispatch));
     end.stop = rig.gate.stop_reason();
     static_cast<void>(rig.log.close());
-    EXPECT_THAT(derived_differences_in(file_), IsEmpty());
+    EXPECT_THAT(record_problems_in(file_), IsEmpty());
     EXPECT_EQ(rig.dispatch.progress(clock_.steady_now()).counts.by_state, counts().by_state);
     return end;
   }

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/anchor_file.h"
+#include "audit/chain.h"
+
+namespace diskrelease {
+
+struct VerifiedTable {
+  std::string_view name;
+  std::int64_t rows = 0;
+};
+
+/// What a verification has found.
+struct Verification {
+  ChainHead head;
+  std::vector<VerifiedTable> tables;  ///< rows that fit their entries
+  std::int64_t anchors = 0;           ///< those of this chain that fit
+  std::int64_t problem_count = 0;
+  std::vector<std::string> problems;  ///< the first of them, for people
+
+  [[nodiscard]] bool passed() const noexcept { return problem_count == 0; }
+
+  static constexpr std::size_t k_most_problems = 100;
+};
+
+/// Recomputes the hash chain of a database and holds it against everything that is in it, and
+/// against `anchors`. Only reads. Takes as much memory for any number of rows, but for one bit a
+/// row. Throws AuditUnusable where the file cannot be read at all.
+///
+/// Finds: rows that were changed, removed, added, doubled or exchanged; a chain that was changed,
+/// cut in the middle or continued differently; lists that do not fit their digest; triggers, views,
+/// indexes and tables that are not as this program makes them. With anchors also: a database that
+/// was cut off at its end, rolled back, or replaced by another.
+[[nodiscard]] Verification verify_audit(Database& database, const std::vector<Anchor>& anchors);
+
+}  // namespace diskrelease
