@@ -31,7 +31,7 @@ _diskrelease() {
     if ((COMP_CWORD == 1)); then
       words='run resume settle status audit sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
-      words='show log --help'
+      words='show log verify --help'
     elif [[ $current == -* ]]; then
       case $command in
         run)
@@ -44,6 +44,7 @@ _diskrelease() {
           words="$common --db --csv"
           case ${COMP_WORDS[2]} in
             show) words+=' --state' ;;
+            verify) words="$common --db --anchor-file" ;;
             log) words+=' --run --disk --outcome --code --request-id --since --until --limit' ;;
           esac
           ;;

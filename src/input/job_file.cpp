@@ -462,8 +462,10 @@ void read_document(Reading& reading, std::string_view bytes) {
     reading.report(line_and_column(bytes, nul), "holds a NUL byte; a job file is UTF-8 text");
     return;
   }
+  // Not Parse(), which passes over single bytes of a byte order mark, whatever follows them.
+  rapidjson::MemoryStream stream(bytes.data(), bytes.size());
   rapidjson::Document document;
-  document.Parse<k_parse_flags>(bytes.data(), bytes.size());
+  document.ParseStream<k_parse_flags>(stream);
   if (document.HasParseError()) {
     reading.report(
         line_and_column(bytes, document.GetErrorOffset()),

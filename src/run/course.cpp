@@ -52,24 +52,23 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
   const bool sends = kind == CourseKind::send_and_reconcile;
   // Each turn sends every open item at most once more, and attempts per item are limited.
   const int most_turns = parts.spec.retry.max_attempts + 2;
+  Database reader = open_reader();
   for (int turn = 0; turn < most_turns; ++turn) {
-    Database reader = open_reader();
     if (sends && has_sendable(reader, run)) {
-      send_pending(parts, run, std::move(reader), one_at_a_time, drive);
+      send_pending(parts, run, open_reader(), one_at_a_time, drive);
     }
     parts.log.flush();
     if (parts.gate.stopping()) return {};
-    reader = open_reader();
     const std::int64_t matters = count_open_matters(reader, run, parts.spec.verify);
-    if (matters > 0 && observer.reading_back) observer.reading_back(matters);
-    const auto reconciler =
-        std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
-    drive({{[reconciler] { return reconciler->step(); }, true}});
-    parts.log.flush();
-    if (!reconciler->problem().empty() || parts.gate.stopping() || !sends) {
-      return reconciler->problem();
+    if (matters > 0) {
+      if (observer.reading_back) observer.reading_back(matters);
+      const auto reconciler =
+          std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
+      drive({{[reconciler] { return reconciler->step(); }, true}});
+      parts.log.flush();
+      if (!reconciler->problem().empty()) return reconciler->problem();
     }
-    reader = open_reader();
+    if (parts.gate.stopping() || !sends) return {};
     if (!has_sendable(reader, run)) return {};
   }
   return {};

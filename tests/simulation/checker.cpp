@@ -357,11 +357,13 @@ class Check {
     }
   }
 
+  /// Or so it looked: a call that was refused because a third party had just destroyed the disk,
+  /// and whose answer was lost, cannot be told from one that did it.
   [[nodiscard]] bool destroyed_by_run_other_than(std::size_t run, const std::string& disk) const {
     return std::ranges::any_of(attempts_, [&](const AttemptRow& attempt) {
+      if (attempt.run == run || attempt.disk != disk || attempt.stage != 2) return false;
       const auto served = served_.find(attempt.id);
-      return attempt.run != run && attempt.disk == disk && attempt.stage == 2 &&
-             served != served_.end() && served->second->executed;
+      return (served != served_.end() && served->second->executed) || attempt.settled == "executed";
     });
   }
 

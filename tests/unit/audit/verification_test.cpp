@@ -52,7 +52,7 @@ class VerificationTest : public ::testing::Test {
     read.http_status = 200;
     read.request_id = "T1";
     read.sent = read.finished = k_test_time;
-    Sighting sighting{.disk = disk_id("disk-1")};
+    Sighting sighting{disk_id("disk-1"), DiskStatus::available, "", "", {}, "", "", "", "", {}};
     sighting.status = DiskStatus::available;
     sighting.name = "a 'disk'";
     sighting.size_gb = 40;

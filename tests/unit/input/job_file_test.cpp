@@ -412,6 +412,11 @@ TEST_F(JobFileTest, RefusesWhatIsNoUtf8Text) {
   EXPECT_THAT(problems("{\"list\": \"a\xC0\x80\"}"), ElementsAre(HasSubstr("not valid JSON")));
   EXPECT_THAT(problems(R"({"list": "a\udc00b"})"), ElementsAre(HasSubstr("surrogate")));
   EXPECT_THAT(problems(R"({"list": "a\ud800b"})"), SizeIs(1));
+  for (const char* part : {"\xEF", "\xBB", "\xBF", "\xEF\xBB"}) {
+    EXPECT_THAT(problems(std::string(part) + R"({"list": "-"})"),
+                ElementsAre(StartsWith(":1:1: not valid JSON: ")))
+        << "a part of a byte order mark";
+  }
 }
 
 TEST_F(JobFileTest, SurvivesDeepNesting) {

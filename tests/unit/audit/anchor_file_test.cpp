@@ -1,0 +1,93 @@
+#include "audit/anchor_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "model/errors.h"
+#include "support/audit_error.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AnchorFileTest : public ::testing::Test {
+ protected:
+  static Anchor anchor(std::int64_t block) {
+    return {{std::string(64, 'a'), block, std::string(64, 'b')},
+            UtcTime(std::chrono::milliseconds(1'795'000'000'123 + block))};
+  }
+  void write(const std::string& text) { std::ofstream(file_) << text; }
+  std::string usage_error() {
+    try {
+      static_cast<void>(read_anchors(file_));
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "none";
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path file_ = directory_ / "audit.db.anchors";
+};
+
+TEST_F(AnchorFileTest, GivesBackWhatWasAppended) {
+  for (std::int64_t block = 1; block <= 3; ++block) append_anchor(file_, anchor(block));
+  const std::vector<Anchor> anchors = read_anchors(file_);
+  ASSERT_EQ(anchors.size(), 3U);
+  for (std::int64_t block = 1; block <= 3; ++block) {
+    const Anchor& read = anchors[static_cast<std::size_t>(block - 1)];
+    EXPECT_EQ(read.head.chain, anchor(block).head.chain);
+    EXPECT_EQ(read.head.block, block);
+    EXPECT_EQ(read.head.hash, anchor(block).head.hash);
+    EXPECT_EQ(read.time, anchor(block).time);
+  }
+  struct stat status {};
+  ASSERT_EQ(::stat(file_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(AnchorFileTest, HasTheDocumentedForm) {
+  EXPECT_EQ(anchor_line(anchor(7)), "diskrelease-anchor 1 " + std::string(64, 'a') + " 7 " +
+                                        std::string(64, 'b') + " 2026-11-18T11:06:40.130Z");
+}
+
+TEST_F(AnchorFileTest, LeavesRoomForPeople) {
+  write("# kept by audit\n\n" + anchor_line(anchor(1)) + "\n");
+  EXPECT_EQ(read_anchors(file_).size(), 1U);
+}
+
+TEST_F(AnchorFileTest, RefusesALineThatIsNoAnchorAndNamesIt) {
+  const std::string good = anchor_line(anchor(1));
+  for (const std::string& bad :
+       {std::string("x"), good.substr(1), good + "x", "diskrelease-anchor 2" + good.substr(20),
+        good.substr(0, 30), good.substr(0, good.size() - 25),
+        std::string("diskrelease-anchor 1 ")}) {
+    write(good + "\n" + bad + "\n");
+    EXPECT_THAT(usage_error(), HasSubstr(".anchors:2: is no anchor: ")) << bad;
+  }
+  std::string zero = anchor_line(anchor(0));
+  write(zero);
+  EXPECT_THAT(usage_error(), HasSubstr(".anchors:1: is no anchor: "));
+  std::string capital = good;
+  capital[25] = 'A';
+  write(capital);
+  EXPECT_THAT(usage_error(), HasSubstr(".anchors:1: is no anchor: "));
+}
+
+TEST_F(AnchorFileTest, TellsWhereItCannotReadOrWrite) {
+  EXPECT_THAT(usage_error(), HasSubstr("cannot be read: No such file"));
+  file_ = directory_ / "missing" / "anchors";
+  EXPECT_THAT(error_of([&] { append_anchor(file_, anchor(1)); }),
+              HasSubstr("cannot be opened: No such file"));
+  file_ = "/dev/full";
+  EXPECT_THAT(error_of([&] { append_anchor(file_, anchor(1)); }),
+              HasSubstr("cannot be written: No space left"));
+}
+
+}  // namespace
+}  // namespace diskrelease
