@@ -48,6 +48,16 @@ std::optional<Anchor> parse(std::string_view line) {
   return anchor;
 }
 
+/// What cannot be read, as a pipe or what belongs to somebody else, does not.
+bool ends_within_a_line(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return false;
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(-1, std::ios::end);
+  const int last = in.get();
+  return in && last != '\n';
+}
+
 [[noreturn]] void fail(const std::filesystem::path& file, const char* doing, int error) {
   throw AuditUnusable("anchor file " + file.string() + ": " + doing + ": " + std::strerror(error));
 }
@@ -59,44 +69,48 @@ std::string anchor_line(const Anchor& anchor) {
          anchor.head.hash + ' ' + format_utc(anchor.time);
 }
 
-void append_anchor(const std::filesystem::path& file, const Anchor& anchor) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0) fail(file, "cannot be opened", errno);
-  struct Closer {
-    int descriptor;
-    ~Closer() { ::close(descriptor); }
-  } const closer{descriptor};
-  const std::string line = anchor_line(anchor) + '\n';
-  // In one piece, so that several processes may share a file.
-  const ssize_t written = ::write(descriptor, line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size())) {
-    fail(file, "cannot be written", written < 0 ? errno : ENOSPC);
-  }
-  // A pipe or a character device has nothing to sync.
-  if (::fsync(descriptor) != 0 && errno != EINVAL) fail(file, "cannot be written", errno);
+AnchorWriter::AnchorWriter(const std::filesystem::path& file)
+    // Without waiting for the reader of a pipe.
+    : file_(file),
+      descriptor_(
+          ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)) {
+  if (descriptor_ < 0) fail(file_, "cannot be opened", errno);
 }
 
-std::vector<Anchor> read_anchors(const std::filesystem::path& file) {
+AnchorWriter::~AnchorWriter() { ::close(descriptor_); }
+
+void AnchorWriter::append(const Anchor& anchor) {
+  std::string line = anchor_line(anchor) + '\n';
+  if (ends_within_a_line(file_)) line.insert(0, 1, '\n');
+  // In one piece, so that several processes may share a file.
+  const ssize_t written = ::write(descriptor_, line.data(), line.size());
+  if (written != static_cast<ssize_t>(line.size())) {
+    fail(file_, "cannot be written", written < 0 ? errno : ENOSPC);
+  }
+  // A pipe or a character device has nothing to sync.
+  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(file_, "cannot be written", errno);
+}
+
+AnchorFile read_anchors(const std::filesystem::path& file) {
   errno = 0;
   std::ifstream in(file);
   if (!in) {
     throw UsageError("anchor file " + file.string() +
                      ": cannot be read: " + std::strerror(errno == 0 ? EIO : errno));
   }
-  std::vector<Anchor> anchors;
+  AnchorFile read;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     if (line.empty() || line.front() == '#') continue;
-    const std::optional<Anchor> anchor = parse(line);
-    if (!anchor) {
-      throw UsageError(file.string() + ':' + std::to_string(number) +
-                       ": is no anchor: " + visible(line.substr(0, 100)) + "\nEach line is \"" +
-                       std::string(k_intro) + "CHAIN BLOCK HASH TIME\".");
+    if (const std::optional<Anchor> anchor = parse(line)) {
+      read.anchors.push_back(*anchor);
+    } else {
+      read.problems.push_back(file.string() + ':' + std::to_string(number) +
+                              ": is no anchor: " + visible(line, 100));
     }
-    anchors.push_back(*anchor);
   }
   if (in.bad()) throw UsageError("anchor file " + file.string() + ": cannot be read");
-  return anchors;
+  return read;
 }
 
 }  // namespace diskrelease

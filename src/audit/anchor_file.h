@@ -21,12 +21,28 @@ struct Anchor {
 
 [[nodiscard]] std::string anchor_line(const Anchor& anchor);
 
-/// Appends a line, durable on return. Makes the file, mode 0600, where there is none. Throws
-/// AuditUnusable.
-void append_anchor(const std::filesystem::path& file, const Anchor& anchor);
+/// An anchor file that is appended to. Throws AuditUnusable.
+class AnchorWriter {
+ public:
+  /// Makes the file, mode 0600, where there is none. A pipe needs its reader by now.
+  explicit AnchorWriter(const std::filesystem::path& file);
+  ~AnchorWriter();
+  AnchorWriter(const AnchorWriter&) = delete;
+  AnchorWriter& operator=(const AnchorWriter&) = delete;
 
-/// All anchors of a file, in its order. Throws UsageError for a file that cannot be read and for a
-/// line that is none, with its number.
-[[nodiscard]] std::vector<Anchor> read_anchors(const std::filesystem::path& file);
+  /// A line, durable on return. It begins anew behind a line that was cut off.
+  void append(const Anchor& anchor);
+
+ private:
+  std::filesystem::path file_;
+  int descriptor_;
+};
+
+struct AnchorFile {
+  std::vector<Anchor> anchors;        ///< in the order of the file
+  std::vector<std::string> problems;  ///< lines that are no anchors, with file and line
+};
+/// Throws UsageError for a file that cannot be read.
+[[nodiscard]] AnchorFile read_anchors(const std::filesystem::path& file);
 
 }  // namespace diskrelease

@@ -46,6 +46,14 @@ std::int64_t checked_version(Database& database) {
                         std::to_string(current_version()) +
                         "; it was not touched. Use the newer diskrelease.");
   }
+  if (version == 1 &&
+      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'run'") == 1 &&
+      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'chain'") == 0) {
+    throw AuditUnusable(
+        where(database.path()) +
+        ": has no hash chain: it was taken away, or the database was made before "
+        "0.1.0 was finished; it was not touched. Keep it for reading with sqlite3.");
+  }
   return version;
 }
 
@@ -149,7 +157,7 @@ void require_audit_database(const std::filesystem::path& path) {
   static_cast<void>(checked_version(database));
 }
 
-Database open_audit_for_reading(const std::filesystem::path& path) {
+Database open_evidence_for_reading(const std::filesystem::path& path) {
   require_file(path);
   Database database(path, Database::Access::read_only);
   const std::int64_t version = checked_version(database);
@@ -157,6 +165,11 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");
   }
+  return database;
+}
+
+Database open_audit_for_reading(const std::filesystem::path& path) {
+  Database database = open_evidence_for_reading(path);
   if (!derived_tables_are_there(database)) shadow_derived_tables(database);
   return database;
 }

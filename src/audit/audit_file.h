@@ -30,4 +30,7 @@ void require_audit_database(const std::filesystem::path& path);
 /// database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
+/// The same for who asks for evidence only: derived tables may be missing.
+[[nodiscard]] Database open_evidence_for_reading(const std::filesystem::path& path);
+
 }  // namespace diskrelease

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <new>
 
 #include "model/errors.h"
 
@@ -123,9 +124,10 @@ struct ChainWriter::Statements {
         items(database.prepare(k_select_items)),
         duplicate_lines(database.prepare(k_select_duplicate_lines)) {
     for (const EvidenceTable& table : k_evidence_tables) {
-      const std::string key(table.key);
-      rows.push_back(database.prepare("SELECT * FROM " + std::string(table.name) + " WHERE " + key +
-                                      " BETWEEN ?1 AND ?2 ORDER BY " + key));
+      std::string sql = "SELECT * FROM ";
+      sql.append(table.name).append(" WHERE ").append(table.key);
+      sql.append(" BETWEEN ?1 AND ?2 ORDER BY ").append(table.key);
+      rows.push_back(database.prepare(sql));
     }
   }
 
@@ -140,7 +142,7 @@ struct ChainWriter::Statements {
 ChainWriter::ChainWriter() = default;
 ChainWriter::~ChainWriter() = default;
 
-void ChainWriter::inserted(std::string_view table, std::int64_t rowid) {
+void ChainWriter::inserted(std::string_view table, std::int64_t rowid) noexcept {
   const EvidenceTable* const evidence = table_named(table);
   if (evidence == nullptr) return;
   const auto latest =
@@ -148,16 +150,22 @@ void ChainWriter::inserted(std::string_view table, std::int64_t rowid) {
   if (latest != pending_.rend() && latest->last + 1 == rowid) {
     latest->last = rowid;
   } else {
-    pending_.push_back({evidence->kind, rowid, rowid});
+    try {
+      pending_.push_back({evidence->kind, rowid, rowid});
+    } catch (const std::bad_alloc&) {
+      out_of_memory_ = true;
+    }
   }
 }
 
 void ChainWriter::rolled_back() noexcept {
   pending_.clear();
   entries_.clear();
+  out_of_memory_ = false;
 }
 
 void ChainWriter::before_commit(Database& database) {
+  if (out_of_memory_) throw std::bad_alloc();
   if (pending_.empty()) return;
   if (!statements_) statements_ = std::make_unique<Statements>(database);
   for (const Range& range : pending_) {
@@ -172,6 +180,7 @@ void ChainWriter::before_commit(Database& database) {
 void ChainWriter::enter_rows(Database& database, const Range& range) {
   const std::size_t place = place_of(range.kind);
   Statement& select = statements_->rows[place];
+  select.reset();  // an earlier failure may have left it within its rows
   select.bind(1, range.first).bind(2, range.last);
   std::int64_t id = range.first;
   for (; select.step(); ++id) {

@@ -101,7 +101,7 @@ class ChainWriter final : public InsertObserver {
   ChainWriter();
   ~ChainWriter() override;
 
-  void inserted(std::string_view table, std::int64_t rowid) override;
+  void inserted(std::string_view table, std::int64_t rowid) noexcept override;
   /// Throws AuditUnusable, also when a row that was inserted is no longer there.
   void before_commit(Database& database) override;
   void rolled_back() noexcept override;
@@ -120,6 +120,7 @@ class ChainWriter final : public InsertObserver {
   void end_block();
 
   std::vector<Range> pending_;
+  bool out_of_memory_ = false;  ///< something is missing in pending_
   std::unique_ptr<Statements> statements_;
   std::string entries_;  ///< of the block that is being made
   std::string text_;

@@ -236,6 +236,7 @@ namespace {
 void tell_of_insert(void* observer, int operation, const char* schema, const char* table,
                     sqlite3_int64 rowid) {
   if (operation != SQLITE_INSERT || std::string_view(schema) != "main") return;
+  // SQLite is C: nothing may be thrown through it.
   static_cast<InsertObserver*>(observer)->inserted(table, rowid);
 }
 

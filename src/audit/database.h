@@ -67,8 +67,9 @@ class Database;
 class InsertObserver {
  public:
   virtual ~InsertObserver() = default;
-  /// A row of a table with rowids was inserted. Must not use the connection.
-  virtual void inserted(std::string_view table, std::int64_t rowid) = 0;
+  /// A row of a table with rowids was inserted. Must not use the connection. What cannot be
+  /// remembered makes before_commit() throw.
+  virtual void inserted(std::string_view table, std::int64_t rowid) noexcept = 0;
   /// Within the transaction, as its last part.
   virtual void before_commit(Database& database) = 0;
   /// What was told since the last commit has not happened.

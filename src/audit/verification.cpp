@@ -16,39 +16,34 @@
 namespace diskrelease {
 namespace {
 
-/// A set of positive numbers that mostly stand close together: a bit each.
+/// A set of numbers that mostly stand close together: a bit each.
 class IdSet {
  public:
   /// False if it is in the set already.
   bool insert(std::int64_t id) {
-    auto& page = page_of(id);
-    const auto bit = static_cast<std::size_t>(id) % k_page;
-    if (page.test(bit)) return false;
-    page.set(bit);
+    const auto [page, bit] = place_of(id);
+    std::unique_ptr<Page>& bits = pages_[page];
+    if (!bits) bits = std::make_unique<Page>();
+    if (bits->test(bit)) return false;
+    bits->set(bit);
     return true;
   }
-  [[nodiscard]] bool contains(std::int64_t id) {
-    return page_of(id).test(static_cast<std::size_t>(id) % k_page);
+  [[nodiscard]] bool contains(std::int64_t id) const {
+    const auto [page, bit] = place_of(id);
+    const auto found = pages_.find(page);
+    return found != pages_.end() && found->second->test(bit);
   }
 
  private:
   static constexpr std::size_t k_page = 65'536;
   using Page = std::bitset<k_page>;
 
-  Page& page_of(std::int64_t id) {
-    const std::int64_t number = id / static_cast<std::int64_t>(k_page);
-    if (latest_ == nullptr || number != latest_number_) {
-      auto& page = pages_[number];
-      if (!page) page = std::make_unique<Page>();
-      latest_ = page.get();
-      latest_number_ = number;
-    }
-    return *latest_;
+  static std::pair<std::uint64_t, std::size_t> place_of(std::int64_t id) {
+    const auto bits = static_cast<std::uint64_t>(id);
+    return {bits / k_page, bits % k_page};
   }
 
-  std::unordered_map<std::int64_t, std::unique_ptr<Page>> pages_;
-  Page* latest_ = nullptr;
-  std::int64_t latest_number_ = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
 };
 
 /// Reads the rows of one table in the order in which their entries ask for them, which is that of
@@ -90,15 +85,17 @@ class RowReader {
   }
   [[nodiscard]] const std::string& text() const { return text_; }
 
-  /// Calls `tell` for the key of every row that was never looked for.
+  /// Calls `tell` for the key of every row that was never looked for. False where there are any.
   template <class Tell>
-  void others(Database& database, const Tell& tell) {
-    if (database.query_integer("SELECT count(*) FROM " + std::string(table_.name)) == rows_) return;
-    Statement keys =
-        database.prepare("SELECT " + std::string(table_.key) + " FROM " + std::string(table_.name));
+  bool others(Database& database, const Tell& tell) {
+    // Not by an index, which may know less than the table.
+    const std::string from = " FROM " + std::string(table_.name) + " NOT INDEXED";
+    if (database.query_integer("SELECT count(*)" + from) == rows_) return true;
+    Statement keys = database.prepare("SELECT " + std::string(table_.key) + from);
     while (keys.step()) {
       if (!seen_.contains(keys.integer(0))) tell(keys.integer(0));
     }
+    return false;
   }
 
  private:
@@ -131,10 +128,9 @@ class Verifier {
 
   Verification run() {
     check_schema();
-    if (database_.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'chain'") == 0) {
-      problem("the database has no hash chain");
-      return std::move(result_);
-    }
+    // Nothing can be read from tables that are not what they should be.
+    if (!tables_are_ours_) return std::move(result_);
+    check_integrity();
     for (const EvidenceTable& table : k_evidence_tables) readers_.emplace_back(database_, table);
     walk();
     check_others();
@@ -143,7 +139,7 @@ class Verifier {
     for (const RowReader& reader : readers_) {
       result_.tables.push_back({reader.table().name, reader.rows()});
     }
-    result_.tables.push_back({"item", items_});
+    result_.tables.push_back({"item", items_read_});
     result_.tables.push_back({"duplicate_line", duplicate_lines_});
     return std::move(result_);
   }
@@ -161,7 +157,10 @@ class Verifier {
   static Schema schema_of(Database& database) {
     Statement select = database.prepare(
         "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema"
-        " WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+        // What SQLite makes by itself: it has no definition, or is a table of ANALYZE.
+        " WHERE NOT ((type = 'index' AND sql IS NULL AND name LIKE 'sqlite\\_autoindex\\_%' ESCAPE "
+        "'\\')"
+        "   OR (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')))");
     Schema schema;
     while (select.step()) schema.emplace(select.text(0), select.text(1));
     return schema;
@@ -182,16 +181,28 @@ class Verifier {
     static const auto [evidence, all] = expected_schemas();
     const Schema here = schema_of(database_);
     for (const auto& [name, definition] : evidence) {
-      if (!here.contains(name)) problem("schema: " + name + " is missing");
+      if (here.contains(name)) continue;
+      problem("schema: " + name + " is missing");
+      if (name.starts_with("table ")) tables_are_ours_ = false;
     }
     for (const auto& [name, definition] : here) {
-      const auto expected = all.find(name);
-      if (expected == all.end()) {
+      if (!all.contains(name)) {
         problem("schema: " + visible(name) +
                 " does not belong to an audit database: " + shown(definition));
-      } else if (expected->second != definition) {
+      } else if (const auto expected = evidence.find(name);
+                 // Derived tables of another layout are made anew.
+                 expected != evidence.end() && expected->second != definition) {
         problem("schema: " + name + " was changed: " + shown(definition));
+        if (name.starts_with("table ")) tables_are_ours_ = false;
       }
+    }
+  }
+
+  /// Indexes that do not say what their tables say, above all: what is sent is decided by them.
+  void check_integrity() {
+    Statement check = database_.prepare("PRAGMA integrity_check(20)");
+    while (check.step()) {
+      if (check.text(0) != "ok") problem("integrity: " + shown(std::string(check.text(0))));
     }
   }
 
@@ -217,7 +228,7 @@ class Verifier {
       }
       previous = stored;
       note_block(block, to_hex(stored));
-      if (entries.size() % k_entry_size != 0) {
+      if (entries.empty() || entries.size() % k_entry_size != 0) {
         problem("chain: block " + std::to_string(block) + " is not made of entries");
       }
       for (std::size_t i = 0; i < entries.size() / k_entry_size; ++i) {
@@ -260,10 +271,13 @@ class Verifier {
   }
 
   void check_row(RowReader& reader, const ChainEntry& entry, std::int64_t block) {
+    if (entry.kind == EvidenceKind::run) begin_list(entry.id);
+    const RowReader::Found found = reader.look(entry);
+    if (found == RowReader::Found::fitting) return;
     const std::string name =
         std::string(reader.table().name) + " " + std::to_string(entry.id) + ": ";
     const std::string where = "block " + std::to_string(block);
-    switch (reader.look(entry)) {
+    switch (found) {
       case RowReader::Found::fitting:
         break;
       case RowReader::Found::other: {
@@ -280,7 +294,6 @@ class Verifier {
         problem(name + where + " has it once more");
         break;
     }
-    if (entry.kind == EvidenceKind::run) begin_list(entry.id);
   }
 
   // ---- lists
@@ -301,7 +314,7 @@ class Verifier {
         " WHERE run_id = ?1");
     bounds.bind(1, run);
     if (!bounds.step()) return;
-    list_.emplace();
+    list_ = std::make_unique<List>();
     list_->run = run;
     list_->first = bounds.integer(0);
     list_->last = bounds.integer(1);
@@ -384,12 +397,16 @@ class Verifier {
 
   void check_others() {
     for (RowReader& reader : readers_) {
-      reader.others(database_, [&](std::int64_t id) {
+      const std::int64_t before = result_.problem_count;
+      const bool complete = reader.others(database_, [&](std::int64_t id) {
         problem(std::string(reader.table().name) + " " + std::to_string(id) +
                 ": is not in the chain, so it was not written by this program");
       });
+      if (!complete && result_.problem_count == before) {
+        problem(std::string(reader.table().name) + ": has other rows than the chain");
+      }
     }
-    if (database_.query_integer("SELECT count(*) FROM item") != items_read_) {
+    if (database_.query_integer("SELECT count(*) FROM item NOT INDEXED") != items_read_) {
       Statement rows = database_.prepare(
           "SELECT item_id FROM item WHERE item_id > ?1 OR item_id < 1 OR NOT EXISTS"
           " (SELECT 1 FROM run WHERE run.run_id = item.run_id AND item.item_id BETWEEN"
@@ -424,22 +441,20 @@ class Verifier {
   }
 
   void check_anchors() {
-    if (anchors_.empty()) return;
-    bool any_of_this_chain = false;
     for (const Anchor& anchor : anchors_) {
-      if (anchor.head.chain != result_.head.chain) continue;
-      any_of_this_chain = true;
-      if (anchor.head.block <= result_.head.block) continue;
-      problem("anchor of " + format_utc(anchor.time) + ": the chain had block " +
-              std::to_string(anchor.head.block) + ", it ends with " +
-              std::to_string(result_.head.block) +
-              ": the end was cut off, or this is an older copy");
-    }
-    if (!any_of_this_chain) {
-      problem("none of the " + std::to_string(anchors_.size()) +
-              " anchors is of this chain, which begins with " +
-              (result_.head.chain.empty() ? "nothing" : result_.head.chain) +
-              ": the database was replaced by another, or the anchors are those of another one");
+      if (anchor.head.chain != result_.head.chain) {
+        problem("anchor of " + format_utc(anchor.time) + ": is of the chain " + anchor.head.chain +
+                ", this one begins with " +
+                (result_.head.chain.empty() ? "nothing" : result_.head.chain) +
+                ": the database was replaced by another, or the anchor is of another one");
+      } else if (anchor.head.block > result_.head.block) {
+        problem("anchor of " + format_utc(anchor.time) + ": the chain had block " +
+                std::to_string(anchor.head.block) + ", it ends with " +
+                std::to_string(result_.head.block) +
+                ": the end was cut off, or this is an older copy");
+      } else {
+        result_.anchored_block = std::max(result_.anchored_block, anchor.head.block);
+      }
     }
   }
 
@@ -448,8 +463,9 @@ class Verifier {
   const std::vector<Anchor>& anchors_;
   std::multimap<std::int64_t, const Anchor*> anchors_by_block_;
   Verification result_;
+  bool tables_are_ours_ = true;
   std::deque<RowReader> readers_;  ///< in the order of k_evidence_tables
-  std::optional<List> list_;
+  std::unique_ptr<List> list_;
   std::optional<Statement> items_of_run_;
   std::string text_;
   std::int64_t items_ = 0;  ///< the last item that an entry was about

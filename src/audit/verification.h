@@ -12,14 +12,15 @@ namespace diskrelease {
 
 struct VerifiedTable {
   std::string_view name;
-  std::int64_t rows = 0;
+  std::int64_t rows = 0;  ///< that have an entry
 };
 
 /// What a verification has found.
 struct Verification {
   ChainHead head;
-  std::vector<VerifiedTable> tables;  ///< rows that fit their entries
-  std::int64_t anchors = 0;           ///< those of this chain that fit
+  std::vector<VerifiedTable> tables;
+  std::int64_t anchors = 0;         ///< that fit
+  std::int64_t anchored_block = 0;  ///< of the latest anchor
   std::int64_t problem_count = 0;
   std::vector<std::string> problems;  ///< the first of them, for people
 
@@ -33,9 +34,10 @@ struct Verification {
 /// row. Throws AuditUnusable where the file cannot be read at all.
 ///
 /// Finds: rows that were changed, removed, added, doubled or exchanged; a chain that was changed,
-/// cut in the middle or continued differently; lists that do not fit their digest; triggers, views,
-/// indexes and tables that are not as this program makes them. With anchors also: a database that
-/// was cut off at its end, rolled back, or replaced by another.
+/// cut in the middle or continued differently; lists that do not fit their digest; indexes that do
+/// not fit their tables; triggers, views, indexes and tables that are not as this program makes
+/// them (of tables: and then nothing else). With anchors also: a database that was cut off at its end, rolled
+/// back, or replaced by another. What is in the derived tables is not looked at.
 [[nodiscard]] Verification verify_audit(Database& database, const std::vector<Anchor>& anchors);
 
 }  // namespace diskrelease

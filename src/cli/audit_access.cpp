@@ -9,6 +9,17 @@
 
 namespace diskrelease {
 
+namespace {
+
+/// Two names of one file (links, relative paths) must lead to one lock and one anchor file.
+std::filesystem::path one_name_of(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path found = std::filesystem::weakly_canonical(path, error);
+  return error ? std::filesystem::absolute(path) : found;
+}
+
+}  // namespace
+
 std::filesystem::path database_path(const Options& options) {
   if (options.database) return *options.database;
   const auto state = state_directory();
@@ -22,14 +33,12 @@ std::filesystem::path database_path(const Options& options) {
 
 std::filesystem::path anchor_path(const Options& options) {
   if (options.anchor_file) return *options.anchor_file;
-  return database_path(options) += ".anchors";
+  return one_name_of(database_path(options)) += ".anchors";
 }
 
 FileLock lock_database(const std::filesystem::path& path, std::string_view command) {
-  // Two names of one file (links, relative paths) must lead to one lock.
+  std::filesystem::path lock_path = one_name_of(path);
   std::error_code error;
-  std::filesystem::path lock_path = std::filesystem::weakly_canonical(path, error);
-  if (error) lock_path = std::filesystem::absolute(path);
   if (lock_path.has_parent_path()) {
     std::filesystem::create_directories(lock_path.parent_path(), error);
     if (error) {
@@ -49,6 +58,10 @@ FileLock lock_database(const std::filesystem::path& path, std::string_view comma
                    "for other disks.");
   }
   return std::move(*lock);
+}
+
+Database open_evidence(const Options& options) {
+  return open_evidence_for_reading(database_path(options));
 }
 
 Database open_for_reading(const Options& options) {

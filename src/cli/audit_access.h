@@ -20,6 +20,8 @@ namespace diskrelease {
 /// naming the holder.
 [[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
 
+/// Without derived tables where they are missing.
+[[nodiscard]] Database open_evidence(const Options& options);
 [[nodiscard]] Database open_for_reading(const Options& options);
 
 /// The run that a command line names as its n-th word, or nullopt if there is none. Throws

@@ -129,7 +129,7 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   record_decision(database, run.id, invocation, plan.approval, clock.utc_now());
   // Also at the beginning: a process that dies leaves this one, and what cannot be anchored is not
   // sent.
-  append_anchor(plan.anchor_file, {read_chain_head(database), clock.utc_now()});
+  plan.anchors->append({read_chain_head(database), clock.utc_now()});
   return invocation;
 }
 
@@ -171,9 +171,9 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
   summary.end_detail = stop.detail;
   summary.exit_code = static_cast<int>(code);
   summary.chain = read_chain_head(database);
-  append_anchor(plan.anchor_file, {summary.chain, clock.utc_now()});
   add_next_step(options, reading_problem, summary);
   print(options, summary);
+  plan.anchors->append({summary.chain, clock.utc_now()});
   return code;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "audit/anchor_file.h"
 #include "audit/run_records.h"
 #include "cli/callee.h"
 #include "cli/exit_code.h"
@@ -21,7 +23,7 @@ struct InvocationPlan {
   JobSpec spec;
   DecisionRecord approval;
   std::filesystem::path database_file;
-  std::filesystem::path anchor_file;
+  std::shared_ptr<AnchorWriter> anchors;
 };
 
 /// A message on standard error, unless -q.

@@ -118,6 +118,7 @@ ExitCode run_command(const Options& options) {
   const SystemClock clock;
 
   const FileLock lock = lock_database(path, "run");
+  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
   Database database = open_or_create(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
@@ -157,10 +158,9 @@ ExitCode run_command(const Options& options) {
                      " disks enrolled, credential " + callee.credential->hint());
   }
   enrolment.reset();
-  return work_on(
-      options,
-      {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchor_path(options)},
-      callee, std::move(database), *run, signals);
+  return work_on(options,
+                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
+                 callee, std::move(database), *run, signals);
 }
 
 ExitCode resume_command(const Options& options) {
@@ -171,6 +171,7 @@ ExitCode resume_command(const Options& options) {
   // Before the lock: a mistyped path gets its own message, and no lock file.
   require_audit_database(path);
   const FileLock lock = lock_database(path, "resume");
+  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
@@ -216,10 +217,9 @@ ExitCode resume_command(const Options& options) {
                    callee.credential->hint());
   const DecisionRecord approval{DecisionKind::approve, std::nullopt, "resumed",
                                 std::to_string(pending) + " disks of an approved run"};
-  return work_on(options,
-                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path,
-                  anchor_path(options)},
-                 callee, std::move(database), *run, signals);
+  return work_on(
+      options, {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
+      callee, std::move(database), *run, signals);
 }
 
 ExitCode settle_command(const Options& options) {
@@ -229,6 +229,7 @@ ExitCode settle_command(const Options& options) {
   const SystemClock clock;
   require_audit_database(path);
   const FileLock lock = lock_database(path, "settle");
+  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);
@@ -243,7 +244,7 @@ ExitCode settle_command(const Options& options) {
                       resolve(settings),
                       {DecisionKind::approve, std::nullopt, "reads_only", ""},
                       path,
-                      anchor_path(options)};
+                      anchors};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.

@@ -67,16 +67,17 @@ ExitCode audit_verify_command(const Options& options) {
     throw UsageError("audit verify takes flags only, not \"" + visible(options.words[1]) +
                      "\"\nSee: diskrelease audit verify --help");
   }
-  Database database = open_for_reading(options);
+  Database database = open_evidence(options);
   const std::filesystem::path anchor_file = anchor_path(options);
   std::error_code error;
   const bool has_anchors = options.anchor_file || std::filesystem::exists(anchor_file, error);
-  const std::vector<Anchor> anchors =
-      has_anchors ? read_anchors(anchor_file) : std::vector<Anchor>();
-  if (options.anchor_file && anchors.empty()) {
+  const AnchorFile anchors = has_anchors ? read_anchors(anchor_file) : AnchorFile();
+  if (options.anchor_file && anchors.anchors.empty()) {
     throw UsageError("anchor file " + anchor_file.string() + ": has no anchor in it");
   }
-  const Verification found = verify_audit(database, anchors);
+  Verification found = verify_audit(database, anchors.anchors);
+  found.problem_count += std::ssize(anchors.problems);
+  found.problems.insert(found.problems.begin(), anchors.problems.begin(), anchors.problems.end());
   if (options.json) {
     print_json(found, database.path());
   } else {
@@ -84,7 +85,7 @@ ExitCode audit_verify_command(const Options& options) {
     if (!options.quiet && found.passed()) {
       if (has_anchors) {
         std::cout << "  " << found.anchors << " anchors of " << visible(anchor_file.string())
-                  << " fit\n";
+                  << " fit, the latest is of block " << found.anchored_block << '\n';
       } else {
         std::cout << "  without anchors: a database that was cut off, rolled back or replaced "
                      "would look the same\n";

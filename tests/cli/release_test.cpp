@@ -548,6 +548,90 @@ TEST_F(ReleaseTest, ADiskThatAnEarlierRunHasReleasedIsSkipped) {
   expect_books_agree();
 }
 
+TEST_F(ReleaseTest, TheRecordIsVerifiedAndAChangedOneIsNot) {
+  serve("{}");
+  const auto verify = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"audit", "verify", "--db", path("a.db")});
+    return run(command(std::move(flags)));
+  };
+  const ChildResult made =
+      run(calling({"run", write_list(5), "--rate", "unlimited", "--yes", "--max-disks", "5"}));
+  ASSERT_EQ(made.exit_code, 0) << made.error;
+  const ChildResult whole = verify({});
+  EXPECT_EQ(whole.exit_code, 0) << whole.out << whole.error;
+  EXPECT_THAT(whole.out, HasSubstr("verified: "));
+  EXPECT_THAT(whole.out, HasSubstr(" 5 attempt, 5 outcome,"));
+  EXPECT_THAT(whole.out, HasSubstr("2 anchors of " + path("a.db") + ".anchors fit"));
+  EXPECT_EQ(verify({"-q"}).out, "");
+  const auto head = whole.out.substr(whole.out.find("head ") + 5, 64);
+  EXPECT_THAT(made.out, HasSubstr(head)) << "the summary of the run ends with the same head";
+  EXPECT_THAT(verify({"--json"}).out, HasSubstr(R"("verified":true)"));
+
+  const std::string outcome = std::to_string(query("SELECT max(attempt_id) FROM outcome"));
+  {
+    Database database(path("a.db"), Database::Access::read_write);
+    database.execute(
+        "DROP TRIGGER outcome_no_update;"
+        "UPDATE outcome SET request_id = 'T<script>\"' WHERE attempt_id = " +
+        outcome);
+  }
+  const ChildResult changed = verify({});
+  EXPECT_EQ(changed.exit_code, 9);
+  EXPECT_THAT(changed.out, HasSubstr("schema: trigger outcome_no_update is missing\n"));
+  EXPECT_THAT(changed.out, HasSubstr("outcome " + outcome + ": was changed: "));
+  EXPECT_THAT(changed.out, HasSubstr("NOT VERIFIED: "));
+  const ChildResult json = verify({"--json"});
+  EXPECT_EQ(json.exit_code, 9);
+  EXPECT_THAT(json.out, HasSubstr(R"("verified":false)"));
+  EXPECT_THAT(json.out, HasSubstr(R"("problem_count":2,"problems":["schema: trigger )"));
+  EXPECT_THAT(json.out, HasSubstr(R"('T<script>\"')"));
+}
+
+TEST_F(ReleaseTest, AnOlderCopyInThePlaceOfTheDatabaseIsFoundByTheAnchors) {
+  serve("{}");
+  const std::vector<std::string> flags{"--rate", "unlimited",     "--yes",        "--max-disks",
+                                       "20",     "--anchor-file", path("anchors")};
+  const auto release = [&](int disks) {
+    std::vector<std::string> words{"run", write_list(disks)};
+    words.insert(words.end(), flags.begin(), flags.end());
+    return run(calling(std::move(words))).exit_code;
+  };
+  const auto verify = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"audit", "verify", "--db", path("a.db")});
+    return run(command(std::move(more)));
+  };
+  EXPECT_EQ(release(3), 0);
+  Database(path("a.db"), Database::Access::read_write)
+      .execute("VACUUM INTO '" + path("copy.db") + "'");
+  EXPECT_EQ(release(5), 0);
+  EXPECT_EQ(verify({"--anchor-file", path("anchors")}).exit_code, 0);
+  for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(path("a.db") + end);
+  std::filesystem::copy_file(path("copy.db"), path("a.db"));
+  EXPECT_EQ(verify({}).exit_code, 0) << "it is whole in itself";
+  EXPECT_THAT(verify({}).out, HasSubstr("without anchors: "));
+  const ChildResult older = verify({"--anchor-file", path("anchors")});
+  EXPECT_EQ(older.exit_code, 9);
+  EXPECT_THAT(older.out, HasSubstr("the end was cut off, or this is an older copy"));
+  EXPECT_EQ(verify({"--anchor-file", path("none")}).exit_code, 2);
+  std::ofstream(path("empty")) << "# nothing yet\n";
+  EXPECT_EQ(verify({"--anchor-file", path("empty")}).exit_code, 2);
+}
+
+TEST_F(ReleaseTest, NothingIsSentWhereNoAnchorCanBeWritten) {
+  serve("{}");
+  const ChildResult refused =
+      run(calling({"run", write_list(3), "--rate", "unlimited", "--yes", "--max-disks", "3",
+                   "--anchor-file", path("missing/anchors")}));
+  EXPECT_EQ(refused.exit_code, 10);
+  EXPECT_THAT(refused.error, HasSubstr("missing/anchors: cannot be opened: No such file"));
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM run"), 0);
+  EXPECT_EQ(run(calling({"run", write_list(3), "--rate", "unlimited", "--yes", "--max-disks", "3"}))
+                .exit_code,
+            0);
+  EXPECT_EQ(releases(), 3u);
+}
+
 TEST_F(ReleaseTest, AnUnknownCaStopsTheRunBeforeAnyRequest) {
   serve("{}");
   const ChildResult result = run(command({"run", write_list(3), "--db", path("a.db"), "--endpoint",

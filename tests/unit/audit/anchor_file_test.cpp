@@ -13,7 +13,9 @@
 namespace diskrelease {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class AnchorFileTest : public ::testing::Test {
  protected:
@@ -22,6 +24,7 @@ class AnchorFileTest : public ::testing::Test {
             UtcTime(std::chrono::milliseconds(1'795'000'000'123 + block))};
   }
   void write(const std::string& text) { std::ofstream(file_) << text; }
+  void append(std::int64_t block) { AnchorWriter(file_).append(anchor(block)); }
   std::string usage_error() {
     try {
       static_cast<void>(read_anchors(file_));
@@ -36,8 +39,8 @@ class AnchorFileTest : public ::testing::Test {
 };
 
 TEST_F(AnchorFileTest, GivesBackWhatWasAppended) {
-  for (std::int64_t block = 1; block <= 3; ++block) append_anchor(file_, anchor(block));
-  const std::vector<Anchor> anchors = read_anchors(file_);
+  for (std::int64_t block = 1; block <= 3; ++block) append(block);
+  const std::vector<Anchor> anchors = read_anchors(file_).anchors;
   ASSERT_EQ(anchors.size(), 3U);
   for (std::int64_t block = 1; block <= 3; ++block) {
     const Anchor& read = anchors[static_cast<std::size_t>(block - 1)];
@@ -58,7 +61,8 @@ TEST_F(AnchorFileTest, HasTheDocumentedForm) {
 
 TEST_F(AnchorFileTest, LeavesRoomForPeople) {
   write("# kept by audit\n\n" + anchor_line(anchor(1)) + "\n");
-  EXPECT_EQ(read_anchors(file_).size(), 1U);
+  EXPECT_EQ(read_anchors(file_).anchors.size(), 1U);
+  EXPECT_THAT(read_anchors(file_).problems, IsEmpty());
 }
 
 TEST_F(AnchorFileTest, RefusesALineThatIsNoAnchorAndNamesIt) {
@@ -68,25 +72,37 @@ TEST_F(AnchorFileTest, RefusesALineThatIsNoAnchorAndNamesIt) {
         good.substr(0, 30), good.substr(0, good.size() - 25),
         std::string("diskrelease-anchor 1 ")}) {
     write(good + "\n" + bad + "\n");
-    EXPECT_THAT(usage_error(), HasSubstr(".anchors:2: is no anchor: ")) << bad;
+    EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:2: is no anchor: ")))
+        << bad;
+    EXPECT_EQ(read_anchors(file_).anchors.size(), 1U);
   }
   std::string zero = anchor_line(anchor(0));
   write(zero);
-  EXPECT_THAT(usage_error(), HasSubstr(".anchors:1: is no anchor: "));
+  EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:1: is no anchor: ")));
   std::string capital = good;
   capital[25] = 'A';
   write(capital);
-  EXPECT_THAT(usage_error(), HasSubstr(".anchors:1: is no anchor: "));
+  EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:1: is no anchor: ")));
+}
+
+TEST_F(AnchorFileTest, ALineThatWasCutOffDoesNotSpoilTheNext) {
+  write(anchor_line(anchor(1)).substr(0, 90));
+  append(2);
+  EXPECT_EQ(read_anchors(file_).anchors.size(), 1U);
+  EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:1: is no anchor: ")));
+}
+
+TEST_F(AnchorFileTest, APipeWithoutAReaderIsAnErrorAtOnce) {
+  ASSERT_EQ(::mkfifo(file_.c_str(), 0600), 0);
+  EXPECT_THAT(error_of([&] { append(1); }), HasSubstr("cannot be opened: No such device"));
 }
 
 TEST_F(AnchorFileTest, TellsWhereItCannotReadOrWrite) {
   EXPECT_THAT(usage_error(), HasSubstr("cannot be read: No such file"));
   file_ = directory_ / "missing" / "anchors";
-  EXPECT_THAT(error_of([&] { append_anchor(file_, anchor(1)); }),
-              HasSubstr("cannot be opened: No such file"));
+  EXPECT_THAT(error_of([&] { append(1); }), HasSubstr("cannot be opened: No such file"));
   file_ = "/dev/full";
-  EXPECT_THAT(error_of([&] { append_anchor(file_, anchor(1)); }),
-              HasSubstr("cannot be written: No space left"));
+  EXPECT_THAT(error_of([&] { append(1); }), HasSubstr("cannot be written: No space left"));
 }
 
 }  // namespace

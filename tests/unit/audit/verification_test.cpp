@@ -99,7 +99,12 @@ class VerificationTest : public ::testing::Test {
       select.reset();
       for (const std::string& name : names) database.execute("DROP TRIGGER " + name);
     }
-    change();
+    try {
+      change();
+    } catch (...) {
+      database.execute("ROLLBACK TO change");
+      throw;
+    }
     for (const std::string& trigger : triggers) database.execute(trigger);
     Verification found = verify_audit(database, anchors);
     database.execute("ROLLBACK TO change");
@@ -286,6 +291,10 @@ TEST_F(VerificationTest, WhatWasAddedExchangedOrMovedIsFound) {
                      "attempt 9: is not in the chain"},
            Tampering{"INSERT INTO decision VALUES (-4,1,1,5,'skip','x',NULL,NULL,1)",
                      "decision -4: is not in the chain"},
+           Tampering{"INSERT INTO decision VALUES (-65535,1,1,2,'skip','x',NULL,NULL,1)",
+                     "decision -65535: is not in the chain"},
+           Tampering{"INSERT INTO duplicate_line VALUES (-65535,9,'disk-1')",
+                     "duplicate lines of run -65535: are not in the chain"},
            Tampering{"INSERT INTO item VALUES (6,1,'disk-6',9)", "item 6: is not in the chain"},
            Tampering{"INSERT INTO item VALUES (-6,1,'disk-6',9)", "item -6: is not in the chain"},
            Tampering{"INSERT INTO duplicate_line VALUES (1,9,'disk-1')",
@@ -338,6 +347,8 @@ TEST_F(VerificationTest, AChainThatWasChangedIsFound) {
   for (const Tampering& t : {
            Tampering{"UPDATE chain SET entries = X'00' WHERE block_id = 2",
                      "block 2 is not made of entries"},
+           Tampering{"INSERT INTO chain SELECT max(block_id) + 1, X'', hash FROM chain",
+                     "is not made of entries"},
            Tampering{"UPDATE chain SET block_id = CASE block_id WHEN 2 THEN -3 ELSE -2 END"
                      " WHERE block_id IN (2, 3); UPDATE chain SET block_id = -block_id"
                      " WHERE block_id < 0",
@@ -447,14 +458,70 @@ TEST_F(VerificationTest, AChangedSchemaIsFound) {
                      "schema: table outcome was changed"},
            Tampering{"DROP INDEX observation_by_item",
                      "schema: index observation_by_item is missing"},
-           Tampering{"DROP TABLE item_now; CREATE TABLE item_now (x)",
-                     "schema: table item_now was changed"},
-           Tampering{"DROP TABLE chain", "the database has no hash chain"},
+           Tampering{"DROP TABLE chain", "schema: table chain is missing"},
+           Tampering{"DROP TABLE verdict", "schema: table verdict is missing"},
        }) {
     EXPECT_THAT(found_after(t.sql), Contains(HasSubstr(t.finding))) << t.sql;
   }
   // They are made anew where they are missing.
   EXPECT_THAT(found_after("DROP TABLE item_now; DROP TABLE run_tally"), IsEmpty());
+}
+
+/// Changes sqlite_schema itself.
+class SchemaTampering {
+ public:
+  explicit SchemaTampering(Database& database) : database_(database) {
+    database_.execute("PRAGMA writable_schema = ON");
+  }
+  ~SchemaTampering() { database_.execute("PRAGMA writable_schema = RESET"); }
+  SchemaTampering(const SchemaTampering&) = delete;
+  SchemaTampering& operator=(const SchemaTampering&) = delete;
+
+ private:
+  Database& database_;
+};
+
+TEST_F(VerificationTest, ATriggerWithANameOfSqliteItselfIsFound) {
+  Database database = lawless();
+  {
+    const SchemaTampering tampering(database);
+    database.execute(
+        "INSERT INTO sqlite_schema VALUES ('trigger', 'sqlite_quiet', 'attempt', 0, 'CREATE TRIGGER"
+        " sqlite_quiet BEFORE INSERT ON attempt BEGIN SELECT RAISE(IGNORE); END')");
+  }
+  EXPECT_THAT(verify_audit(database, {}).problems,
+              Contains(HasSubstr("schema: trigger sqlite_quiet does not belong")));
+}
+
+TEST_F(VerificationTest, AnIndexThatDoesNotSayWhatItsTableSaysIsFound) {
+  Database database = lawless();
+  database.execute(
+      "CREATE TABLE kept AS SELECT * FROM sqlite_schema"
+      " WHERE name = 'observation_by_item'");
+  {
+    // The row is added while the index is not known.
+    const SchemaTampering tampering(database);
+    database.execute("DELETE FROM sqlite_schema WHERE name = 'observation_by_item'");
+  }
+  database.execute("INSERT INTO observation (read_id, item_id, status) VALUES (1, 1, 'RECYCLED')");
+  {
+    const SchemaTampering tampering(database);
+    database.execute("INSERT INTO sqlite_schema SELECT * FROM kept");
+  }
+  database.execute("DROP TABLE kept");
+  const std::vector<std::string> problems = verify_audit(database, {}).problems;
+  EXPECT_THAT(problems, Contains(HasSubstr("integrity: ")));
+  EXPECT_THAT(problems, Contains(HasSubstr("observation 4: is not in the chain")));
+}
+
+TEST_F(VerificationTest, AnAnchorOfAnotherChainIsNeverPassedOver) {
+  Database database = open_audit_for_reading(file_);
+  Anchor other = anchor();
+  other.head.chain = std::string(64, 'a');
+  const Verification found = verify_audit(database, {other, anchor()});
+  EXPECT_EQ(found.problem_count, 1);
+  EXPECT_THAT(found.problems, Contains(HasSubstr("the database was replaced by another")));
+  EXPECT_EQ(found.anchored_block, head_.block);
 }
 
 TEST_F(VerificationTest, WhatWasRolledBackIsNotInTheChain) {
