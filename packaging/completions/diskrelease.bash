@@ -6,7 +6,7 @@ _diskrelease() {
   local common='--json --quiet --verbose --no-color --help'
   local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight
     --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
-    --no-verify --settle-window --settle-poll'
+    --no-verify --settle-window --settle-poll --anchor-file'
   local releases='--yes --max-disks --no-preflight --resend-unsettled'
   COMPREPLY=()
 
@@ -16,7 +16,7 @@ _diskrelease() {
     --state) words='pending released already_gone rejected failed skipped unknown' ;;
     --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
     --rate) words='unlimited' ;;
-    --db | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
+    --db | --anchor-file | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
       compopt -o default
       return
       ;;
