@@ -36,8 +36,8 @@ struct Verification {
 /// Finds: rows that were changed, removed, added, doubled or exchanged; a chain that was changed,
 /// cut in the middle or continued differently; lists that do not fit their digest; indexes that do
 /// not fit their tables; triggers, views, indexes and tables that are not as this program makes
-/// them (of tables: and then nothing else). With anchors also: a database that was cut off at its end, rolled
-/// back, or replaced by another. What is in the derived tables is not looked at.
+/// them (of tables: and then nothing else). With anchors also: a database that was cut off at its
+/// end, rolled back, or replaced by another. What is in the derived tables is not looked at.
 [[nodiscard]] Verification verify_audit(Database& database, const std::vector<Anchor>& anchors);
 
 }  // namespace diskrelease

@@ -12,9 +12,9 @@
 #include "simulation/process.h"
 #include "simulation/scheduler.h"
 #include "simulation/world.h"
-#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/faulty_vfs.h"
+#include "support/record_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease::simulation {

@@ -6,8 +6,8 @@
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
-#include "support/record_check.h"
 #include "support/enrolled_run.h"
+#include "support/record_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {

@@ -11,8 +11,8 @@
 #include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
-#include "support/record_check.h"
 #include "support/enrolled_run.h"
+#include "support/record_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {

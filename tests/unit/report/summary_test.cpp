@@ -88,7 +88,9 @@ TEST_F(SummaryTest, SaysTheSameInJson) {
   EXPECT_THAT(json, HasSubstr(R"({"state":"rejected","code":"CODE","meaning":"a reason",)"
                               R"("items":1,"example_disk_id":"disk-2"})"));
   EXPECT_THAT(json, HasSubstr(R"("end_reason":null)"));
-  EXPECT_THAT(json, HasSubstr(R"("exit_code":3,"chain_block":null,"chain_hash":null,"next_command":null})"));
+  EXPECT_THAT(
+      json,
+      HasSubstr(R"("exit_code":3,"chain_block":null,"chain_hash":null,"next_command":null})"));
   EXPECT_THAT(json, Not(HasSubstr("\n")));
 }
 

@@ -5,10 +5,10 @@
 
 #include "run/disk_reader.h"
 #include "support/account_transport.h"
-#include "support/record_check.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/fake_drive.h"
+#include "support/record_check.h"
 #include "support/run_rig.h"
 #include "support/scripted_transport.h"
 #include "support/temporary_directory.h"
