@@ -8,6 +8,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "platform/sha256.h"
+
 namespace diskrelease {
 namespace {
 
@@ -28,15 +30,8 @@ const EVP_MD* sha256() {
   return digest.get();
 }
 
-std::string to_hex(const unsigned char* bytes, unsigned int size) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(std::size_t{2} * size);
-  for (unsigned int i = 0; i < size; ++i) {
-    hex += digits[bytes[i] >> 4U];
-    hex += digits[bytes[i] & 0x0FU];
-  }
-  return hex;
+std::string hex(const unsigned char* bytes, unsigned int size) {
+  return to_hex({reinterpret_cast<const char*>(bytes), size});
 }
 
 }  // namespace
@@ -45,7 +40,7 @@ std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, sha256(), nullptr) != 1) fail();
-  return to_hex(digest.data(), size);
+  return hex(digest.data(), size);
 }
 
 std::string canonical_request(const SignedParts& parts) {
@@ -71,7 +66,7 @@ std::string zc2_signature(std::string_view secret, const SignedParts& parts) {
                             reinterpret_cast<const unsigned char*>(message.data()), message.size(),
                             mac.data(), &size);
   if (result == nullptr) fail();
-  return to_hex(mac.data(), size);
+  return hex(mac.data(), size);
 }
 
 std::string authorization(const Credential& credential, const SignedParts& parts) {

@@ -21,7 +21,8 @@ struct Anchor {
 
 [[nodiscard]] std::string anchor_line(const Anchor& anchor);
 
-/// An anchor file that is appended to. Throws AuditUnusable.
+/// An anchor file that is appended to, by one thread at a time; other processes may append to it as
+/// well. Throws AuditUnusable.
 class AnchorWriter {
  public:
   /// Makes the file, mode 0600, where there is none. A pipe needs its reader by now.
@@ -30,7 +31,8 @@ class AnchorWriter {
   AnchorWriter(const AnchorWriter&) = delete;
   AnchorWriter& operator=(const AnchorWriter&) = delete;
 
-  /// A line, durable on return. It begins anew behind a line that was cut off.
+  /// A line, durable on return (of a file just made, as far as the file system keeps new names). It
+  /// begins anew behind a line that was cut off.
   void append(const Anchor& anchor);
 
  private:

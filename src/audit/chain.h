@@ -95,7 +95,8 @@ struct ChainHead {
 [[nodiscard]] ChainHead read_chain_head(Database& database);
 
 /// Writes the chain: enters every row of evidence that a transaction has inserted, as it is stored,
-/// just before the commit.
+/// just before the commit. Used by the thread that uses the connection. A row that was inserted
+/// outside of a Transaction is entered by the next one.
 class ChainWriter final : public InsertObserver {
  public:
   ChainWriter();

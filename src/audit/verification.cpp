@@ -331,6 +331,10 @@ class Verifier {
       problem("chain: " + where + " has items without a run before them");
       return;
     }
+    if (entry.id < list_->first || entry.id > list_->last) {
+      problem("chain: " + where + " has items of another run than that before them");
+      return;
+    }
     const std::int64_t last = std::min(entry.id + k_items_an_entry - 1, list_->last);
     if (!items_of_run_) items_of_run_.emplace(database_.prepare(k_select_items));
     items_of_run_->bind(1, entry.id).bind(2, last).bind(3, list_->run);

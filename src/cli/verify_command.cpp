@@ -10,19 +10,6 @@
 namespace diskrelease {
 namespace {
 
-std::string json_list(const std::vector<std::string>& texts) {
-  std::string list = "[";
-  for (const std::string& text : texts) {
-    // The value of a one-member object, without its braces and key.
-    JsonObject object;
-    object.add("", text);
-    const std::string json = std::move(object).text();
-    if (list.size() > 1) list += ',';
-    list += json.substr(4, json.size() - 5);
-  }
-  return list + ']';
-}
-
 void print_json(const Verification& found, const std::string& database) {
   JsonObject tables;
   for (const VerifiedTable& table : found.tables) tables.add(table.name, table.rows);
@@ -36,7 +23,7 @@ void print_json(const Verification& found, const std::string& database) {
       .add("anchors", found.anchors)
       .add_json("rows", std::move(tables).text())
       .add("problem_count", found.problem_count)
-      .add_json("problems", json_list(found.problems));
+      .add("problems", found.problems);
   std::cout << std::move(object).text() << '\n';
 }
 

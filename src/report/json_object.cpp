@@ -19,6 +19,13 @@ struct JsonObject::Private {
   void string(std::string_view text) {
     writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
   }
+  void utf8_string(std::string_view text) {
+    if (is_utf8(text)) {
+      string(text);
+    } else {
+      string(visible(text, text.size()));
+    }
+  }
 };
 
 JsonObject::JsonObject() : private_(std::make_unique<Private>()) { private_->writer.StartObject(); }
@@ -28,11 +35,15 @@ JsonObject& JsonObject::operator=(JsonObject&&) noexcept = default;
 
 JsonObject& JsonObject::add(std::string_view key, std::string_view value) {
   private_->key(key);
-  if (is_utf8(value)) {
-    private_->string(value);
-  } else {
-    private_->string(visible(value, value.size()));
-  }
+  private_->utf8_string(value);
+  return *this;
+}
+
+JsonObject& JsonObject::add(std::string_view key, const std::vector<std::string>& values) {
+  private_->key(key);
+  private_->writer.StartArray();
+  for (const std::string& value : values) private_->utf8_string(value);
+  private_->writer.EndArray();
   return *this;
 }
 

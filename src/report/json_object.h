@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace diskrelease {
 
@@ -27,6 +28,7 @@ class JsonObject {
   JsonObject& add(std::string_view key, const std::optional<std::int64_t>& value);
   /// Empty text becomes null.
   JsonObject& add_optional(std::string_view key, std::string_view value);
+  JsonObject& add(std::string_view key, const std::vector<std::string>& values);
   /// `json` is a complete JSON value.
   JsonObject& add_json(std::string_view key, std::string_view json);
 
