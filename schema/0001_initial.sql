@@ -270,11 +270,21 @@ SELECT item.run_id,
        attempt.invocation_id,
        verdict.settled,
        verdict.reason AS settled_reason,
-       verdict.decided_utc_ms AS settled_utc_ms
+       verdict.decided_utc_ms AS settled_utc_ms,
+       run.name AS run_name,
+       run.goal,
+       invocation.command,
+       invocation.user,
+       invocation.host,
+       invocation.credential_id,
+       invocation.endpoint
 FROM attempt
 JOIN item ON item.item_id = attempt.item_id
 LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id
-LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id;
+LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id
+-- Outer joins, for SQLite leaves those out that a query takes no column of.
+LEFT JOIN run ON run.run_id = item.run_id
+LEFT JOIN invocation ON invocation.invocation_id = attempt.invocation_id;
 
 -- Public, stable interface: every item with its state. An open attempt counts as unknown: nothing else is proved.
 --
@@ -359,3 +369,95 @@ FROM (
   LEFT JOIN outcome ON outcome.attempt_id = latest.attempt_id
   LEFT JOIN verdict ON verdict.attempt_id = latest.attempt_id
 ) AS facts;
+
+-- Public, stable interface: every run with what has become of its items.
+CREATE VIEW run_summary AS
+SELECT run.run_id,
+       run.name,
+       run.goal,
+       run.endpoint,
+       run.sandbox,
+       run.list_source,
+       run.list_sha256,
+       run.created_utc_ms,
+       run.item_count AS listed,
+       run.duplicate_count AS duplicates,
+       count(*) FILTER (WHERE state = 'released') AS released,
+       count(*) FILTER (WHERE state = 'already_gone') AS already_gone,
+       count(*) FILTER (WHERE state = 'rejected') AS rejected,
+       count(*) FILTER (WHERE state = 'failed') AS failed,
+       count(*) FILTER (WHERE state = 'skipped') AS skipped,
+       count(*) FILTER (WHERE state = 'unknown') AS unknown,
+       count(*) FILTER (WHERE state = 'pending') AS pending,
+       sum(attempts) AS attempts,
+       max(last_finished_utc_ms) AS last_finished_utc_ms,
+       (SELECT count(*) FROM invocation WHERE invocation.run_id = run.run_id) AS invocations,
+       (SELECT exit_code FROM invocation LEFT JOIN invocation_end USING (invocation_id)
+        WHERE invocation.run_id = run.run_id ORDER BY invocation_id DESC LIMIT 1) AS last_exit_code
+FROM run
+JOIN item_state ON item_state.item_id BETWEEN run.first_item_id AND run.first_item_id + run.item_count - 1
+GROUP BY run.run_id;
+
+-- Public, stable interface: the attempts of each day (UTC) by how they ended.
+CREATE VIEW daily_totals AS
+SELECT strftime('%Y-%m-%d', finished_utc_ms / 1000, 'unixepoch') AS day,
+       count(*) AS attempts,
+       count(*) FILTER (WHERE outcome = 'accepted') AS accepted,
+       count(*) FILTER (WHERE outcome = 'already_gone') AS already_gone,
+       count(*) FILTER (WHERE outcome = 'rejected') AS rejected,
+       count(*) FILTER (WHERE outcome = 'throttled') AS throttled,
+       count(*) FILTER (WHERE outcome = 'not_sent') AS not_sent,
+       count(*) FILTER (WHERE outcome = 'unknown') AS unknown
+FROM outcome
+GROUP BY day;
+
+-- Public, stable interface: what was not accepted, by day (UTC) and code.
+CREATE VIEW error_totals AS
+SELECT strftime('%Y-%m-%d', finished_utc_ms / 1000, 'unixepoch') AS day,
+       outcome,
+       api_code,
+       http_status,
+       count(*) AS attempts,
+       max(finished_utc_ms) AS last_finished_utc_ms
+FROM outcome
+WHERE outcome <> 'accepted'
+GROUP BY day, outcome, api_code, http_status;
+
+-- Public, stable interface: all that is on record about a disk, in all runs. To be read with a disk_id, ordered by
+-- utc_ms, entry. what: by kind the list; the status; the stage; the outcome; how it was settled; the decision.
+CREATE VIEW disk_history AS
+SELECT disk_item.disk_id, item.run_id, item.item_id, run.created_utc_ms AS utc_ms, 1 AS entry, 'listed' AS kind,
+       run.list_source AS what, NULL AS code, NULL AS request_id, 'line ' || item.source_line AS detail,
+       NULL AS attempt_number, NULL AS invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN run USING (run_id)
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, run.created_utc_ms, 2, 'listed_again',
+       run.list_source, NULL, NULL, 'line ' || duplicate_line.source_line, NULL, NULL
+FROM disk_item JOIN item USING (item_id) JOIN run USING (run_id)
+JOIN duplicate_line ON duplicate_line.run_id = item.run_id AND duplicate_line.disk_id = item.disk_id
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, disk_read.finished_utc_ms, 3, 'observed',
+       observation.status, NULL, disk_read.request_id,
+       disk_read.purpose || coalesce(', ' || observation.status_text, '') || coalesce(', ' || observation.disk_name, '')
+         || coalesce(', ' || observation.size_gb || ' GB', '') || coalesce(', ' || observation.disk_type, '')
+         || coalesce(', ' || observation.zone_id, '') || coalesce(', attached to ' || observation.instance_id, ''),
+       NULL, disk_read.invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN observation USING (item_id) JOIN disk_read USING (read_id)
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, decision.decided_utc_ms, 4, 'decided',
+       decision.kind, decision.reason, NULL, decision.detail, NULL, decision.invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN decision USING (item_id)
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, attempt.intent_utc_ms, 5, 'attempted',
+       CASE attempt.stage WHEN 2 THEN 'destroy' ELSE 'release' END, NULL, NULL, NULL,
+       attempt.attempt_number, attempt.invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id)
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, outcome.finished_utc_ms, 6, 'answered',
+       outcome.outcome, coalesce(outcome.api_code, 'HTTP ' || outcome.http_status), outcome.request_id, outcome.message,
+       attempt.attempt_number, attempt.invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id) JOIN outcome USING (attempt_id)
+UNION ALL
+SELECT disk_item.disk_id, item.run_id, item.item_id, verdict.decided_utc_ms, 7, 'settled',
+       verdict.settled, verdict.reason, NULL, verdict.detail, attempt.attempt_number, verdict.invocation_id
+FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id) JOIN verdict USING (attempt_id);

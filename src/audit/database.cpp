@@ -174,6 +174,10 @@ std::optional<std::int64_t> Statement::optional_integer(int column) const noexce
   return integer(column);
 }
 
+double Statement::real(int column) const noexcept {
+  return sqlite3_column_double(statement_, column);
+}
+
 std::string_view Statement::text(int column) const noexcept {
   const void* data = sqlite3_column_blob(statement_, column);
   const int length = sqlite3_column_bytes(statement_, column);
@@ -317,6 +321,8 @@ std::int64_t Database::last_insert_rowid() const noexcept {
 }
 
 const std::string& Database::path() const noexcept { return private_->path; }
+
+sqlite3* Database::handle() const noexcept { return private_->handle; }
 
 void Database::observe(std::unique_ptr<InsertObserver> observer) {
   sqlite3_update_hook(private_->handle, observer ? &tell_of_insert : nullptr, observer.get());

@@ -45,6 +45,7 @@ class Statement {
   [[nodiscard]] bool is_null(int column) const noexcept;
   [[nodiscard]] std::int64_t integer(int column) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> optional_integer(int column) const noexcept;
+  [[nodiscard]] double real(int column) const noexcept;
   /// Valid until the next step(), reset() or destruction. NULL reads as empty. Reads blobs as well.
   [[nodiscard]] std::string_view text(int column) const noexcept;
 
@@ -54,6 +55,7 @@ class Statement {
 
  private:
   friend class Database;
+  friend class SqlQuestion;
   Statement(sqlite3_stmt* statement, const std::string* path) noexcept
       : statement_(statement), path_(path) {}
 
@@ -111,7 +113,10 @@ class Database {
   void observe(std::unique_ptr<InsertObserver> observer);
 
  private:
+  [[nodiscard]] sqlite3* handle() const noexcept;
+
   friend class Transaction;
+  friend class SqlQuestion;
   struct Private;
   std::unique_ptr<Private> private_;
 };

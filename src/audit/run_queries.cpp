@@ -5,7 +5,6 @@
 #include <map>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "audit/derived_tables.h"
 #include "audit/run_tally.h"
@@ -340,59 +339,6 @@ std::int64_t count_open_matters(Database& database, const RunRecord& run, bool v
     if (open == Openness::to_read || (verify && open == Openness::accepted)) matters += tally.items;
   }
   return matters;
-}
-
-void read_log(Database& database, const LogFilter& filter,
-              const std::function<bool(const LogRow&)>& sink) {
-  std::string sql =
-      "SELECT run_id, item_id, disk_id, attempt_number, coalesce(outcome, 'open'), http_status,"
-      " api_code, request_id, message, intent_utc_ms, sent_utc_ms, finished_utc_ms, latency_us,"
-      " settled FROM attempt_log WHERE 1";
-  std::vector<std::variant<std::int64_t, std::string>> values;
-  const auto restrict = [&](const char* condition, std::variant<std::int64_t, std::string> value) {
-    values.push_back(std::move(value));
-    sql += std::string(" AND ") + condition + std::to_string(values.size());
-  };
-  if (filter.run) restrict("run_id = ?", *filter.run);
-  if (filter.disk) {
-    // disk_item leads to the few items of a disk; the view alone would be read from end to end.
-    values.emplace_back(*filter.disk);
-    sql += " AND item_id IN (SELECT item_id FROM disk_item WHERE disk_id = ?" +
-           std::to_string(values.size()) + ")";
-  }
-  if (filter.outcome) restrict("coalesce(outcome, 'open') = ?", *filter.outcome);
-  if (filter.code) restrict("api_code = ?", *filter.code);
-  if (filter.request_id) restrict("request_id = ?", *filter.request_id);
-  if (filter.since) restrict("intent_utc_ms >= ?", filter.since->time_since_epoch().count());
-  if (filter.until) restrict("intent_utc_ms < ?", filter.until->time_since_epoch().count());
-  sql += " ORDER BY attempt_id LIMIT " + std::to_string(filter.limit);
-  Statement select = database.prepare(sql);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const int parameter = static_cast<int>(i) + 1;
-    if (const auto* number = std::get_if<std::int64_t>(&values[i])) {
-      select.bind(parameter, *number);
-    } else {
-      select.bind(parameter, std::get<std::string>(values[i]));
-    }
-  }
-  while (select.step()) {
-    LogRow row;
-    row.run_id = select.integer(0);
-    row.item_id = select.integer(1);
-    row.disk_id = select.text(2);
-    row.attempt_number = select.integer(3);
-    row.outcome = select.text(4);
-    row.http_status = select.optional_integer(5);
-    row.api_code = select.text(6);
-    row.request_id = select.text(7);
-    row.message = select.text(8);
-    row.intent = utc(select.integer(9));
-    row.sent = optional_utc(select, 10);
-    row.finished = optional_utc(select, 11);
-    row.latency_us = select.optional_integer(12);
-    row.settled = select.text(13);
-    if (!sink(row)) return;
-  }
 }
 
 void read_items(Database& database, const RunRecord& run, std::optional<ItemState> only,

@@ -109,39 +109,6 @@ struct OpenMatter {
 [[nodiscard]] std::int64_t count_open_matters(Database& database, const RunRecord& run,
                                               bool verify);
 
-/// Which rows of attempt_log to show. Unset = no restriction.
-struct LogFilter {
-  std::optional<std::int64_t> run;
-  std::optional<std::string> disk;
-  std::optional<std::string> outcome;  ///< an outcome's text, or "open"
-  std::optional<std::string> code;     ///< exact API code
-  std::optional<std::string> request_id;
-  std::optional<UtcTime> since;  ///< intent at or after
-  std::optional<UtcTime> until;  ///< intent before
-  std::int64_t limit = -1;       ///< -1 = all
-};
-
-struct LogRow {
-  std::int64_t run_id = 0;
-  std::int64_t item_id = 0;
-  std::string disk_id;
-  std::int64_t attempt_number = 0;
-  std::string outcome;  ///< "open" while there is none
-  std::string settled;  ///< how an unknown one was settled; empty where it was not
-  std::optional<std::int64_t> http_status;
-  std::string api_code;
-  std::string request_id;
-  std::string message;
-  UtcTime intent;
-  std::optional<UtcTime> sent;
-  std::optional<UtcTime> finished;
-  std::optional<std::int64_t> latency_us;
-};
-
-/// Calls `sink` for each attempt in the order of recording; false ends it.
-void read_log(Database& database, const LogFilter& filter,
-              const std::function<bool(const LogRow&)>& sink);
-
 struct ItemRow {
   std::int64_t item_id = 0;
   std::string disk_id;

@@ -11,6 +11,9 @@ namespace diskrelease {
 
 namespace {
 
+/// A hundred years: the record is younger.
+constexpr std::int64_t k_most_days_ago = 36'525;
+
 /// Two names of one file (links, relative paths) must lead to one lock and one anchor file.
 std::filesystem::path one_name_of(const std::filesystem::path& path) {
   std::error_code error;
@@ -85,6 +88,34 @@ std::optional<RunRecord> named_run(Database& database, const Options& options) {
                      "; `diskrelease status --all" + database_flag(options) + "` lists them");
   }
   return run;
+}
+
+TimeZone time_zone(const Options& options) {
+  if (!options.time_zone) return {};
+  const std::optional<TimeZone> zone = TimeZone::find(*options.time_zone);
+  if (!zone) {
+    throw UsageError("--time-zone: there is no time zone \"" + visible(*options.time_zone) +
+                     "\" on this machine; write UTC, local, an offset such as +02:00, or a name "
+                     "such as Europe/Berlin (package tzdata)");
+  }
+  return *zone;
+}
+
+std::optional<UtcTime> resolve_time(const char* flag, const std::optional<std::string>& text,
+                                    const TimeZone& zone, UtcTime now) {
+  if (!text) return std::nullopt;
+  if (const auto ago = parse_duration(*text)) return now - *ago;
+  std::int64_t days = 0;
+  const char* const end = text->data() + text->size();
+  const auto [stopped, error] = std::from_chars(text->data(), end, days);
+  if (error == std::errc() && stopped + 1 == end && *stopped == 'd' && days >= 0 &&
+      days <= k_most_days_ago) {
+    return now - std::chrono::days(days);
+  }
+  if (const auto time = zone.parse(*text)) return time;
+  throw UsageError(std::string(flag) + ": \"" + visible(*text) +
+                   "\" is not a time; write 2026-11-24, 2026-11-24T03:00, 2026-11-24T03:00:00Z, or "
+                   "how long ago: 90m, 12h, 7d");
 }
 
 std::string database_flag(const Options& options) {

@@ -7,6 +7,7 @@
 #include "audit/run_records.h"
 #include "cli/options.h"
 #include "platform/file_lock.h"
+#include "platform/time_zone.h"
 
 namespace diskrelease {
 
@@ -27,6 +28,15 @@ namespace diskrelease {
 /// The run that a command line names as its n-th word, or nullopt if there is none. Throws
 /// UsageError for what is no number or no run.
 [[nodiscard]] std::optional<RunRecord> named_run(Database& database, const Options& options);
+
+/// --time-zone, else UTC. Throws UsageError.
+[[nodiscard]] TimeZone time_zone(const Options& options);
+
+/// The time that a flag names: an absolute one, which is of `zone` unless it says otherwise, or a
+/// duration before `now` (90m, 12h, 7d). Throws UsageError, naming the flag.
+[[nodiscard]] std::optional<UtcTime> resolve_time(const char* flag,
+                                                  const std::optional<std::string>& text,
+                                                  const TimeZone& zone, UtcTime now);
 
 /// " --db PATH" where the database is not the default one, for commands that messages suggest.
 [[nodiscard]] std::string database_flag(const Options& options);

@@ -14,6 +14,8 @@ namespace diskrelease {
 [[nodiscard]] ExitCode status_command(const Options& options);
 [[nodiscard]] ExitCode audit_show_command(const Options& options);
 [[nodiscard]] ExitCode audit_log_command(const Options& options);
+[[nodiscard]] ExitCode audit_explain_command(const Options& options);
+[[nodiscard]] ExitCode audit_sql_command(const Options& options);
 [[nodiscard]] ExitCode audit_verify_command(const Options& options);
 [[nodiscard]] ExitCode sandbox_command(const Options& options);
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <variant>
@@ -37,6 +38,8 @@ constexpr std::array k_commands{
     Command{"status", "[RUN]", "where a run stands (without RUN: the newest)"},
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
     Command{"audit log", "", "every attempt with its outcome and request id"},
+    Command{"audit explain", "DISK", "all that is on record about a disk, as a story"},
+    Command{"audit sql", "QUERY|-", "ask the database, read only"},
     Command{"audit verify", "", "whether the record is as it was written"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
@@ -137,6 +140,47 @@ void add_run_flags(cxxopts::Options& options) {
       ("max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
 }
 
+void add_table_flags(cxxopts::Options& options) {
+  options.add_options("Output")("csv",
+                                "CSV; what a spreadsheet would take for a formula begins with '")(
+      "ndjson", "a JSON object a line");
+}
+
+void add_time_zone_flag(cxxopts::Options& options) {
+  options.add_options("Output")(
+      "time-zone", "of times read and shown: UTC (default), local, +02:00, Europe/Berlin, ...",
+      cxxopts::value<std::string>(), "ZONE");
+}
+
+void add_log_flags(cxxopts::Options& options) {
+  options.add_options("Filter")                                                 //
+      ("run", "of this run", cxxopts::value<std::int64_t>(), "RUN")             //
+      ("job", "of runs with this name", cxxopts::value<std::string>(), "NAME")  //
+      ("disk", "of this disk", cxxopts::value<std::string>(), "ID")             //
+      ("outcome", "accepted, already_gone, rejected, throttled, not_sent, unknown or open",
+       cxxopts::value<std::string>(), "OUTCOME")                                      //
+      ("code", "with this API code", cxxopts::value<std::string>(), "CODE")           //
+      ("http-status", "with this HTTP status", cxxopts::value<std::int64_t>(), "N")   //
+      ("request-id", "with this request id", cxxopts::value<std::string>(), "ID")     //
+      ("text", "with this in the message", cxxopts::value<std::string>(), "TEXT")     //
+      ("user", "by this login name", cxxopts::value<std::string>(), "NAME")           //
+      ("host", "from this machine", cxxopts::value<std::string>(), "NAME")            //
+      ("credential", "with this credential id", cxxopts::value<std::string>(), "ID")  //
+      ("endpoint", "to this endpoint", cxxopts::value<std::string>(), "HOST[:PORT]")  //
+      ("since", "announced at or after this time, or so long ago: 2026-11-24T03:00, 7d, 12h",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("until", "announced before this time", cxxopts::value<std::string>(), "TIME");
+  options.add_options("Output")  //
+      ("sort", "intent (default), finished, latency, disk, run, outcome or code",
+       cxxopts::value<std::string>(), "KEY")                             //
+      ("descending", "highest first")                                    //
+      ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")  //
+      ("columns", "these, in this order, by comma (`all`: every one)",
+       cxxopts::value<std::string>(), "NAMES");
+  add_time_zone_flag(options);
+  add_table_flags(options);
+}
+
 void add_common_flags(cxxopts::Options& options, bool has_database) {
   if (has_database) {
     options.add_options("Common")("db", "audit database (default: below the XDG state directory)",
@@ -183,17 +227,6 @@ std::optional<std::chrono::milliseconds> get_duration(const cxxopts::ParseResult
                      "\" is not a duration; write a number with ms, s, m or h, such as 30s");
   }
   return duration;
-}
-
-std::optional<UtcTime> get_time(const cxxopts::ParseResult& parsed, const char* name) {
-  const std::optional<std::string> text = get_text(parsed, name);
-  if (!text) return std::nullopt;
-  const auto time = parse_utc(*text);
-  if (!time) {
-    throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
-                     "\" is not a time; write 2026-11-24 or 2026-11-24T03:00:00Z");
-  }
-  return time;
 }
 
 void read_rate(const cxxopts::ParseResult& parsed, JobSettings& settings) {
@@ -319,20 +352,61 @@ void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settin
   }
 }
 
-void check_filters(const Options& options) {
-  if (options.filter_outcome && *options.filter_outcome != "open" &&
-      !outcome_from_text(*options.filter_outcome)) {
-    throw UsageError("--outcome: \"" + visible(*options.filter_outcome) +
+void read_filters(const cxxopts::ParseResult& parsed, LogFilter& filter) {
+  filter.run = get<std::int64_t>(parsed, "run");
+  filter.run_name = get_text(parsed, "job");
+  filter.disk = get_text(parsed, "disk");
+  filter.outcome = get_text(parsed, "outcome");
+  filter.code = get_text(parsed, "code");
+  filter.http_status = get<std::int64_t>(parsed, "http-status");
+  filter.request_id = get_text(parsed, "request-id");
+  filter.user = get_text(parsed, "user");
+  filter.host = get_text(parsed, "host");
+  filter.credential = get_text(parsed, "credential");
+  filter.endpoint = get_text(parsed, "endpoint");
+  filter.text = get_text(parsed, "text");
+  filter.descending = is_given(parsed, "descending");
+  if (filter.outcome && *filter.outcome != "open" && !outcome_from_text(*filter.outcome)) {
+    throw UsageError("--outcome: \"" + visible(*filter.outcome) +
                      "\" is none of accepted, already_gone, rejected, throttled, not_sent, "
                      "unknown, open");
   }
+  const auto order = get_text(parsed, "sort");
+  if (!order) return;
+  static const std::map<std::string_view, LogOrder> orders{
+      {"intent", LogOrder::recording}, {"finished", LogOrder::finished},
+      {"latency", LogOrder::latency},  {"disk", LogOrder::disk},
+      {"run", LogOrder::run},          {"outcome", LogOrder::outcome},
+      {"code", LogOrder::code},
+  };
+  const auto found = orders.find(*order);
+  if (found == orders.end()) {
+    throw UsageError("--sort: \"" + visible(*order) +
+                     "\" is none of intent, finished, latency, disk, run, outcome, code");
+  }
+  filter.order = found->second;
+}
+
+void check_output(const Options& options) {
   if (options.state && !item_state_from_text(*options.state)) {
     throw UsageError("--state: \"" + visible(*options.state) +
                      "\" is none of pending, released, already_gone, rejected, failed, skipped, "
                      "unknown");
   }
   if (options.limit && *options.limit < 1) throw UsageError("--limit must be at least 1");
-  if (options.json && options.csv) throw UsageError("--json and --csv exclude each other");
+  if (int{options.json} + int{options.ndjson} + int{options.csv} > 1) {
+    throw UsageError("--json, --ndjson and --csv exclude each other");
+  }
+}
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
@@ -341,6 +415,7 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.database = get_text(parsed, "db");
   options.yes = is_given(parsed, "yes");
   options.json = is_given(parsed, "json");
+  options.ndjson = is_given(parsed, "ndjson");
   options.csv = is_given(parsed, "csv");
   options.quiet = is_given(parsed, "quiet");
   options.verbose = is_given(parsed, "verbose");
@@ -351,18 +426,16 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.anchor_file = get_text(parsed, "anchor-file");
   options.all = is_given(parsed, "all");
   options.state = get_text(parsed, "state");
-  options.filter_run = get<std::int64_t>(parsed, "run");
-  options.filter_disk = get_text(parsed, "disk");
-  options.filter_outcome = get_text(parsed, "outcome");
-  options.filter_code = get_text(parsed, "code");
-  options.filter_request_id = get_text(parsed, "request-id");
-  options.since = get_time(parsed, "since");
-  options.until = get_time(parsed, "until");
+  read_filters(parsed, options.filter);
+  options.since = get_text(parsed, "since");
+  options.until = get_text(parsed, "until");
+  if (const auto text = get_text(parsed, "columns")) options.columns = split_at_commas(*text);
+  options.time_zone = get_text(parsed, "time-zone");
   options.limit = get<std::int64_t>(parsed, "limit");
   options.port = get<std::int64_t>(parsed, "port").value_or(0);
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
-  check_filters(options);
+  check_output(options);
   options.words.push_back(std::move(command));
   if (parsed.count("arguments") > 0) {
     for (const std::string& word : parsed["arguments"].as<std::vector<std::string>>()) {
@@ -385,21 +458,21 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
   if (command.name == "status") options.add_options("Status")("all", "every run, a line each");
   if (command.name == "audit show") {
     options.add_options("Show")("state", "only items in this state", cxxopts::value<std::string>(),
-                                "STATE")("csv", "items as CSV");
+                                "STATE");
+    add_table_flags(options);
   }
-  if (command.name == "audit log") {
-    options.add_options("Filter")                                      //
-        ("run", "of this run", cxxopts::value<std::int64_t>(), "RUN")  //
-        ("disk", "of this disk", cxxopts::value<std::string>(), "ID")  //
-        ("outcome", "accepted, already_gone, rejected, throttled, not_sent, unknown or open",
-         cxxopts::value<std::string>(), "OUTCOME")                                   //
-        ("code", "with this API code", cxxopts::value<std::string>(), "CODE")        //
-        ("request-id", "with this request id", cxxopts::value<std::string>(), "ID")  //
-        ("since", "announced at or after this time (UTC unless it has a zone)",
-         cxxopts::value<std::string>(), "TIME")                                         //
-        ("until", "announced before this time", cxxopts::value<std::string>(), "TIME")  //
-        ("limit", "at most so many", cxxopts::value<std::int64_t>(), "N")               //
-        ("csv", "CSV output");
+  if (command.name == "audit log") add_log_flags(options);
+  if (command.name == "audit explain") {
+    add_time_zone_flag(options);
+    add_table_flags(options);
+  }
+  if (command.name == "audit sql") {
+    options.add_options("Query")  //
+        ("limit", "at most so many rows (default 100000)", cxxopts::value<std::int64_t>(),
+         "N")  //
+        ("timeout", "longest time for the query (default 60s)", cxxopts::value<std::string>(),
+         "TIME");
+    add_table_flags(options);
   }
   if (command.name == "audit verify") {
     options.add_options("Verify")("anchor-file",

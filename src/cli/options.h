@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/log_query.h"
 #include "model/disk_id.h"
 #include "model/job_spec.h"
-#include "model/time.h"
 #include "report/table.h"
 
 namespace diskrelease {
@@ -38,6 +38,7 @@ struct Options {
   std::optional<std::string> database;
   bool yes = false;
   bool json = false;
+  bool ndjson = false;
   bool csv = false;
   bool quiet = false;
   bool verbose = false;
@@ -56,14 +57,14 @@ struct Options {
   bool all = false;
   // audit show
   std::optional<std::string> state;
-  // audit log
-  std::optional<std::int64_t> filter_run;
-  std::optional<std::string> filter_disk;
-  std::optional<std::string> filter_outcome;
-  std::optional<std::string> filter_code;
-  std::optional<std::string> filter_request_id;
-  std::optional<UtcTime> since;
-  std::optional<UtcTime> until;
+  // audit log: restrictions, then times as they were written, for they may be relative
+  LogFilter filter;
+  std::optional<std::string> since;
+  std::optional<std::string> until;
+  std::vector<std::string> columns;  ///< empty = the usual ones
+  // audit log, audit explain
+  std::optional<std::string> time_zone;
+  // audit sql
   std::optional<std::int64_t> limit;
   // sandbox
   std::int64_t port = 0;
@@ -71,7 +72,10 @@ struct Options {
   std::optional<std::string> ledger;
 
   [[nodiscard]] TableFormat table_format() const {
-    return json ? TableFormat::json : csv ? TableFormat::csv : TableFormat::text;
+    return json     ? TableFormat::json
+           : ndjson ? TableFormat::ndjson
+           : csv    ? TableFormat::csv
+                    : TableFormat::text;
   }
 };
 

@@ -15,6 +15,8 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "status") return status_command(options);
   if (name == "audit show") return audit_show_command(options);
   if (name == "audit log") return audit_log_command(options);
+  if (name == "audit explain") return audit_explain_command(options);
+  if (name == "audit sql") return audit_sql_command(options);
   if (name == "audit verify") return audit_verify_command(options);
   return sandbox_command(options);
 }

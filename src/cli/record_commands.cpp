@@ -17,7 +17,6 @@ constexpr std::int64_t k_runs_listed = 1'000;
 
 Cell cell(const std::optional<std::int64_t>& value) { return value ? Cell(*value) : Cell(); }
 Cell cell(const std::string& text) { return text.empty() ? Cell() : Cell(text); }
-Cell cell(const std::optional<UtcTime>& time) { return time ? Cell(format_utc(*time)) : Cell(); }
 
 RunRecord run_or_newest(Database& database, const Options& options) {
   if (std::optional<RunRecord> run = named_run(database, options)) return *run;
@@ -119,35 +118,6 @@ ExitCode audit_show_command(const Options& options) {
                cell(row.last_outcome), cell(row.last_http_status), cell(row.last_api_code),
                cell(row.last_request_id), cell(row.decision_reason), cell(row.last_message),
                cell(row.settled), cell(row.verified), cell(row.last_status)});
-    return std::cout.good();
-  });
-  table.finish();
-  return ExitCode::done;
-}
-
-ExitCode audit_log_command(const Options& options) {
-  if (options.words.size() > 1) {
-    throw UsageError("audit log takes flags only, not \"" + visible(options.words[1]) +
-                     "\"\nSee: diskrelease audit log --help");
-  }
-  Database database = open_for_reading(options);
-  LogFilter filter;
-  filter.run = options.filter_run;
-  filter.disk = options.filter_disk;
-  filter.outcome = options.filter_outcome;
-  filter.code = options.filter_code;
-  filter.request_id = options.filter_request_id;
-  filter.since = options.since;
-  filter.until = options.until;
-  filter.limit = options.limit.value_or(-1);
-  Table table(std::cout, options.table_format(),
-              {"run_id", "disk_id", "attempt_number", "outcome", "settled", "http_status",
-               "api_code", "request_id", "intent", "sent", "finished", "latency_us", "message"});
-  read_log(database, filter, [&](const LogRow& row) {
-    table.add({row.run_id, row.disk_id, row.attempt_number, row.outcome, cell(row.settled),
-               cell(row.http_status), cell(row.api_code), cell(row.request_id),
-               format_utc(row.intent), cell(row.sent), cell(row.finished), cell(row.latency_us),
-               cell(row.message)});
     return std::cout.good();
   });
   table.finish();

@@ -1,6 +1,8 @@
 #include "report/table.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <ostream>
 #include <utility>
 
@@ -10,20 +12,18 @@
 namespace diskrelease {
 namespace {
 
-std::string plain(const Cell& cell) {
-  if (const auto* number = std::get_if<std::int64_t>(&cell)) return std::to_string(*number);
-  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
-  return {};
+/// The shortest text that reads back as the same number.
+std::string text_of(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return {text.data(), end};
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
+std::string plain(const Cell& cell) {
+  if (const auto* number = std::get_if<std::int64_t>(&cell)) return std::to_string(*number);
+  if (const auto* number = std::get_if<double>(&cell)) return text_of(*number);
+  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  return {};
 }
 
 /// Columns on a terminal: bytes that begin a character.
@@ -32,36 +32,62 @@ std::size_t width_of(std::string_view text) {
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
 }
 
+std::string object_of(const std::vector<std::string>& columns, const std::vector<Cell>& row) {
+  JsonObject object;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (const auto* number = std::get_if<std::int64_t>(&row[i])) {
+      object.add(columns[i], *number);
+    } else if (const auto* real = std::get_if<double>(&row[i])) {
+      object.add(columns[i], *real);
+    } else if (const auto* text = std::get_if<std::string>(&row[i])) {
+      object.add(columns[i], *text);
+    } else {
+      object.add_null(columns[i]);
+    }
+  }
+  return std::move(object).text();
+}
+
 }  // namespace
+
+std::string csv_field(std::string_view text) {
+  std::string field;
+  if (!text.empty() && std::string_view("=+-@\t\r'").find(text.front()) != std::string_view::npos) {
+    field = "'";
+  }
+  field += text;
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string quoted = "\"";
+  for (const char c : field) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
 
 Table::Table(std::ostream& out, TableFormat format, std::vector<std::string> columns)
     : out_(out), format_(format), columns_(std::move(columns)) {
   if (format_ == TableFormat::csv) {
-    for (std::size_t i = 0; i < columns_.size(); ++i) out_ << (i == 0 ? "" : ",") << columns_[i];
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      out_ << (i == 0 ? "" : ",") << csv_field(columns_[i]);
+    }
     out_ << '\n';
   }
 }
 
 void Table::add(std::vector<Cell> row) {
   switch (format_) {
-    case TableFormat::json: {
-      JsonObject object;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        if (const auto* number = std::get_if<std::int64_t>(&row[i])) {
-          object.add(columns_[i], *number);
-        } else if (const auto* text = std::get_if<std::string>(&row[i])) {
-          object.add(columns_[i], *text);
-        } else {
-          object.add_null(columns_[i]);
-        }
-      }
-      out_ << (first_ ? "[\n" : ",\n") << std::move(object).text();
+    case TableFormat::json:
+      out_ << (first_ ? "[\n" : ",\n") << object_of(columns_, row);
       first_ = false;
       return;
-    }
+    case TableFormat::ndjson:
+      out_ << object_of(columns_, row) << '\n';
+      return;
     case TableFormat::csv:
       for (std::size_t i = 0; i < row.size(); ++i) {
-        out_ << (i == 0 ? "" : ",") << csv_field(plain(row[i]));
+        const bool is_text = std::holds_alternative<std::string>(row[i]);
+        out_ << (i == 0 ? "" : ",") << (is_text ? csv_field(plain(row[i])) : plain(row[i]));
       }
       out_ << '\n';
       return;

@@ -4,19 +4,27 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace diskrelease {
 
-enum class TableFormat { text, json, csv };
+enum class TableFormat { text, json, ndjson, csv };
 
 /// monostate = no value: "-" in a text table, null in JSON, an empty field in CSV.
-using Cell = std::variant<std::monostate, std::int64_t, std::string>;
+using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
 
-/// Writes rows as they come: an aligned text table, a JSON array of objects, or CSV (RFC 4180, LF).
-/// A text table is laid out by its first k_sample rows and cuts nothing. Text is made visible in a
-/// text table and stays as it is in JSON and CSV.
+/// A field of a CSV file (RFC 4180) that holds a text. A spreadsheet takes a text that begins with
+/// = + - @, a tab or a carriage return for a formula: such a text, and one that begins with an
+/// apostrophe, gets an apostrophe in front, so taking one leading apostrophe away gives every text
+/// back. (The rule of OWASP's page "CSV Injection".)
+[[nodiscard]] std::string csv_field(std::string_view text);
+
+/// Writes rows as they come: an aligned text table, a JSON array of objects, one JSON object a
+/// line, or CSV (csv_field(); lines end with LF; numbers are not texts). A text table is laid out
+/// by its first k_sample rows and cuts nothing. Text is made visible in a text table and stays as
+/// it is in JSON.
 class Table {
  public:
   Table(std::ostream& out, TableFormat format, std::vector<std::string> columns);

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "audit/audit_file.h"
+#include "audit/log_query.h"
 #include "audit/run_queries.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"

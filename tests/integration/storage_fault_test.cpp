@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "audit/audit_file.h"
+#include "audit/log_query.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "run/clock_guard.h"

@@ -6,6 +6,7 @@
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
 #include "audit/derived_tables.h"
+#include "audit/log_query.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "support/enrolled_run.h"
@@ -313,6 +314,75 @@ TEST_F(RunRecordsTest, FiltersTheLogByEachField) {
   both.disk = "c";
   EXPECT_THAT(logged(both), ElementsAre("c rejected"));
   EXPECT_THAT(logged(only(&LogFilter::disk, "' OR 1 --")), IsEmpty());
+  EXPECT_THAT(logged(only(&LogFilter::http_status, 400)), ElementsAre("b rejected", "c rejected"));
+  EXPECT_THAT(logged(only(&LogFilter::run_name, test_description().name)), SizeIs(4));
+  EXPECT_THAT(logged(only(&LogFilter::run_name, "another")), IsEmpty());
+}
+
+TEST_F(RunRecordsTest, FiltersTheLogByWhoWasAtWork) {
+  const RunRecord run = enrol(database_, {"a"});
+  attempt(run, 0, outcome(Outcome::accepted));
+  Statement by = database_.prepare("SELECT user, host, credential_id, endpoint FROM invocation");
+  ASSERT_TRUE(by.step());
+  const std::array<std::pair<std::optional<std::string> LogFilter::*, std::string>, 4> fields{{
+      {&LogFilter::user, std::string(by.text(0))},
+      {&LogFilter::host, std::string(by.text(1))},
+      {&LogFilter::credential, std::string(by.text(2))},
+      {&LogFilter::endpoint, std::string(by.text(3))},
+  }};
+  for (const auto& [field, value] : fields) {
+    EXPECT_FALSE(value.empty());
+    EXPECT_THAT(logged(only(field, value)), ElementsAre("a accepted")) << value;
+    EXPECT_THAT(logged(only(field, value + "x")), IsEmpty()) << value;
+  }
+}
+
+TEST_F(RunRecordsTest, FindsTextInMessagesWhateverItHolds) {
+  const RunRecord run = enrol(database_, {"a", "b", "c"});
+  const auto with_message = [&](std::int64_t place, const std::string& message) {
+    OutcomeRecord record = outcome(Outcome::unknown);
+    record.message = message;
+    attempt(run, place, record);
+  };
+  with_message(0, "100% of Quota_used");
+  with_message(1, "100 of QuotaXused");
+  with_message(2, "a\\b");
+  EXPECT_THAT(logged(only(&LogFilter::text, "QUOTA")), ElementsAre("a unknown", "b unknown"));
+  EXPECT_THAT(logged(only(&LogFilter::text, "0%")), ElementsAre("a unknown"));
+  EXPECT_THAT(logged(only(&LogFilter::text, "a_u")), ElementsAre("a unknown"));
+  EXPECT_THAT(logged(only(&LogFilter::text, "\\")), ElementsAre("c unknown"));
+  EXPECT_THAT(logged(only(&LogFilter::text, "nothing")), IsEmpty());
+}
+
+TEST_F(RunRecordsTest, OrdersTheLogByEachKeyInBothDirections) {
+  const RunRecord run = enrol(database_, {"b", "c", "a"});
+  const auto ended = [&](std::int64_t place, Outcome how, const char* code, int finished,
+                         int latency) {
+    OutcomeRecord record = outcome(how, Scope::disk, code);
+    record.finished = k_test_time + milliseconds(finished);
+    record.latency = std::chrono::microseconds(latency);
+    attempt(run, place, record);
+  };
+  ended(0, Outcome::unknown, "X", 30, 1);
+  ended(1, Outcome::accepted, "Z", 10, 3);
+  ended(2, Outcome::rejected, "Y", 20, 2);
+  const auto order = [&](LogOrder key, bool descending) {
+    LogFilter filter;
+    filter.order = key;
+    filter.descending = descending;
+    std::string disks;
+    for (const std::string& row : logged(filter)) disks += row.front();
+    return disks;
+  };
+  EXPECT_EQ(order(LogOrder::recording, false), "bca");
+  EXPECT_EQ(order(LogOrder::recording, true), "acb");
+  EXPECT_EQ(order(LogOrder::disk, false), "abc");
+  EXPECT_EQ(order(LogOrder::disk, true), "cba");
+  EXPECT_EQ(order(LogOrder::run, false), "bca");
+  EXPECT_EQ(order(LogOrder::outcome, false), "cab");
+  EXPECT_EQ(order(LogOrder::code, false), "bac");
+  EXPECT_EQ(order(LogOrder::finished, false), "cab");
+  EXPECT_EQ(order(LogOrder::latency, true), "cab");
 }
 
 TEST_F(RunRecordsTest, TheReaderOfTheLogMayEndIt) {

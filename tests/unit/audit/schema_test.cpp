@@ -227,7 +227,84 @@ TEST_F(SchemaTest, AttemptLogKeepsItsPublicColumns) {
                           "http_status", "api_code", "request_id", "message", "intent_utc_ms",
                           "sent_utc_ms", "finished_utc_ms", "latency_us", "retry_after_ms", "scope",
                           "stage", "source_line", "attempt_id", "invocation_id", "settled",
-                          "settled_reason", "settled_utc_ms"));
+                          "settled_reason", "settled_utc_ms", "run_name", "goal", "command", "user",
+                          "host", "credential_id", "endpoint"));
+}
+
+TEST_F(SchemaTest, RunSummaryKeepsItsPublicColumns) {
+  EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('run_summary')"),
+              ElementsAre("run_id", "name", "goal", "endpoint", "sandbox", "list_source",
+                          "list_sha256", "created_utc_ms", "listed", "duplicates", "released",
+                          "already_gone", "rejected", "failed", "skipped", "unknown", "pending",
+                          "attempts", "last_finished_utc_ms", "invocations", "last_exit_code"));
+}
+
+TEST_F(SchemaTest, DailyTotalsKeepsItsPublicColumns) {
+  EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('daily_totals')"),
+              ElementsAre("day", "attempts", "accepted", "already_gone", "rejected", "throttled",
+                          "not_sent", "unknown"));
+}
+
+TEST_F(SchemaTest, ErrorTotalsKeepsItsPublicColumns) {
+  EXPECT_THAT(
+      texts(database_, "SELECT name FROM pragma_table_info('error_totals')"),
+      ElementsAre("day", "outcome", "api_code", "http_status", "attempts", "last_finished_utc_ms"));
+}
+
+TEST_F(SchemaTest, DiskHistoryKeepsItsPublicColumns) {
+  EXPECT_THAT(texts(database_, "SELECT name FROM pragma_table_info('disk_history')"),
+              ElementsAre("disk_id", "run_id", "item_id", "utc_ms", "entry", "kind", "what", "code",
+                          "request_id", "detail", "attempt_number", "invocation_id"));
+}
+
+TEST_F(SchemaTest, RunSummaryCountsTheItemsOfEachRunByTheirStates) {
+  const RunRecord second = enrol(database_, {"disk-3", "disk-4", "disk-5"});
+  insert_attempt(1, 1);
+  insert_outcome("not_sent");
+  insert_attempt(1, 2);
+  insert_outcome("accepted");
+  insert_attempt(2, 1);
+  insert_outcome("unknown");
+  insert_attempt(3, 1);
+  insert_outcome("rejected");
+  insert_decision(4, DecisionKind::skip, "test");
+  end_invocation(database_, invocation_, EndReason::finished, "", 4, k_test_time);
+  const std::string columns =
+      "SELECT concat.text FROM (SELECT run_id, listed || ' ' || released || ' ' || already_gone ||"
+      " ' ' || rejected || ' ' || failed || ' ' || skipped || ' ' || unknown || ' ' || pending ||"
+      " ', ' || attempts || ' attempts until ' || coalesce(last_finished_utc_ms, '-') || ', ' ||"
+      " invocations || ' exit ' || coalesce(last_exit_code, '-') AS text FROM run_summary)"
+      " AS concat WHERE run_id = ";
+  EXPECT_THAT(texts(database_, columns + std::to_string(first_.id.value)),
+              ElementsAre("2 1 0 0 0 0 1 0, 3 attempts until 2000, 1 exit 4"));
+  EXPECT_THAT(texts(database_, columns + std::to_string(second.id.value)),
+              ElementsAre("3 0 0 1 0 1 0 1, 1 attempts until 2000, 0 exit -"));
+}
+
+TEST_F(SchemaTest, TotalsAreOfTheDayInUtcAndByOutcomeAndCode) {
+  const auto ended = [&](const char* outcome, const char* code, const char* when) {
+    // Attempts on one item: only the last may be final.
+    insert_attempt(1,
+                   static_cast<int>(database_.query_integer("SELECT count(*) + 1 FROM attempt")));
+    database_.execute(std::string("INSERT INTO outcome (attempt_id, outcome, scope, http_status,"
+                                  " api_code, finished_utc_ms) SELECT max(attempt_id), '") +
+                      outcome + "', 'moment', 429, " + code + ", 1000 * strftime('%s', '" + when +
+                      "') FROM attempt");
+  };
+  ended("throttled", "'LIMIT'", "2026-11-23 23:59:59");
+  ended("throttled", "'LIMIT'", "2026-11-24 00:00:00");
+  ended("throttled", "'LIMIT'", "2026-11-24 23:59:59");
+  ended("not_sent", "NULL", "2026-11-24 12:00:00");
+  ended("accepted", "NULL", "2026-11-24 13:00:00");
+  EXPECT_THAT(texts(database_,
+                    "SELECT day || ' ' || attempts || ' ' || accepted || ' ' || throttled || ' ' ||"
+                    " not_sent FROM daily_totals ORDER BY day"),
+              ElementsAre("2026-11-23 1 0 1 0", "2026-11-24 4 1 2 1"));
+  EXPECT_THAT(texts(database_,
+                    "SELECT day || ' ' || outcome || ' ' || coalesce(api_code, '-') || ' ' ||"
+                    " http_status || ' ' || attempts FROM error_totals ORDER BY day, outcome"),
+              ElementsAre("2026-11-23 throttled LIMIT 429 1", "2026-11-24 not_sent - 429 1",
+                          "2026-11-24 throttled LIMIT 429 2"));
 }
 
 TEST_F(SchemaTest, ItemStateKeepsItsPublicColumns) {

@@ -26,8 +26,8 @@ using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
-const Words k_commands = {"run",        "resume",    "settle", "status",
-                          "audit show", "audit log", "sandbox"};
+const Words k_commands = {"run",       "resume",        "settle",    "status",       "audit show",
+                          "audit log", "audit explain", "audit sql", "audit verify", "sandbox"};
 
 /// `command` may have two words, as it is written in the overview.
 Options parse(const std::string& command, const Words& rest = {}) {
@@ -76,7 +76,9 @@ const std::vector<SettingRow> k_settings = {
     {{"--no-verify"}, R"({"verify":false})", k_callers},
     {{"--settle-window", "90s"}, R"({"settle":{"window":"90s"}})", k_callers},
     {{"--settle-poll", "250ms"}, R"({"settle":{"poll":"0.25s"}})", k_callers},
-    {{"--endpoint", "127.0.0.1:8443"}, R"({"endpoint":"127.0.0.1:8443"})", k_callers},
+    {{"--endpoint", "127.0.0.1:8443"},
+     R"({"endpoint":"127.0.0.1:8443"})",
+     {"run", "resume", "settle", "audit log"}},
     {{"--ca-file", "own.pem"}, R"({"ca_file":"own.pem"})", k_callers},
     {{"--profile", "ops"}, R"({"profile":"ops"})", k_callers},
     {{"--credentials-file", "c.json"}, R"({"credentials_file":"c.json"})", k_callers},
@@ -85,7 +87,9 @@ const std::vector<SettingRow> k_settings = {
     {{"--rate", "unlimited"}, R"({"rate":{"per_second":"unlimited"}})", k_callers},
     {{"--burst", "3"}, R"({"rate":{"burst":3}})", k_callers},
     {{"--in-flight", "9"}, R"({"in_flight":9})", k_callers},
-    {{"--timeout", "11s"}, R"({"timeouts":{"request":"11s"}})", k_callers},
+    {{"--timeout", "11s"},
+     R"({"timeouts":{"request":"11s"}})",
+     {"run", "resume", "settle", "audit sql"}},
     {{"--connect-timeout", "1300ms"}, R"({"timeouts":{"connect":"1.3s"}})", k_callers},
     {{"--max-attempts", "17"}, R"({"retry":{"max_attempts":17}})", k_callers},
 };
@@ -97,8 +101,12 @@ struct OptionRow {
   Words commands;
 };
 
-const Words k_with_database = {"run", "resume", "settle", "status", "audit show", "audit log"};
+const Words k_with_database = {"run",           "resume",     "settle",
+                               "status",        "audit show", "audit log",
+                               "audit explain", "audit sql",  "audit verify"};
+const Words k_tables = {"audit show", "audit log", "audit explain", "audit sql"};
 const Words k_log = {"audit log"};
+const Words k_callers_and_log = {"run", "resume", "settle", "audit log"};
 const Words k_sandbox = {"sandbox"};
 
 const std::vector<OptionRow> k_options = {
@@ -123,19 +131,40 @@ const std::vector<OptionRow> k_options = {
      {"settle"}},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
-    {{"--csv"}, [](const Options& o) { return o.csv; }, {"audit show", "audit log"}},
-    {{"--run", "7"}, [](const Options& o) { return o.filter_run == 7; }, k_log},
-    {{"--disk", "1"}, [](const Options& o) { return o.filter_disk == "1"; }, k_log},
-    {{"--outcome", "open"}, [](const Options& o) { return o.filter_outcome == "open"; }, k_log},
-    {{"--code", "X"}, [](const Options& o) { return o.filter_code == "X"; }, k_log},
-    {{"--request-id", "T1"}, [](const Options& o) { return o.filter_request_id == "T1"; }, k_log},
-    {{"--since", "1970-01-01T00:00:01Z"},
-     [](const Options& o) { return o.since == UtcTime(std::chrono::seconds(1)); },
+    {{"--csv"}, [](const Options& o) { return o.csv; }, k_tables},
+    {{"--ndjson"}, [](const Options& o) { return o.ndjson; }, k_tables},
+    {{"--anchor-file", "a"},
+     [](const Options& o) { return o.anchor_file == "a"; },
+     {"run", "resume", "settle", "audit verify"}},
+    {{"--run", "7"}, [](const Options& o) { return o.filter.run == 7; }, k_log},
+    {{"--disk", "1"}, [](const Options& o) { return o.filter.disk == "1"; }, k_log},
+    {{"--outcome", "open"}, [](const Options& o) { return o.filter.outcome == "open"; }, k_log},
+    {{"--code", "X"}, [](const Options& o) { return o.filter.code == "X"; }, k_log},
+    {{"--request-id", "T1"}, [](const Options& o) { return o.filter.request_id == "T1"; }, k_log},
+    {{"--job", "nightly"}, [](const Options& o) { return o.filter.run_name == "nightly"; }, k_log},
+    {{"--http-status", "502"}, [](const Options& o) { return o.filter.http_status == 502; }, k_log},
+    {{"--text", "a"}, [](const Options& o) { return o.filter.text == "a"; }, k_log},
+    {{"--user", "ops"}, [](const Options& o) { return o.filter.user == "ops"; }, k_log},
+    {{"--host", "vm"}, [](const Options& o) { return o.filter.host == "vm"; }, k_log},
+    {{"--credential", "K1"}, [](const Options& o) { return o.filter.credential == "K1"; }, k_log},
+    {{"--endpoint", "h:1"},
+     [](const Options& o) { return o.filter.endpoint == "h:1"; },
+     k_callers_and_log},
+    {{"--sort", "latency"},
+     [](const Options& o) { return o.filter.order == LogOrder::latency; },
      k_log},
-    {{"--until", "1970-01-02"},
-     [](const Options& o) { return o.until == UtcTime(std::chrono::hours(24)); },
+    {{"--descending"}, [](const Options& o) { return o.filter.descending; }, k_log},
+    {{"--columns", "a,b"},
+     [](const Options& o) {
+       return o.columns == Words{"a", "b"};
+     },
      k_log},
-    {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, k_log},
+    {{"--time-zone", "local"},
+     [](const Options& o) { return o.time_zone == "local"; },
+     {"audit log", "audit explain"}},
+    {{"--since", "7d"}, [](const Options& o) { return o.since == "7d"; }, k_log},
+    {{"--until", "1h"}, [](const Options& o) { return o.until == "1h"; }, k_log},
+    {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, {"audit log", "audit sql"}},
     {{"--port", "8443"}, [](const Options& o) { return o.port == 8443; }, k_sandbox},
     {{"--scenario", "s.json"},
      [](const Options& o) { return o.sandbox_scenario == "s.json"; },
@@ -252,11 +281,12 @@ TEST(OptionsTest, SaysWhatIsWrongWithAValue) {
        "--reason is given more than once"},
       {"run", {"--endpoint"}, "missing an argument"},
       {"settle", {"--mark"}, "missing an argument"},
-      {"audit log", {"--since", "yesterday"}, "--since: \"yesterday\" is not a time"},
-      {"audit log", {"--until", "2026-02-30"}, "--until: \"2026-02-30\" is not a time"},
+      {"audit log", {"--sort", "size"}, "--sort: \"size\" is none of intent"},
+      {"audit sql", {"--limit", "0"}, "--limit must be at least 1"},
       {"audit log", {"--limit", "0"}, "--limit must be at least 1"},
       {"audit log", {"--outcome", "lost"}, "--outcome: \"lost\" is none of accepted"},
-      {"audit log", {"--json", "--csv"}, "--json and --csv exclude each other"},
+      {"audit log", {"--json", "--csv"}, "--json, --ndjson and --csv exclude each other"},
+      {"audit sql", {"--csv", "--ndjson"}, "--json, --ndjson and --csv exclude each other"},
       {"audit show", {"--state", "lost"}, "--state: \"lost\" is none of pending"},
   };
   for (const ErrorRow& row : rows) {

@@ -1,5 +1,6 @@
 #include "report/table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -51,7 +52,54 @@ TEST(TableTest, QuotesCsvFieldsWhereTheyNeedIt) {
             "a-longer-disk,,\"über, \"\"quoted\"\"\nline\"\n");
 }
 
+TEST(TableTest, WritesAnObjectALine) {
+  EXPECT_EQ(write(TableFormat::ndjson, k_rows),
+            R"({"disk_id":"disk-1","status":200,"message":null})"
+            "\n"
+            R"({"disk_id":"a-longer-disk","status":null,"message":"über, \"quoted\"\nline"})"
+            "\n");
+}
+
+TEST(TableTest, WritesRealNumbersAsTheyReadBack) {
+  const std::vector<std::vector<Cell>> rows{{0.1, -1e300, std::string("x")}};
+  EXPECT_EQ(write(TableFormat::csv, rows), "disk_id,status,message\n0.1,-1e+300,x\n");
+  EXPECT_THAT(write(TableFormat::ndjson, rows), ::testing::HasSubstr(R"("disk_id":0.1,)"));
+}
+
+TEST(TableTest, CsvLeavesNoFormulaToASpreadsheetAndNumbersAlone) {
+  EXPECT_EQ(write(TableFormat::csv, {{std::string("=1+1"), std::int64_t{-5}, std::string("-5")}}),
+            "disk_id,status,message\n'=1+1,-5,'-5\n");
+}
+
+TEST(TableTest, EveryTextComesBackFromItsCsvField) {
+  const std::string signs = "=+-@\t\r'\",\n a;";
+  std::vector<std::string> texts{""};
+  for (const char first : signs) {
+    texts.emplace_back(1, first);
+    for (const char second : signs) texts.push_back(std::string{first, second} + "x");
+  }
+  for (const std::string& text : texts) {
+    std::string field = csv_field(text);
+    if (field.starts_with('"')) {
+      std::string unquoted;
+      for (std::size_t i = 1; i + 1 < field.size(); ++i) {
+        unquoted += field[i];
+        if (field[i] == '"') ++i;
+      }
+      field = unquoted;
+    } else {
+      EXPECT_EQ(field.find_first_of(",\"\r\n"), std::string::npos) << text;
+    }
+    if (!field.empty()) {
+      EXPECT_EQ(std::string("=+-@\t\r").find(field.front()), std::string::npos) << field;
+      if (field.front() == '\'') field.erase(0, 1);
+    }
+    EXPECT_EQ(field, text);
+  }
+}
+
 TEST(TableTest, WithoutRowsIsStillAWholeDocument) {
+  EXPECT_EQ(write(TableFormat::ndjson, {}), "");
   EXPECT_EQ(write(TableFormat::text, {}), "disk_id  status  message\n");
   EXPECT_EQ(write(TableFormat::json, {}), "[]\n");
   EXPECT_EQ(write(TableFormat::csv, {}), "disk_id,status,message\n");

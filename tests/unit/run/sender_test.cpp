@@ -11,6 +11,7 @@
 #include <set>
 
 #include "audit/audit_file.h"
+#include "audit/log_query.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "support/enrolled_run.h"
