@@ -1,6 +1,8 @@
 #include "audit/anchor_file.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 #include "model/errors.h"
 #include "model/visible_text.h"
@@ -17,6 +20,7 @@ namespace diskrelease {
 namespace {
 
 constexpr std::string_view k_intro = "diskrelease-anchor 1 ";
+constexpr std::string_view k_signed_intro = "diskrelease-anchor 2 ";
 
 bool is_hash(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -31,8 +35,14 @@ std::string_view next_word(std::string_view& rest) {
 }
 
 std::optional<Anchor> parse(std::string_view line) {
-  if (!line.starts_with(k_intro)) return std::nullopt;
-  std::string_view rest = line.substr(k_intro.size());
+  std::string_view rest = line;
+  if (line.starts_with(k_signed_intro)) {
+    // The signature is looked at by is_signed_by().
+    rest = rest.substr(0, rest.rfind(' '));
+  } else if (!line.starts_with(k_intro)) {
+    return std::nullopt;
+  }
+  rest.remove_prefix(k_intro.size());
   Anchor anchor;
   anchor.head.chain = next_word(rest);
   const std::string_view block = next_word(rest);
@@ -46,6 +56,13 @@ std::optional<Anchor> parse(std::string_view line) {
   }
   anchor.time = *time;
   return anchor;
+}
+
+bool is_signed_by(const VerifyingKey& key, std::string_view line) {
+  const std::size_t end = line.rfind(' ');
+  if (!line.starts_with(k_signed_intro)) return false;
+  const std::optional<std::string> signature = from_base64(line.substr(end + 1));
+  return signature && key.verify(line.substr(0, end), *signature);
 }
 
 /// What cannot be read, as a pipe or what belongs to somebody else, does not.
@@ -64,34 +81,61 @@ bool ends_within_a_line(const std::filesystem::path& file) {
 
 }  // namespace
 
-std::string anchor_line(const Anchor& anchor) {
-  return std::string(k_intro) + anchor.head.chain + ' ' + std::to_string(anchor.head.block) + ' ' +
-         anchor.head.hash + ' ' + format_utc(anchor.time);
+std::string anchor_line(const Anchor& anchor, const SigningKey* key) {
+  const std::string line = std::string(key == nullptr ? k_intro : k_signed_intro) +
+                           anchor.head.chain + ' ' + std::to_string(anchor.head.block) + ' ' +
+                           anchor.head.hash + ' ' + format_utc(anchor.time);
+  return key == nullptr ? line : line + ' ' + to_base64(key->sign(line));
 }
 
-AnchorWriter::AnchorWriter(const std::filesystem::path& file)
+AnchorWriter::AnchorWriter(AnchorPlaces places)
     // Without waiting for the reader of a pipe.
-    : file_(file),
-      descriptor_(
-          ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)) {
-  if (descriptor_ < 0) fail(file_, "cannot be opened", errno);
+    : places_(std::move(places)),
+      descriptor_(::open(places_.file.c_str(),
+                         O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)) {
+  if (descriptor_ < 0) fail(places_.file, "cannot be opened", errno);
 }
 
 AnchorWriter::~AnchorWriter() { ::close(descriptor_); }
 
 void AnchorWriter::append(const Anchor& anchor) {
-  std::string line = anchor_line(anchor) + '\n';
-  if (ends_within_a_line(file_)) line.insert(0, 1, '\n');
+  std::string line = anchor_line(anchor, places_.key.get());
+  tell_log(line);
+  line += '\n';
+  if (ends_within_a_line(places_.file)) line.insert(0, 1, '\n');
   // In one piece, so that several processes may share a file.
   const ssize_t written = ::write(descriptor_, line.data(), line.size());
   if (written != static_cast<ssize_t>(line.size())) {
-    fail(file_, "cannot be written", written < 0 ? errno : ENOSPC);
+    fail(places_.file, "cannot be written", written < 0 ? errno : ENOSPC);
   }
   // A pipe or a character device has nothing to sync.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(file_, "cannot be written", errno);
+  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(places_.file, "cannot be written", errno);
 }
 
-AnchorFile read_anchors(const std::filesystem::path& file) {
+void AnchorWriter::tell_log(const std::string& line) const {
+  if (!places_.log_socket) return;
+  const auto fail_to_log = [&](int error) {
+    throw AuditUnusable("system log " + places_.log_socket->string() +
+                        ": an anchor cannot be sent: " + std::strerror(error));
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = places_.log_socket->string();
+  if (path.size() >= sizeof address.sun_path) fail_to_log(ENAMETOOLONG);
+  path.copy(address.sun_path, path.size());
+  const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) fail_to_log(errno);
+  // Facility authpriv, severity notice, as the C library's syslog() writes it but for the time,
+  // which the daemon adds.
+  const std::string message = "<85>diskrelease[" + std::to_string(::getpid()) + "]: " + line;
+  const ssize_t sent = ::sendto(descriptor, message.data(), message.size(), MSG_NOSIGNAL,
+                                reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  ::close(descriptor);
+  if (sent != static_cast<ssize_t>(message.size())) fail_to_log(error);
+}
+
+AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* key) {
   errno = 0;
   std::ifstream in(file);
   if (!in) {
@@ -102,11 +146,14 @@ AnchorFile read_anchors(const std::filesystem::path& file) {
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     if (line.empty() || line.front() == '#') continue;
-    if (const std::optional<Anchor> anchor = parse(line)) {
-      read.anchors.push_back(*anchor);
+    const std::string place = file.string() + ':' + std::to_string(number);
+    const std::optional<Anchor> anchor = parse(line);
+    if (!anchor) {
+      read.problems.push_back(place + ": is no anchor: " + visible(line, 100));
+    } else if (key != nullptr && !is_signed_by(*key, line)) {
+      read.problems.push_back(place + ": is not signed by that key: " + visible(line, 100));
     } else {
-      read.problems.push_back(file.string() + ':' + std::to_string(number) +
-                              ": is no anchor: " + visible(line, 100));
+      read.anchors.push_back(*anchor);
     }
   }
   if (in.bad()) throw UsageError("anchor file " + file.string() + ": cannot be read");

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "audit/chain.h"
 #include "model/time.h"
+#include "platform/ed25519.h"
 
 namespace diskrelease {
 
@@ -13,20 +16,32 @@ namespace diskrelease {
 /// write the database cannot write: it shows that a database was cut off, rolled back or replaced.
 ///
 /// A line of an anchor file: `diskrelease-anchor 1 CHAIN BLOCK HASH TIME`, both hashes in
-/// lower-case hex. Lines that begin with `#` and empty lines are for people.
+/// lower-case hex; signed, `diskrelease-anchor 2 CHAIN BLOCK HASH TIME SIGNATURE`: the Ed25519
+/// signature, in Base64, of what stands before the blank in front of it. Lines that begin with `#`
+/// and empty lines are for people.
 struct Anchor {
   ChainHead head;
   UtcTime time;
 };
 
-[[nodiscard]] std::string anchor_line(const Anchor& anchor);
+/// Signed where there is a key.
+[[nodiscard]] std::string anchor_line(const Anchor& anchor, const SigningKey* key = nullptr);
 
-/// An anchor file that is appended to, by one thread at a time; other processes may append to it as
-/// well. Throws AuditUnusable.
+/// Where anchors go.
+struct AnchorPlaces {
+  std::filesystem::path file;
+  /// The socket of the system log, such as /dev/log. Nothing tells whether the log keeps what it is
+  /// sent; that it cannot be sent is an error.
+  std::optional<std::filesystem::path> log_socket;
+  std::shared_ptr<const SigningKey> key;  ///< null = unsigned
+};
+
+/// Anchors that are appended, by one thread at a time; other processes may append to the same file
+/// as well. Throws AuditUnusable.
 class AnchorWriter {
  public:
   /// Makes the file, mode 0600, where there is none. A pipe needs its reader by now.
-  explicit AnchorWriter(const std::filesystem::path& file);
+  explicit AnchorWriter(AnchorPlaces places);
   ~AnchorWriter();
   AnchorWriter(const AnchorWriter&) = delete;
   AnchorWriter& operator=(const AnchorWriter&) = delete;
@@ -36,7 +51,9 @@ class AnchorWriter {
   void append(const Anchor& anchor);
 
  private:
-  std::filesystem::path file_;
+  void tell_log(const std::string& line) const;
+
+  AnchorPlaces places_;
   int descriptor_;
 };
 
@@ -44,7 +61,9 @@ struct AnchorFile {
   std::vector<Anchor> anchors;        ///< in the order of the file
   std::vector<std::string> problems;  ///< lines that are no anchors, with file and line
 };
-/// Throws UsageError for a file that cannot be read.
-[[nodiscard]] AnchorFile read_anchors(const std::filesystem::path& file);
+/// With a key, a line that it has not signed is a problem and no anchor; without one signatures are
+/// not looked at. Throws UsageError for a file that cannot be read.
+[[nodiscard]] AnchorFile read_anchors(const std::filesystem::path& file,
+                                      const VerifyingKey* key = nullptr);
 
 }  // namespace diskrelease

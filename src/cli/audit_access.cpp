@@ -39,6 +39,16 @@ std::filesystem::path anchor_path(const Options& options) {
   return one_name_of(database_path(options)) += ".anchors";
 }
 
+std::shared_ptr<AnchorWriter> open_anchors(const Options& options) {
+  AnchorPlaces places;
+  if (options.anchor_key) {
+    places.key = std::make_shared<const SigningKey>(SigningKey::read(*options.anchor_key));
+  }
+  places.file = anchor_path(options);
+  places.log_socket = options.anchor_syslog;
+  return std::make_shared<AnchorWriter>(std::move(places));
+}
+
 FileLock lock_database(const std::filesystem::path& path, std::string_view command) {
   std::filesystem::path lock_path = one_name_of(path);
   std::error_code error;

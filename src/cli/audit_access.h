@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 
+#include "audit/anchor_file.h"
 #include "audit/database.h"
 #include "audit/run_records.h"
 #include "cli/options.h"
@@ -16,6 +18,10 @@ namespace diskrelease {
 
 /// --anchor-file, else the file beside the database.
 [[nodiscard]] std::filesystem::path anchor_path(const Options& options);
+
+/// All places that the options name for anchors. Throws UsageError for a key that cannot be used,
+/// AuditUnusable for a file.
+[[nodiscard]] std::shared_ptr<AnchorWriter> open_anchors(const Options& options);
 
 /// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
 /// naming the holder.

@@ -102,7 +102,12 @@ void add_call_flags(cxxopts::Options& options) {
        "keep the chain's head here, best on another volume (default: beside the "
        "database)",
        cxxopts::value<std::string>(),
-       "FILE")("sandbox", "call a simulator inside this process: no account, no network")  //
+       "FILE")  //
+      ("anchor-key", "sign anchors with this private Ed25519 key (PEM, mode 600)",
+       cxxopts::value<std::string>(), "FILE")  //
+      ("anchor-syslog", "send anchors to the system log as well (default socket /dev/log)",
+       cxxopts::value<std::string>()->implicit_value("/dev/log"), "SOCKET")        //
+      ("sandbox", "call a simulator inside this process: no account, no network")  //
       ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
        cxxopts::value<std::string>(), "FILE");
 }
@@ -424,6 +429,9 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.sandbox = is_given(parsed, "sandbox") || options.sandbox_scenario.has_value();
   read_marks(parsed, options);
   options.anchor_file = get_text(parsed, "anchor-file");
+  options.anchor_key = get_text(parsed, "anchor-key");
+  options.anchor_syslog = get_text(parsed, "anchor-syslog");
+  options.anchor_public_key = get_text(parsed, "anchor-public-key");
   options.all = is_given(parsed, "all");
   options.state = get_text(parsed, "state");
   read_filters(parsed, options.filter);
@@ -475,9 +483,11 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
     add_table_flags(options);
   }
   if (command.name == "audit verify") {
-    options.add_options("Verify")("anchor-file",
-                                  "hold it against this file (default: that beside the database)",
-                                  cxxopts::value<std::string>(), "FILE");
+    options.add_options("Verify")  //
+        ("anchor-file", "hold it against this file (default: that beside the database)",
+         cxxopts::value<std::string>(), "FILE")  //
+        ("anchor-public-key", "every anchor must be signed by this Ed25519 key (PEM)",
+         cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //

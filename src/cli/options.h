@@ -53,6 +53,11 @@ struct Options {
   std::optional<std::string> mark_reason;
   // run, resume, settle, audit verify
   std::optional<std::string> anchor_file;
+  // run, resume, settle
+  std::optional<std::string> anchor_key;
+  std::optional<std::string> anchor_syslog;  ///< socket of the system log
+  // audit verify
+  std::optional<std::string> anchor_public_key;
   // status
   bool all = false;
   // audit show

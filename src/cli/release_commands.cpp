@@ -118,7 +118,7 @@ ExitCode run_command(const Options& options) {
   const SystemClock clock;
 
   const FileLock lock = lock_database(path, "run");
-  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
+  const auto anchors = open_anchors(options);
   Database database = open_or_create(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
@@ -171,7 +171,7 @@ ExitCode resume_command(const Options& options) {
   // Before the lock: a mistyped path gets its own message, and no lock file.
   require_audit_database(path);
   const FileLock lock = lock_database(path, "resume");
-  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
+  const auto anchors = open_anchors(options);
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
@@ -229,7 +229,7 @@ ExitCode settle_command(const Options& options) {
   const SystemClock clock;
   require_audit_database(path);
   const FileLock lock = lock_database(path, "settle");
-  const auto anchors = std::make_shared<AnchorWriter>(anchor_path(options));
+  const auto anchors = open_anchors(options);
   Database database = open_audit_for_writing(path);
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);

@@ -58,8 +58,15 @@ ExitCode audit_verify_command(const Options& options) {
   const std::filesystem::path anchor_file = anchor_path(options);
   std::error_code error;
   const bool has_anchors = options.anchor_file || std::filesystem::exists(anchor_file, error);
-  const AnchorFile anchors = has_anchors ? read_anchors(anchor_file) : AnchorFile();
-  if (options.anchor_file && anchors.anchors.empty()) {
+  std::optional<VerifyingKey> key;
+  if (options.anchor_public_key) key.emplace(VerifyingKey::read(*options.anchor_public_key));
+  if (key && !has_anchors) {
+    throw UsageError("--anchor-public-key: there is no anchor file " + anchor_file.string() +
+                     "; name it with --anchor-file");
+  }
+  const AnchorFile anchors =
+      has_anchors ? read_anchors(anchor_file, key ? &*key : nullptr) : AnchorFile();
+  if (options.anchor_file && anchors.anchors.empty() && anchors.problems.empty()) {
     throw UsageError("anchor file " + anchor_file.string() + ": has no anchor in it");
   }
   Verification found = verify_audit(database, anchors.anchors);
@@ -72,7 +79,8 @@ ExitCode audit_verify_command(const Options& options) {
     if (!options.quiet && found.passed()) {
       if (has_anchors) {
         std::cout << "  " << found.anchors << " anchors of " << visible(anchor_file.string())
-                  << " fit, the latest is of block " << found.anchored_block << '\n';
+                  << (options.anchor_public_key ? " are signed and fit," : " fit,")
+                  << " the latest is of block " << found.anchored_block << '\n';
       } else {
         std::cout << "  without anchors: a database that was cut off, rolled back or replaced "
                      "would look the same\n";

@@ -2,13 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <fstream>
 
 #include "model/errors.h"
 #include "support/audit_error.h"
 #include "support/temporary_directory.h"
+#include "support/test_key.h"
 
 namespace diskrelease {
 namespace {
@@ -16,6 +20,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 class AnchorFileTest : public ::testing::Test {
  protected:
@@ -24,7 +30,9 @@ class AnchorFileTest : public ::testing::Test {
             UtcTime(std::chrono::milliseconds(1'795'000'000'123 + block))};
   }
   void write(const std::string& text) { std::ofstream(file_) << text; }
-  void append(std::int64_t block) { AnchorWriter(file_).append(anchor(block)); }
+  void append(std::int64_t block) {
+    AnchorWriter({.file = file_, .log_socket = {}, .key = {}}).append(anchor(block));
+  }
   std::string usage_error() {
     try {
       static_cast<void>(read_anchors(file_));
@@ -52,6 +60,64 @@ TEST_F(AnchorFileTest, GivesBackWhatWasAppended) {
   struct stat status {};
   ASSERT_EQ(::stat(file_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(AnchorFileTest, SignsLinesAndFindsThoseThatTheKeyHasNotSigned) {
+  std::ofstream(directory_ / "key.pem") << k_test_signing_key;
+  ::chmod((directory_ / "key.pem").c_str(), 0600);
+  const auto key = std::make_shared<const SigningKey>(SigningKey::read(directory_ / "key.pem"));
+  std::ofstream(directory_ / "pub.pem") << key->public_key();
+  const VerifyingKey verifying = VerifyingKey::read(directory_ / "pub.pem");
+  AnchorWriter writer({.file = file_, .log_socket = {}, .key = key});
+  writer.append(anchor(1));
+  writer.append(anchor(2));
+  EXPECT_THAT(read_anchors(file_).anchors, SizeIs(2));
+  const AnchorFile read = read_anchors(file_, &verifying);
+  ASSERT_THAT(read.anchors, SizeIs(2));
+  EXPECT_THAT(read.problems, IsEmpty());
+  EXPECT_EQ(read.anchors.at(1).head.block, 2);
+  EXPECT_EQ(read.anchors.at(1).time, anchor(2).time);
+
+  std::string line = anchor_line(anchor(3), key.get());
+  EXPECT_THAT(line, StartsWith("diskrelease-anchor 2 "));
+  // Every single change of a line is found: of what is signed, of the signature, of the version.
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    std::string changed = line;
+    changed[i] = changed[i] == '1' ? '2' : '1';
+    write(changed + '\n');
+    const AnchorFile found = read_anchors(file_, &verifying);
+    EXPECT_THAT(found.anchors, IsEmpty()) << changed;
+    EXPECT_THAT(found.problems, SizeIs(1)) << changed;
+  }
+  write(anchor_line(anchor(3)) + '\n');
+  EXPECT_THAT(read_anchors(file_, &verifying).problems,
+              ElementsAre(HasSubstr(":1: is not signed by that key: diskrelease-anchor 1 ")));
+}
+
+TEST_F(AnchorFileTest, SendsAnchorsToTheSystemLog) {
+  const std::filesystem::path path = directory_ / "log";
+  const int log = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(log, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(log, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  AnchorWriter writer({.file = file_, .log_socket = path, .key = nullptr});
+  writer.append(anchor(5));
+  std::string message(1'000, '\0');
+  const ssize_t got = ::recv(log, message.data(), message.size(), MSG_DONTWAIT);
+  ASSERT_GT(got, 0);
+  message.resize(static_cast<std::size_t>(got));
+  EXPECT_EQ(message,
+            "<85>diskrelease[" + std::to_string(::getpid()) + "]: " + anchor_line(anchor(5)));
+  ::close(log);
+  // A log that takes nothing: then nothing may be sent either.
+  try {
+    writer.append(anchor(6));
+    ADD_FAILURE() << "nobody has read it";
+  } catch (const AuditUnusable& error) {
+    EXPECT_THAT(error.what(), HasSubstr("an anchor cannot be sent: Connection refused"));
+  }
 }
 
 TEST_F(AnchorFileTest, HasTheDocumentedForm) {
