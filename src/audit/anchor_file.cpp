@@ -135,17 +135,29 @@ void AnchorWriter::tell_log(const std::string& line) const {
   if (sent != static_cast<ssize_t>(message.size())) fail_to_log(error);
 }
 
-AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* key) {
+namespace {
+
+/// Calls `take` with the number of each line and the line, but for those that are for people.
+template <class Take>
+void read_lines(const std::filesystem::path& file, const Take& take) {
   errno = 0;
   std::ifstream in(file);
   if (!in) {
     throw UsageError("anchor file " + file.string() +
                      ": cannot be read: " + std::strerror(errno == 0 ? EIO : errno));
   }
-  AnchorFile read;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    if (line.empty() || line.front() == '#') continue;
+    if (!line.empty() && line.front() != '#') take(number, line);
+  }
+  if (in.bad()) throw UsageError("anchor file " + file.string() + ": cannot be read");
+}
+
+}  // namespace
+
+AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* key) {
+  AnchorFile read;
+  read_lines(file, [&](int number, const std::string& line) {
     const std::string place = file.string() + ':' + std::to_string(number);
     const std::optional<Anchor> anchor = parse(line);
     if (!anchor) {
@@ -155,9 +167,18 @@ AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* k
     } else {
       read.anchors.push_back(*anchor);
     }
-  }
-  if (in.bad()) throw UsageError("anchor file " + file.string() + ": cannot be read");
+  });
   return read;
+}
+
+std::vector<std::string> anchor_lines_of(const std::filesystem::path& file,
+                                         std::string_view chain) {
+  std::vector<std::string> lines;
+  read_lines(file, [&](int, const std::string& line) {
+    const std::optional<Anchor> anchor = parse(line);
+    if (anchor && anchor->head.chain == chain) lines.push_back(line);
+  });
+  return lines;
 }
 
 }  // namespace diskrelease

@@ -66,4 +66,9 @@ struct AnchorFile {
 [[nodiscard]] AnchorFile read_anchors(const std::filesystem::path& file,
                                       const VerifyingKey* key = nullptr);
 
+/// The lines of an anchor file that are of one chain, as they stand there. Throws UsageError for a
+/// file that cannot be read.
+[[nodiscard]] std::vector<std::string> anchor_lines_of(const std::filesystem::path& file,
+                                                       std::string_view chain);
+
 }  // namespace diskrelease

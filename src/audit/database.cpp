@@ -187,6 +187,11 @@ std::string_view Statement::text(int column) const noexcept {
 
 int Statement::columns() const noexcept { return sqlite3_column_count(statement_); }
 
+std::string_view Statement::name(int column) const noexcept {
+  const char* const text = sqlite3_column_name(statement_, column);
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
 Statement::Type Statement::type(int column) const noexcept {
   switch (sqlite3_column_type(statement_, column)) {
     case SQLITE_INTEGER:

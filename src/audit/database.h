@@ -51,6 +51,8 @@ class Statement {
 
   enum class Type { null, integer, text, blob, real };
   [[nodiscard]] int columns() const noexcept;
+  /// Valid as long as the statement.
+  [[nodiscard]] std::string_view name(int column) const noexcept;
   [[nodiscard]] Type type(int column) const noexcept;
 
  private:

@@ -130,8 +130,7 @@ std::vector<std::string> SqlQuestion::columns() const {
   std::vector<std::string> names;
   std::set<std::string> used;
   for (int i = 0; i < statement_->columns(); ++i) {
-    const char* const given = sqlite3_column_name(statement_->statement_, i);
-    const std::string name = given == nullptr ? "column" : given;
+    const std::string name(statement_->name(i));
     std::string unique = name;
     for (int number = 2; !used.insert(unique).second; ++number) {
       unique = name + '_' + std::to_string(number);

@@ -41,6 +41,7 @@ constexpr std::array k_commands{
     Command{"audit explain", "DISK", "all that is on record about a disk, as a story"},
     Command{"audit sql", "QUERY|-", "ask the database, read only"},
     Command{"audit verify", "", "whether the record is as it was written"},
+    Command{"audit export", "RUN", "the evidence of a run, to be checked without this program"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -432,6 +433,8 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.anchor_key = get_text(parsed, "anchor-key");
   options.anchor_syslog = get_text(parsed, "anchor-syslog");
   options.anchor_public_key = get_text(parsed, "anchor-public-key");
+  options.output = get_text(parsed, "output");
+  options.key = get_text(parsed, "key");
   options.all = is_given(parsed, "all");
   options.state = get_text(parsed, "state");
   read_filters(parsed, options.filter);
@@ -487,6 +490,15 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
         ("anchor-file", "hold it against this file (default: that beside the database)",
          cxxopts::value<std::string>(), "FILE")  //
         ("anchor-public-key", "every anchor must be signed by this Ed25519 key (PEM)",
+         cxxopts::value<std::string>(), "FILE");
+  }
+  if (command.name == "audit export") {
+    options.add_options("Export")  //
+        ("o,output", "new folder, or new FILE.tar", cxxopts::value<std::string>(),
+         "DIR|FILE.tar")  //
+        ("key", "sign the manifest with this private Ed25519 key (PEM, mode 600)",
+         cxxopts::value<std::string>(), "FILE")  //
+        ("anchor-file", "take anchors from here (default: from beside the database)",
          cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "sandbox") {

@@ -58,6 +58,9 @@ struct Options {
   std::optional<std::string> anchor_syslog;  ///< socket of the system log
   // audit verify
   std::optional<std::string> anchor_public_key;
+  // audit export
+  std::optional<std::string> output;
+  std::optional<std::string> key;  ///< private key that signs
   // status
   bool all = false;
   // audit show

@@ -18,6 +18,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit explain") return audit_explain_command(options);
   if (name == "audit sql") return audit_sql_command(options);
   if (name == "audit verify") return audit_verify_command(options);
+  if (name == "audit export") return audit_export_command(options);
   return sandbox_command(options);
 }
 

@@ -11,7 +11,7 @@
 #include "input/descriptor_buffer.h"
 #include "model/errors.h"
 #include "platform/clock.h"
-#include "platform/sha256.h"
+#include "report/rows.h"
 #include "report/table.h"
 
 namespace diskrelease {
@@ -37,23 +37,6 @@ std::string query_of(const Options& options) {
   }
   if (query.size() > k_longest_query) throw UsageError("the query is longer than 1 MB");
   return query;
-}
-
-Cell cell_of(const Statement& row, int column) {
-  switch (row.type(column)) {
-    case Statement::Type::integer:
-      return row.integer(column);
-    case Statement::Type::real:
-      return row.real(column);
-    case Statement::Type::text:
-      return std::string(row.text(column));
-    case Statement::Type::blob:
-      // As SQL has it.
-      return "x'" + to_hex(row.text(column)) + "'";
-    case Statement::Type::null:
-      break;
-  }
-  return {};
 }
 
 }  // namespace

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "audit/database.h"
+#include "report/table.h"
+
+namespace diskrelease {
+
+/// A column of the present row. A blob is written as SQL has it, x'..'.
+[[nodiscard]] Cell cell_of(const Statement& row, int column);
+
+}  // namespace diskrelease
