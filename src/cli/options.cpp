@@ -38,6 +38,7 @@ constexpr std::array k_commands{
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
     Command{"audit log", "", "every attempt with its outcome and request id"},
     Command{"audit verify", "", "whether the record is as it was written"},
+    Command{"audit reconcile", "", "whether the provider's own log says the same as the record"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -135,6 +136,23 @@ void add_run_flags(cxxopts::Options& options) {
       ("include-recycled", "goal purge: also disks that are in the recycle bin at the start")  //
       ("yes", "do not ask; needs a stated limit")                                              //
       ("max-disks", "refuse to release more disks than this", cxxopts::value<std::int64_t>(), "N");
+}
+
+void add_reconcile_flags(cxxopts::Options& options) {
+  options.add_options("Reconcile")  //
+      ("provider-log", "answers to DescribeLogs as JSON, - for standard input; needed",
+       cxxopts::value<std::string>(), "FILE")  //
+      ("run", "findings about attempts of this run only", cxxopts::value<std::int64_t>(),
+       "RUN")  //
+      ("since", "the log covers the time from here (default: its earliest record)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("until", "the log covers the time to before here (default: its latest record)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("window", "how far apart the two times of one call may be (default 5m)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("event", "a further event name that stands for the release of a disk; repeatable",
+       cxxopts::value<std::vector<std::string>>(), "NAME")  //
+      ("csv", "findings as CSV");
 }
 
 void add_common_flags(cxxopts::Options& options, bool has_database) {
@@ -359,6 +377,14 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.since = get_time(parsed, "since");
   options.until = get_time(parsed, "until");
   options.limit = get<std::int64_t>(parsed, "limit");
+  options.provider_log = get_text(parsed, "provider-log");
+  if (parsed.count("event") > 0) {
+    options.release_events = parsed["event"].as<std::vector<std::string>>();
+    if (std::ranges::find(options.release_events, "") != options.release_events.end()) {
+      throw UsageError("--event must not be empty");
+    }
+  }
+  options.window = get_duration(parsed, "window");
   options.port = get<std::int64_t>(parsed, "port").value_or(0);
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
@@ -406,6 +432,7 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
                                   "hold it against this file (default: that beside the database)",
                                   cxxopts::value<std::string>(), "FILE");
   }
+  if (command.name == "audit reconcile") add_reconcile_flags(options);
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //
         ("port", "port on 127.0.0.1 (default: any free one)", cxxopts::value<std::int64_t>(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,6 +66,10 @@ struct Options {
   std::optional<UtcTime> since;
   std::optional<UtcTime> until;
   std::optional<std::int64_t> limit;
+  // audit reconcile; since, until and filter_run as well
+  std::optional<std::string> provider_log;
+  std::vector<std::string> release_events;
+  std::optional<std::chrono::milliseconds> window;
   // sandbox
   std::int64_t port = 0;
   std::optional<std::string> ca_out;
