@@ -26,8 +26,8 @@ using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
-const Words k_commands = {"run",        "resume",    "settle", "status",
-                          "audit show", "audit log", "sandbox"};
+const Words k_commands = {"run",        "resume",    "settle",          "status",
+                          "audit show", "audit log", "audit reconcile", "sandbox"};
 
 /// `command` may have two words, as it is written in the overview.
 Options parse(const std::string& command, const Words& rest = {}) {
@@ -97,8 +97,11 @@ struct OptionRow {
   Words commands;
 };
 
-const Words k_with_database = {"run", "resume", "settle", "status", "audit show", "audit log"};
+const Words k_with_database = {"run",        "resume",    "settle",         "status",
+                               "audit show", "audit log", "audit reconcile"};
 const Words k_log = {"audit log"};
+const Words k_reconcile = {"audit reconcile"};
+const Words k_log_and_reconcile = {"audit log", "audit reconcile"};
 const Words k_sandbox = {"sandbox"};
 
 const std::vector<OptionRow> k_options = {
@@ -123,19 +126,32 @@ const std::vector<OptionRow> k_options = {
      {"settle"}},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
-    {{"--csv"}, [](const Options& o) { return o.csv; }, {"audit show", "audit log"}},
-    {{"--run", "7"}, [](const Options& o) { return o.filter_run == 7; }, k_log},
+    {{"--csv"},
+     [](const Options& o) { return o.csv; },
+     {"audit show", "audit log", "audit reconcile"}},
+    {{"--run", "7"}, [](const Options& o) { return o.filter_run == 7; }, k_log_and_reconcile},
     {{"--disk", "1"}, [](const Options& o) { return o.filter_disk == "1"; }, k_log},
     {{"--outcome", "open"}, [](const Options& o) { return o.filter_outcome == "open"; }, k_log},
     {{"--code", "X"}, [](const Options& o) { return o.filter_code == "X"; }, k_log},
     {{"--request-id", "T1"}, [](const Options& o) { return o.filter_request_id == "T1"; }, k_log},
     {{"--since", "1970-01-01T00:00:01Z"},
      [](const Options& o) { return o.since == UtcTime(std::chrono::seconds(1)); },
-     k_log},
+     k_log_and_reconcile},
     {{"--until", "1970-01-02"},
      [](const Options& o) { return o.until == UtcTime(std::chrono::hours(24)); },
-     k_log},
+     k_log_and_reconcile},
     {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, k_log},
+    {{"--provider-log", "l.json"},
+     [](const Options& o) { return o.provider_log == "l.json"; },
+     k_reconcile},
+    {{"--window", "90s"},
+     [](const Options& o) { return o.window == std::chrono::seconds(90); },
+     k_reconcile},
+    {{"--event", "wipe disk", "--event", "a,b"},
+     [](const Options& o) {
+       return o.release_events == Words{"wipe disk", "a,b"};
+     },
+     k_reconcile},
     {{"--port", "8443"}, [](const Options& o) { return o.port == 8443; }, k_sandbox},
     {{"--scenario", "s.json"},
      [](const Options& o) { return o.sandbox_scenario == "s.json"; },
@@ -257,6 +273,9 @@ TEST(OptionsTest, SaysWhatIsWrongWithAValue) {
       {"audit log", {"--limit", "0"}, "--limit must be at least 1"},
       {"audit log", {"--outcome", "lost"}, "--outcome: \"lost\" is none of accepted"},
       {"audit log", {"--json", "--csv"}, "--json and --csv exclude each other"},
+      {"audit reconcile", {"--window", "5"}, "--window: \"5\" is not a duration"},
+      {"audit reconcile", {"--event", ""}, "--event must not be empty"},
+      {"audit reconcile", {"--json", "--csv"}, "--json and --csv exclude each other"},
       {"audit show", {"--state", "lost"}, "--state: \"lost\" is none of pending"},
   };
   for (const ErrorRow& row : rows) {
