@@ -144,16 +144,28 @@ void print_count(std::string_view what, std::int64_t count, const std::string& r
   std::cout << line << number << (remark.empty() ? "" : "   " + remark) << '\n';
 }
 
-void print_text(const Reconciliation& found, const Books& books, const std::string& database) {
+/// Nothing lay in the span: agreement that says nothing.
+bool is_empty(const Reconciliation& found) {
+  return found.matched + found.both_refused + found.unlisted == 0 && found.findings.empty();
+}
+
+void print_text(const Reconciliation& found, const Books& books, const Options& options,
+                const std::string& database) {
   const std::int64_t mismatches = found.mismatches();
-  if (mismatches == 0) {
-    std::cout << "reconciled: " << visible(database) << " and the provider's log say the same\n";
-  } else {
+  if (mismatches > 0) {
     std::cout << "NOT RECONCILED: " << visible(database) << " and the provider's log differ ("
               << mismatches << (mismatches == 1 ? " mismatch" : " mismatches") << ")\n";
+  } else if (is_empty(found)) {
+    std::cout << "nothing to compare: neither " << visible(database)
+              << " nor the provider's log has a release in the span\n";
+  } else {
+    std::cout << "reconciled: " << visible(database) << " and the provider's log say the same\n";
   }
-  std::cout << "  span             " << format_utc(books.scope.begin) << " to before "
-            << format_utc(books.scope.end) << '\n';
+  std::cout << "  span           " << format_utc(books.scope.begin) << " to before "
+            << format_utc(books.scope.end)
+            << (options.since && options.until ? "\n"
+                                               : ", as far as its records go: say what was asked "
+                                                 "for with --since and --until\n");
   print_count("records", books.log.records,
               std::to_string(books.log.release_records) + " of them releases of disks");
   print_count("matched", found.matched);
@@ -250,7 +262,9 @@ ExitCode audit_reconcile_command(const Options& options) {
       print_table(found, books, TableFormat::csv);
       break;
     case TableFormat::text:
-      if (!options.quiet || code != ExitCode::done) print_text(found, books, database.path());
+      if (!options.quiet || code != ExitCode::done) {
+        print_text(found, books, options, database.path());
+      }
       break;
   }
   return code;

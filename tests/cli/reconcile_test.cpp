@@ -257,6 +257,12 @@ TEST_F(ReconcileTest, TheSpanIsThatOfTheRecordsOrAsAskedFor) {
       reconcile(nothing, {"--since", "2000-01-01", "--until", "2000-01-02", "--json"});
   EXPECT_EQ(past.exit_code, 0) << past.out;
   EXPECT_THAT(past.out, HasSubstr(R"("outside":10,)"));
+  EXPECT_THAT(reconcile(nothing, {"--since", "2000-01-01", "--until", "2000-01-02"}).out,
+              AllOf(StartsWith("nothing to compare: "), Not(HasSubstr("as far as its records"))));
+  EXPECT_THAT(
+      reconcile(answer(ledger()), {"--until", "2000-01-02", "--since", "2000-01-01"}).out,
+      AllOf(StartsWith("nothing to compare: "), HasSubstr(" 10   releases of theirs out of")));
+  EXPECT_THAT(reconcile(answer(ledger())).out, HasSubstr(", as far as its records go: say what"));
   // Times of the records that are an hour off match by request id alone.
   std::vector<sandbox::LedgerEntry> entries = ledger();
   for (sandbox::LedgerEntry& entry : entries) entry.arrived_utc += std::chrono::hours(1);
