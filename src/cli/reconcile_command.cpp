@@ -128,6 +128,7 @@ void print_table(const Reconciliation& found, const Books& books, TableFormat fo
     std::vector<Cell> row = row_of(finding, books);
     if (format == TableFormat::text) {
       std::vector<Cell> shown;
+      shown.reserve(k_text_columns.size());
       for (const std::size_t column : k_text_columns) shown.push_back(row[column]);
       row = std::move(shown);
     }

@@ -81,8 +81,8 @@ struct Reconciliation {
 /// 2. by disk, where the times are at most the window apart and not both have a request id; first
 ///    those that agree, then those that are unclear, last those that contradict. Within each the
 ///    earliest go together.
-/// Pure. Takes about 40 bytes for each attempt and each release. Time grows as n log n, for one
-/// disk as its attempts times its releases: it has few of the first, whatever the log says.
+/// Pure. Time grows as n log n, for one disk as its attempts times its releases: it has few of the
+/// first, whatever the log says.
 [[nodiscard]] Reconciliation reconcile(const std::vector<OurAttempt>& attempts,
                                        const std::vector<ProviderRelease>& releases,
                                        const ReconciliationScope& scope);
