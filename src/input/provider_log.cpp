@@ -303,8 +303,7 @@ class LogEvents : public JsonEvents<LogEvents> {
     }
     if (member_ == "code" && kind == Kind::string) error_code_ = text.substr(0, k_max_kept_bytes);
     if (member_ == "resUid" || member_ == "resEvent" || member_ == "opsTime") ++own_fields_;
-    // The records of an answer use the fields, too; they come between its own members.
-    if (data_sets_ == 0) take_field(kind, text);
+    take_field(kind, text);
     return Place::elsewhere;
   }
 

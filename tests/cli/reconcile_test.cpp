@@ -263,6 +263,12 @@ TEST_F(ReconcileTest, TheSpanIsThatOfTheRecordsOrAsAskedFor) {
       reconcile(answer(ledger()), {"--until", "2000-01-02", "--since", "2000-01-01"}).out,
       AllOf(StartsWith("nothing to compare: "), HasSubstr(" 10   releases of theirs out of")));
   EXPECT_THAT(reconcile(answer(ledger())).out, HasSubstr(", as far as its records go: say what"));
+  // The latest record is within the span, even where it is the only one.
+  const std::string foreign =
+      R"({"resUid":"disk/47","resEvent":"ReleaseDisk","opsTime":"2026-11-24T03:00:00Z"})";
+  EXPECT_THAT(reconcile(foreign, {"--json"}).out,
+              HasSubstr(R"("until":"2026-11-24T03:00:00.001Z","records":1,"release_records":1,)"
+                        R"("mismatches":1,)"));
   // Times of the records that are an hour off match by request id alone.
   std::vector<sandbox::LedgerEntry> entries = ledger();
   for (sandbox::LedgerEntry& entry : entries) entry.arrived_utc += std::chrono::hours(1);
