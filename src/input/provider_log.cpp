@@ -290,7 +290,7 @@ class LogEvents : public JsonEvents<LogEvents> {
     if (member_ == "dataSet") {
       ++data_sets_;
       if (kind == Kind::array) return Place::records;
-      // An answer without records has null there, or nothing.
+      // An answer without records may have null there.
       if (kind != Kind::null) {
         problem("\"dataSet\" is " + std::string(name(kind)) + "; expected an array of records");
       }
