@@ -16,13 +16,13 @@ _diskrelease() {
     --state) words='pending released already_gone rejected failed skipped unknown' ;;
     --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
     --rate) words='unlimited' ;;
-    --db | --anchor-file | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
+    --db | --anchor-file | --provider-log | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
       compopt -o default
       return
       ;;
     --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
       --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --name | \
-      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --port)
+      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --window | --event | --port)
       return
       ;;
   esac
@@ -31,7 +31,7 @@ _diskrelease() {
     if ((COMP_CWORD == 1)); then
       words='run resume settle status audit sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
-      words='show log verify --help'
+      words='show log verify reconcile --help'
     elif [[ $current == -* ]]; then
       case $command in
         run)
@@ -45,6 +45,7 @@ _diskrelease() {
           case ${COMP_WORDS[2]} in
             show) words+=' --state' ;;
             verify) words="$common --db --anchor-file" ;;
+            reconcile) words+=' --provider-log --run --since --until --window --event' ;;
             log) words+=' --run --disk --outcome --code --request-id --since --until --limit' ;;
           esac
           ;;

@@ -12,7 +12,7 @@ enum class ExitCode : int {
   done = 0,             ///< everything asked is done
   internal_error = 1,   ///< a bug
   usage = 2,            ///< wrong flags or invalid input; nothing was sent
-  some_failed = 3,      ///< some items were rejected or failed
+  some_failed = 3,      ///< some items were rejected or failed; audit reconcile: a mismatch
   unknown_remain = 4,   ///< the fate of some disks is unknown; wins over some_failed
   refused = 5,          ///< a safety gate said no; nothing was sent
   interrupted = 6,      ///< by a signal, or a waiting time has ended; resumable

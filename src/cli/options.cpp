@@ -42,6 +42,7 @@ constexpr std::array k_commands{
     Command{"audit sql", "QUERY|-", "ask the database, read only"},
     Command{"audit verify", "", "whether the record is as it was written"},
     Command{"audit export", "RUN", "the evidence of a run, to be checked without this program"},
+    Command{"audit reconcile", "", "whether the provider's own log says the same as the record"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -185,6 +186,26 @@ void add_log_flags(cxxopts::Options& options) {
        cxxopts::value<std::string>(), "NAMES");
   add_time_zone_flag(options);
   add_table_flags(options);
+}
+
+void add_reconcile_flags(cxxopts::Options& options) {
+  options.add_options("Reconcile")  //
+      ("provider-log", "answers to DescribeLogs as JSON, - for standard input; needed",
+       cxxopts::value<std::string>(), "FILE")  //
+      ("run", "findings about attempts of this run only", cxxopts::value<std::int64_t>(),
+       "RUN")  //
+      ("since", "the log covers the time from here (default: its earliest record)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("until", "the log covers the time to before here (default: its latest record)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("window", "how far apart the two times of one call may be (default 5m)",
+       cxxopts::value<std::string>(), "TIME")  //
+      ("event", "a further event name that stands for the release of a disk; repeatable",
+       cxxopts::value<std::vector<std::string>>(), "NAME")  //
+      ("csv", "findings as CSV");
+  options.add_options("Output")(
+      "time-zone", "of --since and --until: UTC (default), local, +02:00, Europe/Berlin, ...",
+      cxxopts::value<std::string>(), "ZONE");
 }
 
 void add_common_flags(cxxopts::Options& options, bool has_database) {
@@ -443,6 +464,14 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   if (const auto text = get_text(parsed, "columns")) options.columns = split_at_commas(*text);
   options.time_zone = get_text(parsed, "time-zone");
   options.limit = get<std::int64_t>(parsed, "limit");
+  options.provider_log = get_text(parsed, "provider-log");
+  if (parsed.count("event") > 0) {
+    options.release_events = parsed["event"].as<std::vector<std::string>>();
+    if (std::ranges::find(options.release_events, "") != options.release_events.end()) {
+      throw UsageError("--event must not be empty");
+    }
+  }
+  options.window = get_duration(parsed, "window");
   options.port = get<std::int64_t>(parsed, "port").value_or(0);
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
@@ -501,6 +530,7 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
         ("anchor-file", "take anchors from here (default: from beside the database)",
          cxxopts::value<std::string>(), "FILE");
   }
+  if (command.name == "audit reconcile") add_reconcile_flags(options);
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //
         ("port", "port on 127.0.0.1 (default: any free one)", cxxopts::value<std::int64_t>(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -74,6 +75,10 @@ struct Options {
   std::optional<std::string> time_zone;
   // audit sql
   std::optional<std::int64_t> limit;
+  // audit reconcile; since, until and filter_run as well
+  std::optional<std::string> provider_log;
+  std::vector<std::string> release_events;
+  std::optional<std::chrono::milliseconds> window;
   // sandbox
   std::int64_t port = 0;
   std::optional<std::string> ca_out;

@@ -19,6 +19,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit sql") return audit_sql_command(options);
   if (name == "audit verify") return audit_verify_command(options);
   if (name == "audit export") return audit_export_command(options);
+  if (name == "audit reconcile") return audit_reconcile_command(options);
   return sandbox_command(options);
 }
 

@@ -1,112 +1,18 @@
 #include "input/json_list.h"
 
-#include <rapidjson/error/error.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <array>
-#include <cassert>
 #include <charconv>
 #include <optional>
 #include <string>
 
+#include "input/json_bytes.h"
 #include "model/visible_text.h"
 
 namespace diskrelease {
 namespace {
-
-/// A source as a RapidJSON input stream. Ends (Peek() is NUL) at the end of the source, at a NUL
-/// byte, and within a token that is too long.
-class JsonBytes {
- public:
-  using Ch = char;
-
-  explicit JsonBytes(ByteSource& source) : source_(source) { enter_block(); }
-
-  [[nodiscard]] Ch Peek() const { return *at_; }
-
-  Ch Take() {
-    const Ch taken = *at_++;
-    if (taken == '\n') ++line_;
-    if (at_ == end_) next_block(taken);
-    return taken;
-  }
-
-  [[nodiscard]] std::size_t Tell() const {
-    if (ended_ || too_long_) return consumed_;
-    return consumed_ + static_cast<std::size_t>(at_ - source_.block().data());
-  }
-
-  /// RapidJSON asks for these to parse in place, which is never done here.
-  Ch* PutBegin() { return refuse_output(); }
-  void Put(Ch) { refuse_output(); }
-  void Flush() { refuse_output(); }
-  std::size_t PutEnd(Ch*) {
-    refuse_output();
-    return 0;
-  }
-
-  void begin_token() { token_from_ = Tell(); }
-
-  [[nodiscard]] const std::int64_t& line() const noexcept { return line_; }
-  [[nodiscard]] bool ended() const noexcept { return ended_; }
-  [[nodiscard]] bool at_nul_byte() const noexcept { return !ended_ && !too_long_ && *at_ == '\0'; }
-  [[nodiscard]] bool token_too_long() const noexcept { return too_long_; }
-  /// The line of the last byte: a line end belongs to the line that it ends.
-  [[nodiscard]] std::int64_t last_line() const noexcept {
-    return last_ == '\n' && line_ > 1 ? line_ - 1 : line_;
-  }
-
- private:
-  static Ch* refuse_output() {
-    assert(false);
-    return nullptr;
-  }
-
-  void enter_block() {
-    const std::string_view block = source_.block();
-    if (block.empty()) {
-      ended_ = true;
-      stop();
-    } else {
-      at_ = block.data();
-      end_ = at_ + block.size();
-    }
-  }
-
-  void next_block(Ch last) {
-    if (ended_ || too_long_) {  // Take() of the NUL that stands for the end
-      stop();
-      return;
-    }
-    last_ = last;
-    consumed_ += source_.block().size();
-    // Checked a block at a time: what a token may hold is bounded, not exact to the byte.
-    if (consumed_ - token_from_ > k_max_line_bytes) {
-      too_long_ = true;
-      stop();
-      return;
-    }
-    source_.next();
-    enter_block();
-  }
-
-  void stop() {
-    static constexpr std::array<char, 2> k_end = {'\0', '\0'};
-    at_ = k_end.data();
-    end_ = k_end.data() + k_end.size();
-  }
-
-  ByteSource& source_;
-  const char* at_ = nullptr;
-  const char* end_ = nullptr;
-  std::size_t consumed_ = 0;  ///< bytes of the blocks before this one
-  std::size_t token_from_ = 0;
-  std::int64_t line_ = 1;
-  Ch last_ = '\0';
-  bool ended_ = false;
-  bool too_long_ = false;
-};
 
 /// Hears the events of a JSON list and picks the entries out of it.
 ///
@@ -419,50 +325,6 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
   std::string id_text_;
 };
 
-std::string_view describe(rapidjson::ParseErrorCode code) noexcept {
-  switch (code) {
-    case rapidjson::kParseErrorNone:
-    case rapidjson::kParseErrorTermination:
-    case rapidjson::kParseErrorUnspecificSyntaxError:
-      break;
-    case rapidjson::kParseErrorDocumentEmpty:
-      return "there is no JSON value";
-    case rapidjson::kParseErrorDocumentRootNotSingular:
-      return "there is text after the end of the JSON value";
-    case rapidjson::kParseErrorValueInvalid:
-      return "this is not a JSON value; texts need double quotes";
-    case rapidjson::kParseErrorObjectMissName:
-      return "the name of a member in double quotes is missing";
-    case rapidjson::kParseErrorObjectMissColon:
-      return "a colon after the name of a member is missing";
-    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
-      return "a comma or } after the member of an object is missing";
-    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
-      return "a comma or ] after the element of an array is missing";
-    case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex:
-      return "\\u in a string is not followed by four hexadecimal digits";
-    case rapidjson::kParseErrorStringUnicodeSurrogateInvalid:
-      return "a string holds half a surrogate pair";
-    case rapidjson::kParseErrorStringEscapeInvalid:
-      return "a string holds an unknown escape or a raw control character, such as a line end";
-    case rapidjson::kParseErrorStringMissQuotationMark:
-      return "the closing quote of a string is missing";
-    case rapidjson::kParseErrorStringInvalidEncoding:
-      return "a string is not valid UTF-8; save the file as UTF-8";
-    case rapidjson::kParseErrorNumberTooBig:
-      return "a number is too big; write disk ids as strings";
-    case rapidjson::kParseErrorNumberMissFraction:
-      return "the digits after a decimal point are missing";
-    case rapidjson::kParseErrorNumberMissExponent:
-      return "the digits of an exponent are missing";
-  }
-  return "the JSON is not well-formed";
-}
-
-constexpr unsigned k_parse_flags = rapidjson::kParseNumbersAsStringsFlag |
-                                   rapidjson::kParseValidateEncodingFlag |
-                                   rapidjson::kParseIterativeFlag;
-
 /// Notes whether the root is an object with a member "diskId".
 class RootMembers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, RootMembers> {
  public:
@@ -483,29 +345,12 @@ class RootMembers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, RootM
 };
 
 }  // namespace
-}  // namespace diskrelease
-
-namespace rapidjson {
-
-/// RapidJSON skips white space between any two tokens: the place to learn where a token begins.
-template <>
-inline void SkipWhitespace(diskrelease::JsonBytes& bytes) {
-  for (char c = bytes.Peek(); c == ' ' || c == '\n' || c == '\r' || c == '\t'; c = bytes.Peek()) {
-    bytes.Take();
-    bytes.begin_token();
-  }
-  bytes.begin_token();
-}
-
-}  // namespace rapidjson
-
-namespace diskrelease {
 
 std::int64_t read_json_list(ByteSource& source, ListOutput& output) {
   JsonBytes bytes(source);
   ListEvents events(ListEvents::Layout::document, bytes.line(), output);
   rapidjson::Reader reader;
-  const rapidjson::ParseResult result = reader.Parse<k_parse_flags>(bytes, events);
+  const rapidjson::ParseResult result = reader.Parse<k_json_flags>(bytes, events);
 
   if (!source.failure().empty()) return bytes.last_line();  // the caller reports it
   if (bytes.at_nul_byte()) {
@@ -522,7 +367,7 @@ std::int64_t read_json_list(ByteSource& source, ListOutput& output) {
     output.problem(bytes.last_line(),
                    "the JSON ends here before it is complete: the file is cut off; get it again");
   } else {
-    std::string text(describe(result.Code()));
+    std::string text(describe_json_error(result.Code()));
     if (result.Code() == rapidjson::kParseErrorDocumentRootNotSingular) {
       text += "; if the file has one JSON value a line, add --format ndjson";
     }
@@ -544,13 +389,13 @@ void read_ndjson_list(LineReader& lines, ListOutput& output) {
     if (trim_blanks(line->text).empty()) continue;
     events.begin();
     rapidjson::MemoryStream text(line->text.data(), line->text.size());
-    const rapidjson::ParseResult result = reader.Parse<k_parse_flags>(text, events);
+    const rapidjson::ParseResult result = reader.Parse<k_json_flags>(text, events);
     if (result.IsError() && !events.reported()) {
       output.problem(number, text.Tell() == line->text.size()
                                  ? "the line ends before its JSON value is complete; NDJSON has "
                                    "one value a line: if the file is one JSON value, add --format "
                                    "json"
-                                 : std::string(describe(result.Code())));
+                                 : std::string(describe_json_error(result.Code())));
     }
   }
 }
@@ -559,7 +404,7 @@ bool is_ndjson_entry(std::string_view line) {
   rapidjson::MemoryStream text(line.data(), line.size());
   rapidjson::Reader reader;
   RootMembers members;
-  return !reader.Parse<k_parse_flags>(text, members).IsError() && members.have_disk_id();
+  return !reader.Parse<k_json_flags>(text, members).IsError() && members.have_disk_id();
 }
 
 }  // namespace diskrelease

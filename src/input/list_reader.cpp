@@ -1,19 +1,13 @@
 #include "input/list_reader.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <istream>
-#include <system_error>
 #include <utility>
 
 #include "input/byte_source.h"
 #include "input/csv_list.h"
-#include "input/descriptor_buffer.h"
+#include "input/input_file.h"
 #include "input/json_list.h"
 #include "input/line_reader.h"
 #include "input/list_format.h"
@@ -99,23 +93,6 @@ ListSummary refused(std::string text) {
   return summary;
 }
 
-/// A file descriptor that is closed at the end of the scope.
-class OpenFile {
- public:
-  explicit OpenFile(const std::string& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  ~OpenFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 }  // namespace
 
 void InputProblems::add(InputProblem problem) {
@@ -164,20 +141,10 @@ ListSummary read_list(std::istream& in, const std::string& source_name, const Li
 
 ListSummary read_list_file(const std::string& path, const ListOptions& options,
                            const TargetSink& sink) {
-  if (path == "-") {
-    DescriptorBuffer buffer(STDIN_FILENO);
-    std::istream in(&buffer);
-    return read_list(in, path, options, sink);
-  }
-  const OpenFile file(path);
-  struct stat status {};
-  if (file.descriptor() < 0 || ::fstat(file.descriptor(), &status) != 0) {
-    return refused("cannot open the list: " + std::generic_category().message(errno));
-  }
-  if (S_ISDIR(status.st_mode)) return refused("this is a directory; name the list file in it");
-  DescriptorBuffer buffer(file.descriptor());
-  std::istream in(&buffer);
-  return read_list(in, path, options, sink);
+  ListSummary summary;
+  const std::string refusal = with_input_file(
+      path, "list", [&](std::istream& in) { summary = read_list(in, path, options, sink); });
+  return refusal.empty() ? std::move(summary) : refused(refusal);
 }
 
 }  // namespace diskrelease

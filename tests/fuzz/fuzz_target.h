@@ -24,6 +24,9 @@ void fuzz_release_answer(FuzzInput input);
 /// An answer to DescribeDisks: see answer_bytes.h.
 void fuzz_describe_answer(FuzzInput input);
 
+/// An export of the provider's log, and what comes of holding it against a record.
+void fuzz_provider_log(FuzzInput input);
+
 /// Prints what is wrong and aborts: for libFuzzer the sign that this input is to be kept.
 [[noreturn]] void finding(const std::string& what);
 

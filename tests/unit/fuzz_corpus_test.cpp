@@ -49,6 +49,9 @@ TEST(FuzzCorpusTest, ReleaseAnswersKeepTheirPromises) {
 TEST(FuzzCorpusTest, DescribeAnswersKeepTheirPromises) {
   run_corpus("describe_answer", fuzz_describe_answer);
 }
+TEST(FuzzCorpusTest, ProviderLogsKeepTheirPromises) {
+  run_corpus("provider_log", fuzz_provider_log);
+}
 
 TEST(FuzzCorpusDeathTest, APromiseThatIsBrokenEndsTheProcess) {
   EXPECT_DEATH(require(false, "the reason"), "finding: the reason");

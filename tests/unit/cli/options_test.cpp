@@ -26,8 +26,9 @@ using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
-const Words k_commands = {"run",       "resume",        "settle",    "status",       "audit show",
-                          "audit log", "audit explain", "audit sql", "audit verify", "sandbox"};
+const Words k_commands = {"run",        "resume",       "settle",          "status",
+                          "audit show", "audit log",    "audit verify",    "audit explain",
+                          "audit sql",  "audit export", "audit reconcile", "sandbox"};
 
 /// `command` may have two words, as it is written in the overview.
 Options parse(const std::string& command, const Words& rest = {}) {
@@ -101,12 +102,15 @@ struct OptionRow {
   Words commands;
 };
 
-const Words k_with_database = {"run",           "resume",     "settle",
-                               "status",        "audit show", "audit log",
-                               "audit explain", "audit sql",  "audit verify"};
+const Words k_with_database = {"run",          "resume",       "settle",         "status",
+                               "audit show",   "audit log",    "audit explain",  "audit sql",
+                               "audit verify", "audit export", "audit reconcile"};
 const Words k_tables = {"audit show", "audit log", "audit explain", "audit sql"};
+const Words k_csv = {"audit show", "audit log", "audit explain", "audit sql", "audit reconcile"};
 const Words k_log = {"audit log"};
 const Words k_callers_and_log = {"run", "resume", "settle", "audit log"};
+const Words k_reconcile = {"audit reconcile"};
+const Words k_log_and_reconcile = {"audit log", "audit reconcile"};
 const Words k_sandbox = {"sandbox"};
 
 const std::vector<OptionRow> k_options = {
@@ -131,11 +135,14 @@ const std::vector<OptionRow> k_options = {
      {"settle"}},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
-    {{"--csv"}, [](const Options& o) { return o.csv; }, k_tables},
+    {{"--csv"}, [](const Options& o) { return o.csv; }, k_csv},
     {{"--ndjson"}, [](const Options& o) { return o.ndjson; }, k_tables},
     {{"--anchor-file", "a"},
      [](const Options& o) { return o.anchor_file == "a"; },
-     {"run", "resume", "settle", "audit verify"}},
+     {"run", "resume", "settle", "audit verify", "audit export"}},
+    {{"--output", "d"}, [](const Options& o) { return o.output == "d"; }, {"audit export"}},
+    {{"-o", "d"}, [](const Options& o) { return o.output == "d"; }, {"audit export"}},
+    {{"--key", "k"}, [](const Options& o) { return o.key == "k"; }, {"audit export"}},
     {{"--anchor-key", "k"}, [](const Options& o) { return o.anchor_key == "k"; }, k_callers},
     {{"--anchor-syslog"},
      [](const Options& o) { return o.anchor_syslog == "/dev/log"; },
@@ -144,7 +151,7 @@ const std::vector<OptionRow> k_options = {
     {{"--anchor-public-key", "k"},
      [](const Options& o) { return o.anchor_public_key == "k"; },
      {"audit verify"}},
-    {{"--run", "7"}, [](const Options& o) { return o.filter.run == 7; }, k_log},
+    {{"--run", "7"}, [](const Options& o) { return o.filter.run == 7; }, k_log_and_reconcile},
     {{"--disk", "1"}, [](const Options& o) { return o.filter.disk == "1"; }, k_log},
     {{"--outcome", "open"}, [](const Options& o) { return o.filter.outcome == "open"; }, k_log},
     {{"--code", "X"}, [](const Options& o) { return o.filter.code == "X"; }, k_log},
@@ -169,10 +176,21 @@ const std::vector<OptionRow> k_options = {
      k_log},
     {{"--time-zone", "local"},
      [](const Options& o) { return o.time_zone == "local"; },
-     {"audit log", "audit explain"}},
-    {{"--since", "7d"}, [](const Options& o) { return o.since == "7d"; }, k_log},
-    {{"--until", "1h"}, [](const Options& o) { return o.until == "1h"; }, k_log},
+     {"audit log", "audit explain", "audit reconcile"}},
+    {{"--since", "7d"}, [](const Options& o) { return o.since == "7d"; }, k_log_and_reconcile},
+    {{"--until", "1h"}, [](const Options& o) { return o.until == "1h"; }, k_log_and_reconcile},
     {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, {"audit log", "audit sql"}},
+    {{"--provider-log", "l.json"},
+     [](const Options& o) { return o.provider_log == "l.json"; },
+     k_reconcile},
+    {{"--window", "90s"},
+     [](const Options& o) { return o.window == std::chrono::seconds(90); },
+     k_reconcile},
+    {{"--event", "wipe disk", "--event", "a,b"},
+     [](const Options& o) {
+       return o.release_events == Words{"wipe disk", "a,b"};
+     },
+     k_reconcile},
     {{"--port", "8443"}, [](const Options& o) { return o.port == 8443; }, k_sandbox},
     {{"--scenario", "s.json"},
      [](const Options& o) { return o.sandbox_scenario == "s.json"; },
@@ -295,6 +313,9 @@ TEST(OptionsTest, SaysWhatIsWrongWithAValue) {
       {"audit log", {"--outcome", "lost"}, "--outcome: \"lost\" is none of accepted"},
       {"audit log", {"--json", "--csv"}, "--json, --ndjson and --csv exclude each other"},
       {"audit sql", {"--csv", "--ndjson"}, "--json, --ndjson and --csv exclude each other"},
+      {"audit reconcile", {"--window", "5"}, "--window: \"5\" is not a duration"},
+      {"audit reconcile", {"--event", ""}, "--event must not be empty"},
+      {"audit reconcile", {"--json", "--csv"}, "--json, --ndjson and --csv exclude each other"},
       {"audit show", {"--state", "lost"}, "--state: \"lost\" is none of pending"},
   };
   for (const ErrorRow& row : rows) {
