@@ -8,6 +8,7 @@ DROP TABLE IF EXISTS main.item_now;
 DROP TABLE IF EXISTS main.run_tally;
 DROP TABLE IF EXISTS main.run_progress;
 DROP TABLE IF EXISTS main.derived_until;
+DROP TABLE IF EXISTS main.request_index;
 
 -- Every item that is not plainly pending; an item that is may have a row or none. While an attempt of the item is open
 -- its row says what was so before, and the item is unknown.
@@ -42,6 +43,15 @@ CREATE TABLE main.run_progress (
   -- No item of the run above it has an attempt, a decision or an observation.
   last_touched_item_id INTEGER NOT NULL
 ) STRICT;
+
+-- Attempts by what stands for their request id (audit/request_index), in segments of attempts by their ids, which are
+-- written when every attempt of a segment has its outcome.
+CREATE TABLE main.request_index (
+  segment    INTEGER NOT NULL,
+  key        INTEGER NOT NULL,
+  attempt_id INTEGER NOT NULL,
+  PRIMARY KEY (segment, key, attempt_id)
+) STRICT, WITHOUT ROWID;
 
 -- One row: up to where the evidence is accounted for at least. Who opens the database for writing looks at the items of
 -- all evidence beyond.

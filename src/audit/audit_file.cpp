@@ -84,10 +84,21 @@ void set_durable(Database& database) {
   database.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
 }
 
-void back_up(Database& database, std::int64_t version) {
-  const std::string copy = database.path() + ".v" + std::to_string(version) + ".bak";
+void vacuum_into(Database& database, const std::string& copy) {
   Statement vacuum = database.prepare("VACUUM INTO ?1");
   vacuum.bind(1, copy).run();
+}
+
+void back_up(Database& database, std::int64_t version) {
+  vacuum_into(database, database.path() + ".v" + std::to_string(version) + ".bak");
+}
+
+void make_durable(const std::filesystem::path& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const std::string reason = std::strerror(errno);
+  if (descriptor >= 0) ::close(descriptor);
+  if (!synced) throw UsageError(path.string() + ": cannot be made durable: " + reason);
 }
 
 }  // namespace
@@ -172,6 +183,64 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
   Database database = open_evidence_for_reading(path);
   if (!derived_tables_are_there(database)) shadow_derived_tables(database);
   return database;
+}
+
+void back_up_database(Database& database, const std::filesystem::path& target) {
+  // SQLite fills an empty file that is there; this one has its mode before it has any content.
+  const int descriptor = ::open(target.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    const int error = errno;
+    throw UsageError(target.string() +
+                     (error == EEXIST ? ": is there already; name something new"
+                                      : std::string(": cannot be made: ") + std::strerror(error)));
+  }
+  ::close(descriptor);
+  try {
+    vacuum_into(database, std::filesystem::absolute(target).string());
+    make_durable(target, O_RDWR);
+    make_durable(std::filesystem::absolute(target).parent_path(), O_RDONLY | O_DIRECTORY);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(target, ignored);
+    throw;
+  }
+}
+
+AuditStats read_stats(Database& database) {
+  const Snapshot snapshot(database);
+  AuditStats stats;
+  stats.schema_version = database.query_integer("PRAGMA user_version");
+  stats.free_bytes =
+      database.query_integer("PRAGMA freelist_count") * database.query_integer("PRAGMA page_size");
+  stats.head = read_chain_head(database);
+  // Keys begin with 1 and have no gaps, for rows are never removed; these two have other keys.
+  const auto rows = [&](const EvidenceTable& table) {
+    const bool has_own_key = table.kind != EvidenceKind::invocation_end &&
+                             table.kind != EvidenceKind::outcome &&
+                             table.kind != EvidenceKind::verdict;
+    return database.query_integer(has_own_key ? "SELECT coalesce(max(" + std::string(table.key) +
+                                                    "), 0) FROM " + std::string(table.name)
+                                              : "SELECT count(*) FROM " + std::string(table.name));
+  };
+  for (const EvidenceTable& table : k_evidence_tables) {
+    stats.tables.push_back({table.name, rows(table)});
+  }
+  stats.tables.push_back(
+      {"item", database.query_integer("SELECT coalesce(max(item_id), 0) FROM item")});
+  stats.tables.push_back(
+      {"duplicate_line", database.query_integer("SELECT count(*) FROM duplicate_line")});
+  Statement span = database.prepare(
+      "SELECT (SELECT min(created_utc_ms) FROM run), (SELECT max(ended_utc_ms) FROM"
+      " invocation_end)");
+  if (span.step()) {
+    const auto time = [&](int column) -> std::optional<UtcTime> {
+      if (span.is_null(column)) return std::nullopt;
+      return UtcTime(std::chrono::milliseconds(span.integer(column)));
+    };
+    stats.first_run = time(0);
+    stats.last_end = time(1);
+  }
+  return stats;
 }
 
 }  // namespace diskrelease

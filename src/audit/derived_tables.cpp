@@ -3,13 +3,14 @@
 #include <string_view>
 
 #include "audit/embedded_schema.h"
+#include "audit/request_index.h"
 #include "audit/run_tally.h"
 
 namespace diskrelease {
 namespace {
 
 /// Another number than that in the database: its tables are made again.
-constexpr std::int64_t k_layout = 1;
+constexpr std::int64_t k_layout = 2;
 
 /// The tables are empty, in whichever schema.
 void fill(Database& database) {
@@ -54,7 +55,8 @@ void add(std::vector<std::string>& differences, Database& database, const std::s
 bool derived_tables_are_there(Database& database) {
   if (database.query_integer(
           "SELECT count(*) FROM sqlite_schema WHERE name IN"
-          " ('item_now', 'item_now_open', 'run_tally', 'run_progress', 'derived_until')") != 5) {
+          " ('item_now', 'item_now_open', 'run_tally', 'run_progress', 'derived_until',"
+          "  'request_index')") != 6) {
     return false;
   }
   return database.query_integer(
@@ -154,6 +156,23 @@ std::vector<std::string> derived_differences(Database& database) {
       "SELECT attempt_id FROM attempt"
       " WHERE attempt_id <= (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
+  Statement outcomes = database.prepare(
+      "SELECT attempt_id, coalesce(request_id, '') FROM outcome WHERE attempt_id <="
+      " (SELECT coalesce(max(segment) + 1, 0) FROM request_index) * ?1");
+  outcomes.bind(1, k_attempts_a_segment);
+  Statement indexed = database.prepare(
+      "SELECT 1 FROM request_index WHERE segment = ?1 AND key = ?2 AND attempt_id = ?3");
+  while (outcomes.step()) {
+    const std::int64_t attempt = outcomes.integer(0);
+    if (outcomes.text(1).empty()) continue;
+    indexed.bind(1, (attempt - 1) / k_attempts_a_segment)
+        .bind(2, request_key(outcomes.text(1)))
+        .bind(3, attempt);
+    if (!indexed.step()) {
+      differences.push_back("attempt " + std::to_string(attempt) + " is not in request_index");
+    }
+    indexed.reset();
+  }
   if (!derived_tables_are_there(database)) differences.emplace_back("they are not whole");
   return differences;
 }

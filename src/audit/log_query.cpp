@@ -4,6 +4,8 @@
 #include <variant>
 #include <vector>
 
+#include "audit/request_index.h"
+
 namespace diskrelease {
 namespace {
 
@@ -137,13 +139,22 @@ LogRow row_of(const Statement& select) {
 void read_log(Database& database, const LogFilter& filter,
               const std::function<bool(const LogRow&)>& sink) {
   const Conditions conditions = conditions_of(filter);
+  std::string among;
+  if (filter.request_id) {
+    if (const auto attempts = attempts_by_request(database, *filter.request_id)) {
+      for (const std::int64_t attempt : *attempts) {
+        among += (among.empty() ? "" : ",") + std::to_string(attempt);
+      }
+      among = " AND attempt_id IN (" + among + ")";
+    }
+  }
   std::string sql =
       "SELECT run_id, item_id, disk_id, attempt_number, coalesce(outcome, 'open'), http_status,"
       " api_code, request_id, message, intent_utc_ms, sent_utc_ms, finished_utc_ms, latency_us,"
       " settled, retry_after_ms, scope, stage, source_line, attempt_id, invocation_id,"
       " settled_reason, settled_utc_ms, run_name, goal, command, user, host, credential_id,"
       " endpoint FROM attempt_log WHERE 1" +
-      conditions.sql();
+      conditions.sql() + among;
   const char* const direction = filter.descending ? " DESC" : "";
   sql += std::string(" ORDER BY ") + column_of(filter.order) + direction;
   if (filter.order != LogOrder::recording) sql += std::string(", attempt_id") + direction;

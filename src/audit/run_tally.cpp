@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "audit/derived_tables.h"
+#include "audit/request_index.h"
 
 namespace diskrelease {
 namespace {
@@ -177,6 +178,8 @@ void RunTally::write_marks() {
   const std::int64_t below_open = open_attempts_.empty() ? std::numeric_limits<std::int64_t>::max()
                                                          : open_attempts_.begin()->first - 1;
   update_until_.bind(1, below_open).run();
+  extend_request_index(database_,
+                       database_.query_integer("SELECT settled_attempts FROM derived_until"));
   said_since_marks_ = 0;
   must_write_marks_ = false;
 }

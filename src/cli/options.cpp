@@ -43,6 +43,8 @@ constexpr std::array k_commands{
     Command{"audit verify", "", "whether the record is as it was written"},
     Command{"audit export", "RUN", "the evidence of a run, to be checked without this program"},
     Command{"audit reconcile", "", "whether the provider's own log says the same as the record"},
+    Command{"audit stats", "", "how large the database is, and what it spans"},
+    Command{"audit backup", "", "a copy of the database, verified; a run may work meanwhile"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -529,6 +531,12 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
          cxxopts::value<std::string>(), "FILE")  //
         ("anchor-file", "take anchors from here (default: from beside the database)",
          cxxopts::value<std::string>(), "FILE");
+  }
+  if (command.name == "audit backup") {
+    options.add_options("Backup")  //
+        ("o,output", "new file", cxxopts::value<std::string>(), "FILE")(
+            "anchor-file", "hold the copy against this file (default: that beside the database)",
+            cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "audit reconcile") add_reconcile_flags(options);
   if (command.name == "sandbox") {

@@ -20,6 +20,8 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit verify") return audit_verify_command(options);
   if (name == "audit export") return audit_export_command(options);
   if (name == "audit reconcile") return audit_reconcile_command(options);
+  if (name == "audit backup") return audit_backup_command(options);
+  if (name == "audit stats") return audit_stats_command(options);
   return sandbox_command(options);
 }
 

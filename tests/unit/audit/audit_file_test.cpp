@@ -7,9 +7,14 @@
 
 #include <fstream>
 #include <limits>
+#include <map>
 
+#include "audit/chain.h"
+#include "audit/run_records.h"
+#include "audit/verification.h"
 #include "model/errors.h"
 #include "support/audit_error.h"
+#include "support/enrolled_run.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -278,6 +283,54 @@ TEST_F(AuditFileTest, KeepsTextWithNulBytesWideIntegersAndTheDifferenceOfNullAnd
   EXPECT_FALSE(select.is_null(2));
   EXPECT_TRUE(select.is_null(3));
   EXPECT_EQ(select.optional_integer(3), std::nullopt);
+}
+
+TEST_F(AuditFileTest, ABackupIsWholeWhateverTheWriterDoesAndIsNeverWrittenOver) {
+  const TemporaryDirectory directory;
+  create_audit_database(directory / "a.db");
+  Database writer = open_audit_for_writing(directory / "a.db");
+  const RunRecord run = enrol(writer, {"a", "b"});
+  Database reader = open_evidence_for_reading(directory / "a.db");
+  back_up_database(reader, directory / "copy.db");
+  // What comes later is not in it.
+  static_cast<void>(begin_test_invocation(writer, run.id));
+  Database copy = open_evidence_for_reading(directory / "copy.db");
+  EXPECT_TRUE(verify_audit(copy, {}).passed());
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM item"), 2);
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM invocation"), 0);
+  struct stat status {};
+  ASSERT_EQ(::stat((directory / "copy.db").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  EXPECT_THROW(back_up_database(reader, directory / "copy.db"), UsageError);
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM item"), 2);
+  EXPECT_THROW(back_up_database(reader, directory / "no" / "copy.db"), UsageError);
+  // It can be worked on like the original.
+  Database reopened = open_audit_for_writing(directory / "copy.db");
+  enrol(reopened, {"c"});
+  EXPECT_TRUE(verify_audit(reopened, {}).passed());
+}
+
+TEST_F(AuditFileTest, StatsCountRowsAndTellTheSpan) {
+  const TemporaryDirectory directory;
+  create_audit_database(directory / "a.db");
+  Database database = open_audit_for_writing(directory / "a.db");
+  EXPECT_FALSE(read_stats(database).first_run);
+  const RunRecord run = enrol(database, {"a", "b", "c"});
+  const InvocationId invocation = begin_test_invocation(database, run.id);
+  end_invocation(database, invocation, EndReason::finished, "", 0, k_test_time);
+  static_cast<void>(begin_test_invocation(database, run.id));
+  const AuditStats stats = read_stats(database);
+  std::map<std::string_view, std::int64_t> rows;
+  for (const TableStats& table : stats.tables) rows[table.name] = table.rows;
+  EXPECT_EQ(rows.at("run"), 1);
+  EXPECT_EQ(rows.at("item"), 3);
+  EXPECT_EQ(rows.at("invocation"), 2);
+  EXPECT_EQ(rows.at("invocation_end"), 1);
+  EXPECT_EQ(rows.at("outcome"), 0);
+  EXPECT_EQ(rows.size(), 11U);
+  EXPECT_EQ(stats.first_run, k_test_time);
+  EXPECT_EQ(stats.last_end, k_test_time);
+  EXPECT_EQ(stats.head.block, read_chain_head(database).block);
 }
 
 }  // namespace

@@ -26,9 +26,10 @@ using ::testing::StartsWith;
 
 using Words = std::vector<std::string>;
 
-const Words k_commands = {"run",        "resume",       "settle",          "status",
-                          "audit show", "audit log",    "audit verify",    "audit explain",
-                          "audit sql",  "audit export", "audit reconcile", "sandbox"};
+const Words k_commands = {"run",          "resume",       "settle",          "status",
+                          "audit show",   "audit log",    "audit verify",    "audit explain",
+                          "audit sql",    "audit export", "audit reconcile", "audit stats",
+                          "audit backup", "sandbox"};
 
 /// `command` may have two words, as it is written in the overview.
 Options parse(const std::string& command, const Words& rest = {}) {
@@ -102,9 +103,10 @@ struct OptionRow {
   Words commands;
 };
 
-const Words k_with_database = {"run",          "resume",       "settle",         "status",
-                               "audit show",   "audit log",    "audit explain",  "audit sql",
-                               "audit verify", "audit export", "audit reconcile"};
+const Words k_with_database = {"run",          "resume",       "settle",          "status",
+                               "audit show",   "audit log",    "audit explain",   "audit sql",
+                               "audit verify", "audit export", "audit reconcile", "audit stats",
+                               "audit backup"};
 const Words k_tables = {"audit show", "audit log", "audit explain", "audit sql"};
 const Words k_csv = {"audit show", "audit log", "audit explain", "audit sql", "audit reconcile"};
 const Words k_log = {"audit log"};
@@ -139,9 +141,13 @@ const std::vector<OptionRow> k_options = {
     {{"--ndjson"}, [](const Options& o) { return o.ndjson; }, k_tables},
     {{"--anchor-file", "a"},
      [](const Options& o) { return o.anchor_file == "a"; },
-     {"run", "resume", "settle", "audit verify", "audit export"}},
-    {{"--output", "d"}, [](const Options& o) { return o.output == "d"; }, {"audit export"}},
-    {{"-o", "d"}, [](const Options& o) { return o.output == "d"; }, {"audit export"}},
+     {"run", "resume", "settle", "audit verify", "audit export", "audit backup"}},
+    {{"--output", "d"},
+     [](const Options& o) { return o.output == "d"; },
+     {"audit export", "audit backup"}},
+    {{"-o", "d"},
+     [](const Options& o) { return o.output == "d"; },
+     {"audit export", "audit backup"}},
     {{"--key", "k"}, [](const Options& o) { return o.key == "k"; }, {"audit export"}},
     {{"--anchor-key", "k"}, [](const Options& o) { return o.anchor_key == "k"; }, k_callers},
     {{"--anchor-syslog"},

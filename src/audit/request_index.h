@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "audit/database.h"
+
+namespace diskrelease {
+
+/// The derived table request_index: which attempts have a request id. Request ids are random, so an
+/// ordinary index would be written all over the place, a page for each outcome. This one is made in
+/// segments of attempts that all have their outcomes, each sorted by itself and written at once;
+/// who looks something up looks into each segment. All throw AuditUnusable.
+
+/// Attempts in a segment. Segment N has the attempts with the ids N * this + 1 and following.
+inline constexpr std::int64_t k_attempts_a_segment = 8'192;
+
+/// What stands for a request id in the index: FNV-1a of 64 bits (RFC draft-eastlake-fnv), as a
+/// signed number. Different ids may share one.
+[[nodiscard]] std::int64_t request_key(std::string_view request_id) noexcept;
+
+/// Adds every segment that is complete and not yet there. `settled`: every attempt with an id up to
+/// it has its outcome. Part of a transaction, if one is open.
+void extend_request_index(Database& database, std::int64_t settled);
+
+/// Attempts that may have this request id, in the order of their ids: all that have it and perhaps
+/// a few more. nullopt = the database has no such table, everything has to be looked at.
+[[nodiscard]] std::optional<std::vector<std::int64_t>> attempts_by_request(
+    Database& database, std::string_view request_id);
+
+}  // namespace diskrelease
