@@ -15,6 +15,7 @@ namespace diskrelease {
 [[nodiscard]] ExitCode audit_show_command(const Options& options);
 [[nodiscard]] ExitCode audit_log_command(const Options& options);
 [[nodiscard]] ExitCode audit_verify_command(const Options& options);
+[[nodiscard]] ExitCode report_command(const Options& options);
 [[nodiscard]] ExitCode sandbox_command(const Options& options);
 
 /// The whole program: finds the command and turns whatever it throws into a message and an exit

@@ -18,6 +18,7 @@
 #include "model/errors.h"
 #include "model/outcome.h"
 #include "model/visible_text.h"
+#include "platform/clock.h"
 #include "platform/host.h"
 
 namespace diskrelease {
@@ -38,6 +39,7 @@ constexpr std::array k_commands{
     Command{"audit show", "RUN", "a run, its invocations and every item with its state"},
     Command{"audit log", "", "every attempt with its outcome and request id"},
     Command{"audit verify", "", "whether the record is as it was written"},
+    Command{"report", "[RUN]", "a page in HTML about a run, or about all since a time"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -194,6 +196,25 @@ std::optional<UtcTime> get_time(const cxxopts::ParseResult& parsed, const char* 
                      "\" is not a time; write 2026-11-24 or 2026-11-24T03:00:00Z");
   }
   return time;
+}
+
+/// "30d" or "12h" before now, else a time.
+std::optional<UtcTime> get_since(const cxxopts::ParseResult& parsed, const char* name) {
+  const std::optional<std::string> text = get_text(parsed, name);
+  if (!text) return std::nullopt;
+  constexpr std::int64_t k_most_hours = 1'000'000;  // a century
+  std::int64_t number = 0;
+  const char* const last = text->data() + text->size() - 1;
+  const auto [end, error] = std::from_chars(text->data(), last, number);
+  if (error != std::errc() || end != last || (*last != 'd' && *last != 'h')) {
+    return get_time(parsed, name);
+  }
+  const std::int64_t hours_each = *last == 'd' ? 24 : 1;
+  if (number < 1 || number > k_most_hours / hours_each) {
+    throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
+                     "\" is too far away; write a time such as 30d, 12h or 2026-11-24");
+  }
+  return SystemClock().utc_now() - std::chrono::hours(number * hours_each);
 }
 
 void read_rate(const cxxopts::ParseResult& parsed, JobSettings& settings) {
@@ -356,12 +377,14 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.filter_outcome = get_text(parsed, "outcome");
   options.filter_code = get_text(parsed, "code");
   options.filter_request_id = get_text(parsed, "request-id");
-  options.since = get_time(parsed, "since");
+  options.since = get_since(parsed, "since");
   options.until = get_time(parsed, "until");
   options.limit = get<std::int64_t>(parsed, "limit");
   options.port = get<std::int64_t>(parsed, "port").value_or(0);
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
+  options.output = get_text(parsed, "output");
+  options.force = is_given(parsed, "force");
   check_filters(options);
   options.words.push_back(std::move(command));
   if (parsed.count("arguments") > 0) {
@@ -405,6 +428,15 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
     options.add_options("Verify")("anchor-file",
                                   "hold it against this file (default: that beside the database)",
                                   cxxopts::value<std::string>(), "FILE");
+  }
+  if (command.name == "report") {
+    options.add_options("Report")  //
+        ("o,output", "write the page here; - is standard output", cxxopts::value<std::string>(),
+         "FILE")                                      //
+        ("force", "replace FILE where there is one")  //
+        ("since",
+         "all runs made or worked on since this time, or for so long: 2026-11-01, 30d, 12h",
+         cxxopts::value<std::string>(), "TIME");
   }
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //

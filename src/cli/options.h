@@ -56,7 +56,10 @@ struct Options {
   bool all = false;
   // audit show
   std::optional<std::string> state;
-  // audit log
+  // report: a path, or "-"
+  std::optional<std::string> output;
+  bool force = false;
+  // audit log; `since` also of report
   std::optional<std::int64_t> filter_run;
   std::optional<std::string> filter_disk;
   std::optional<std::string> filter_outcome;

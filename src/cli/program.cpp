@@ -16,6 +16,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit show") return audit_show_command(options);
   if (name == "audit log") return audit_log_command(options);
   if (name == "audit verify") return audit_verify_command(options);
+  if (name == "report") return report_command(options);
   return sandbox_command(options);
 }
 
