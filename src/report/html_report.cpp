@@ -341,6 +341,9 @@ class RunReport {
     write_request_heads(page_);
     page_.raw("</tr></thead><tbody>\n");
     for (std::size_t i = 0; i < count; ++i) {
+      if (std::ranges::all_of(chart.columns[i].values, [](auto value) { return value == 0; })) {
+        continue;
+      }
       page_.raw("<tr><th scope=\"row\" class=\"whole\">")
           .text(format_utc(activity.begun + width * static_cast<int>(i)))
           .raw("</th>");
@@ -499,6 +502,8 @@ class RunReport {
       // Without an outcome the attempt is open.
       page_.text(explain_answer(row.last_outcome.empty() ? "open" : row.last_outcome, ending.code,
                                 context_.explain));
+    } else if (attention == Attention::still_there) {
+      page_.raw("accepted, but read since as if nothing had happened");
     } else if (attention == Attention::pending && row.attempts == 0) {
       page_.raw("nothing was sent yet");
     } else {

@@ -47,7 +47,7 @@ dd { margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .scroll table { min-width: 46rem; }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .93em; }
 caption { text-align: left; color: var(--quiet); padding-bottom: .2rem; }
-th, td { text-align: left; vertical-align: top; padding: .28rem .7rem .28rem 0; border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .28rem .7rem .28rem 0; border-bottom: 1px solid var(--rule); overflow-wrap: break-word; }
 td { unicode-bidi: isolate; }
 thead th { border-bottom: 2px solid var(--rule); overflow-wrap: normal; white-space: nowrap; }
 tbody th { font-weight: normal; }
@@ -55,7 +55,7 @@ tbody th { font-weight: normal; }
 .whole { white-space: nowrap; overflow-wrap: normal; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 600; }
 .small { display: block; font-size: .88em; color: var(--quiet); }
-.message { min-width: 14rem; }
+.message { min-width: 14rem; overflow-wrap: anywhere; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .4em; border-radius: .15em; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .3rem 0 .4rem; padding: 0; font-size: .9em; }
 figure { margin: .6rem 0 1rem; }
@@ -98,6 +98,7 @@ footer { margin-top: 3rem; color: var(--quiet); font-size: .9em; }
   .scroll table { min-width: 0; }
   h2, h3 { break-after: avoid; }
   tr, figure, .warning { break-inside: avoid; }
+  th, td { overflow-wrap: anywhere; }
   .message { min-width: 0; }
 }
 )css";

@@ -119,7 +119,8 @@ void write_days(Html& page, const std::vector<DayCount>& days) {
   write_column_chart(page, chart);
   page.raw("<figcaption>").text(chart.description).raw(".</figcaption>\n</figure>\n");
 
-  page.raw("<div class=\"scroll\"><table id=\"days\"><thead><tr><th scope=\"col\">Day</th>");
+  page.raw(
+      "<div class=\"scroll\"><table id=\"requests-by-day\"><thead><tr><th scope=\"col\">Day</th>");
   write_request_heads(page);
   page.raw("</tr></thead><tbody>\n");
   for (const DayCount& one : days) {
@@ -155,7 +156,7 @@ void write_runs(Html& page, const PeriodTotals& period, const ReportContext& con
   for (const RunTotals& one : period.runs) {
     page.raw("<tr><td>")
         .text(std::to_string(one.run.id.value))
-        .raw("</td><td>")
+        .raw("</td><td class=\"message\">")
         .text(one.run.description.name)
         .raw("</td><td class=\"whole\">")
         .time(one.run.created)
@@ -198,7 +199,7 @@ void write_period_report(std::ostream& out, Database& database, UtcTime since,
           " were released.</p>\n<p class=\"quiet\">Runs that were made or worked on since then, "
           "each with all of its disks. Days and calls count what has ended since then.</p>\n"
           "<nav aria-label=\"Sections\"><ul><li><a href=\"#outcome\">Outcome</a></li><li>"
-          "<a href=\"#days-section\">Days</a></li><li><a href=\"#answers-section\">Calls</a></li>"
+          "<a href=\"#days\">Days</a></li><li><a href=\"#answers\">Calls</a></li>"
           "<li><a href=\"#record\">The record</a></li><li><a href=\"#attention\">Runs</a></li>"
           "</ul></nav>\n</header>\n<main>\n");
   begin_section(page, "outcome", "Outcome");
@@ -206,10 +207,10 @@ void write_period_report(std::ostream& out, Database& database, UtcTime since,
   page.raw("<h3>Codes and reasons</h3>\n");
   write_endings(page, period.endings, context.explain);
   end_section(page);
-  begin_section(page, "days-section", "Requests by day");
+  begin_section(page, "days", "Requests by day");
   write_days(page, read_days(database, since));
   end_section(page);
-  begin_section(page, "answers-section", "Calls and how they ended");
+  begin_section(page, "answers", "Calls and how they ended");
   write_answers(page, read_answers_since(database, since, k_most_codes), context.explain);
   end_section(page);
   begin_section(page, "record", "The record");

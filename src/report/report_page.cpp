@@ -248,7 +248,7 @@ void write_endings(Html& page, std::span<const EndingCount> endings, const Expla
 
 void write_answers(Html& page, const AnswerCounts& answers, const ExplainCode& explain) {
   page.raw(
-      "<div class=\"scroll\"><table id=\"answers\"><thead><tr><th scope=\"col\">Outcome</th>"
+      "<div class=\"scroll\"><table id=\"outcomes\"><thead><tr><th scope=\"col\">Outcome</th>"
       "<th scope=\"col\">Code</th><th scope=\"col\">Meaning</th>"
       "<th scope=\"col\">Settled later as</th><th scope=\"col\" class=\"number\">Calls</th>"
       "<th scope=\"col\">For example</th></tr></thead><tbody>\n");
