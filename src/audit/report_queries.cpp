@@ -194,8 +194,8 @@ std::vector<Activity> read_activities(Database& database, const RunRecord& run) 
 }
 
 std::vector<RequestCounts> read_timeline(Database& database, const Activity& activity,
-                                         milliseconds width, std::size_t count) {
-  std::vector<RequestCounts> timeline(count);
+                                         const Timeline& timeline) {
+  std::vector<RequestCounts> intervals(timeline.count);
   Statement select = database.prepare(
       "SELECT (coalesce(sent_utc_ms, intent_utc_ms) - ?4) / ?5 AS place,"
       " coalesce(outcome, 'open') AS ended, count(*)"
@@ -206,14 +206,14 @@ std::vector<RequestCounts> read_timeline(Database& database, const Activity& act
   select.bind(1, activity.first_attempt.value)
       .bind(2, activity.last_attempt.value)
       .bind(3, activity.invocation_id)
-      .bind(4, number(activity.begun))
-      .bind(5, std::int64_t{width.count()});
-  const std::int64_t last = std::ssize(timeline) - 1;
+      .bind(4, number(timeline.begin))
+      .bind(5, std::int64_t{timeline.width.count()});
+  const std::int64_t last = std::ssize(intervals) - 1;
   while (select.step()) {
     const std::int64_t place = std::clamp<std::int64_t>(select.integer(0), 0, last);
-    add(timeline[static_cast<std::size_t>(place)], select.text(1), select.integer(2));
+    add(intervals[static_cast<std::size_t>(place)], select.text(1), select.integer(2));
   }
-  return timeline;
+  return intervals;
 }
 
 Latencies read_latencies(Database& database, const RunRecord& run) {

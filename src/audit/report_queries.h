@@ -55,11 +55,16 @@ struct RequestCounts {
   std::int64_t reads = 0;  ///< of DescribeDisks, whatever they have shown
 };
 
-/// The requests of an invocation in `count` intervals of `width` from `activity.begun` on. What
-/// lies outside of them counts in the first or the last.
+/// Intervals of one width, side by side.
+struct Timeline {
+  UtcTime begin;
+  std::chrono::milliseconds width{1};
+  std::size_t count = 1;
+};
+/// The requests of an invocation in each interval. What lies outside of them counts in the first or
+/// the last.
 [[nodiscard]] std::vector<RequestCounts> read_timeline(Database& database, const Activity& activity,
-                                                       std::chrono::milliseconds width,
-                                                       std::size_t count);
+                                                       const Timeline& timeline);
 
 struct LatencyBin {
   std::chrono::microseconds from{0};

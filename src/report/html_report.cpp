@@ -283,8 +283,11 @@ class RunReport {
   void write_timeline(const Activity& activity, const InvocationRow& invocation, int id) {
     const milliseconds span = activity.ended - activity.begun;
     const milliseconds width = column_width(span);
-    const auto count = static_cast<std::size_t>(span / width) + 1;
-    const std::vector<RequestCounts> timeline = read_timeline(database_, activity, width, count);
+    // Columns begin where a clock shows a round time.
+    const UtcTime begin(activity.begun.time_since_epoch() / width * width);
+    const auto count = static_cast<std::size_t>((activity.ended - begin) / width) + 1;
+    const std::vector<RequestCounts> timeline =
+        read_timeline(database_, activity, {begin, width, count});
     const std::optional<RateLimit> allowed =
         context_.read_rate(invocation.description.settings_json);
     const double seconds = std::chrono::duration<double>(width).count();
@@ -306,8 +309,7 @@ class RunReport {
       }
       busiest = std::max(busiest, sent - timeline[i].not_sent);
       chart.columns.push_back(
-          {clock_label(activity.begun + width * static_cast<int>(i), width, span),
-           std::move(values)});
+          {clock_label(begin + width * static_cast<int>(i), width, span), std::move(values)});
     }
     for (std::size_t part = 0; part < sums.size(); ++part) {
       if (sums[part] == 0) continue;
@@ -345,7 +347,7 @@ class RunReport {
         continue;
       }
       page_.raw("<tr><th scope=\"row\" class=\"whole\">")
-          .text(format_utc(activity.begun + width * static_cast<int>(i)))
+          .text(format_utc(begin + width * static_cast<int>(i)))
           .raw("</th>");
       write_request_cells(page_, timeline[i]);
       page_.raw("</tr>\n");

@@ -10,15 +10,15 @@ inline constexpr char k_page_style[] = R"css(
   color-scheme: light dark;
   --ground: #ffffff; --panel: #f5f7fa; --ink: #1a2330; --quiet: #56616f; --rule: #d5dbe3;
   --link: #0b57a4; --warn: #a3320b; --warn-ground: #fdf0ea;
-  --accepted: #2a6fb0; --refused: #d98314; --throttled: #8b5fc7; --unknown: #c8283c;
-  --idle: #7b8794; --reads: #b7c3d0; --gone: #4f9d8c; --skipped: #c2b280; --limit: #1a2330;
+  --accepted: #2a6fb0; --refused: #c97608; --throttled: #8b5fc7; --unknown: #c8283c;
+  --idle: #4b5563; --reads: #8798aa; --gone: #3f9583; --skipped: #a08f4e; --limit: #1a2330;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #12171e; --panel: #1b222c; --ink: #e4e9f0; --quiet: #a3afbd; --rule: #333e4c;
     --link: #7db8f5; --warn: #ffab8a; --warn-ground: #36211a;
     --accepted: #5a9fe0; --refused: #e8a04c; --throttled: #b08ee8; --unknown: #f0616f;
-    --idle: #8e9aa8; --reads: #4c5a6a; --gone: #63b8a5; --skipped: #a5986c; --limit: #e4e9f0;
+    --idle: #c3ccd6; --reads: #708296; --gone: #63b8a5; --skipped: #a5986c; --limit: #e4e9f0;
   }
 }
 * { box-sizing: border-box; }
@@ -51,7 +51,7 @@ th, td { text-align: left; vertical-align: top; padding: .28rem .7rem .28rem 0; 
 td { unicode-bidi: isolate; }
 thead th { border-bottom: 2px solid var(--rule); overflow-wrap: normal; white-space: nowrap; }
 tbody th { font-weight: normal; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-right: 1.2rem; }
 .whole { white-space: nowrap; overflow-wrap: normal; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 600; }
 .small { display: block; font-size: .88em; color: var(--quiet); }
@@ -88,8 +88,8 @@ footer { margin-top: 3rem; color: var(--quiet); font-size: .9em; }
     color-scheme: light;
     --ground: #ffffff; --panel: #f5f7fa; --ink: #000000; --quiet: #444444; --rule: #bbbbbb;
     --link: #000000; --warn: #a3320b; --warn-ground: #ffffff;
-    --accepted: #2a6fb0; --refused: #d98314; --throttled: #8b5fc7; --unknown: #c8283c;
-    --idle: #7b8794; --reads: #b7c3d0; --gone: #4f9d8c; --skipped: #c2b280; --limit: #000000;
+    --accepted: #2a6fb0; --refused: #c97608; --throttled: #8b5fc7; --unknown: #c8283c;
+    --idle: #4b5563; --reads: #8798aa; --gone: #3f9583; --skipped: #a08f4e; --limit: #000000;
   }
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10.5px; }
@@ -113,7 +113,7 @@ inline constexpr char k_page_script[] = R"js(
   const body = table.tBodies[0];
   const box = document.getElementById('search');
   const said = document.getElementById('found');
-  let rows = Array.from(body.rows, (row) => ({
+  const rows = Array.from(body.rows, (row) => ({
     row,
     cells: Array.from(row.cells, (cell) => cell.textContent.trim()),
   }));
@@ -127,7 +127,8 @@ inline constexpr char k_page_script[] = R"js(
       one.row.hidden = !hit;
       if (hit) ++found;
     }
-    said.textContent = words.length ? found + ' of ' + rows.length + ' rows' : rows.length + ' rows';
+    const all = rows.length + (rows.length === 1 ? ' row' : ' rows');
+    said.textContent = words.length ? found + ' of ' + all : all;
   };
 
   const read_address = (jump) => {

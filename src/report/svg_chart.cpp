@@ -18,6 +18,7 @@ constexpr double k_plot_width = k_width - k_left - k_right;
 constexpr double k_plot_height = k_height - k_top - k_bottom;
 constexpr double k_letter_width = 7;
 constexpr double k_widest_column = 48;
+constexpr double k_least_height = 2;
 constexpr int k_grid_lines = 4;
 
 /// A limit this many times above the highest column would make all of them flat.
@@ -160,7 +161,9 @@ void write_column_chart(Html& page, const ColumnChart& chart) {
       page.raw("</title>");
       for (std::size_t part = 0; part < column.values.size(); ++part) {
         if (column.values[part] == 0) continue;
-        const double height = static_cast<double>(column.values[part]) * scale;
+        // A few throttled requests among many accepted ones are still to be seen.
+        const double height =
+            std::max(static_cast<double>(column.values[part]) * scale, k_least_height);
         y -= height;
         write_rectangle(page, chart.series[part].css_class, middle - width / 2, y, width, height);
       }

@@ -185,7 +185,7 @@ TEST_F(ReportQueriesTest, ATimelinePutsEachRequestIntoItsInterval) {
   Database database = reader();
   const Activity activity = read_activities(database, run).at(0);
   const std::vector<RequestCounts> timeline =
-      read_timeline(database, activity, milliseconds(100), 3);
+      read_timeline(database, activity, {activity.begun, milliseconds(100), 3});
   ASSERT_EQ(timeline.size(), 3u);
   EXPECT_EQ(timeline[0].accepted, 1);
   EXPECT_EQ(timeline[0].refused, 1);
@@ -213,9 +213,9 @@ TEST_F(ReportQueriesTest, TimelinesOfTwoInvocationsDoNotMix) {
   EXPECT_EQ(activities[0].attempts, 2);
   EXPECT_EQ(activities[1].attempts, 1);
   const std::vector<RequestCounts> first =
-      read_timeline(database, activities[0], milliseconds(10), 1);
+      read_timeline(database, activities[0], {activities[0].begun, milliseconds(10), 1});
   const std::vector<RequestCounts> second =
-      read_timeline(database, activities[1], milliseconds(10), 1);
+      read_timeline(database, activities[1], {activities[1].begun, milliseconds(10), 1});
   EXPECT_EQ(first.at(0).accepted, 1);
   EXPECT_EQ(first.at(0).throttled, 1);
   EXPECT_EQ(second.at(0).accepted, 1);
