@@ -41,7 +41,7 @@ milliseconds column_width(milliseconds span) {
 
 /// Where in time a column begins, as exact as its width asks for.
 std::string clock_label(UtcTime time, milliseconds width, milliseconds span) {
-  const std::string full = format_utc(time);  // 2026-11-24T03:04:05.678Z
+  std::string full = format_utc(time);  // 2026-11-24T03:04:05.678Z
   if (full.size() != 24) return full;
   if (width < std::chrono::seconds(1)) return full.substr(11, 11);
   if (span < std::chrono::hours(24))

@@ -128,6 +128,13 @@ TEST_F(ReportQueriesTest, AnOpenAttemptMakesAnItemUnknownOnceWhateverItWasBefore
   EXPECT_THAT(attention(run, 100), ElementsAre("disk-1 unknown", "disk-2 pending"));
 }
 
+TEST_F(ReportQueriesTest, AnOpenAttemptThatTheDerivedTablesDoNotKnowCountsOnce) {
+  const RunRecord run = enrol_run(2);
+  attempt(1, "", 0);
+  open_audit_for_writing(file()).execute(sql_);
+  EXPECT_THAT(attention(run, 100), ElementsAre("disk-1 unknown", "disk-2 pending"));
+}
+
 TEST_F(ReportQueriesTest, AttentionKeepsToItsRun) {
   const RunRecord first = enrol_run(2);
   const RunRecord second = enrol_run(1);
