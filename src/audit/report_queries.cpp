@@ -80,7 +80,7 @@ std::string select_answers(std::string_view from, std::string_view limit) {
          "      ELSE coalesce(api_code, 'HTTP ' || http_status, '') END AS code,"
          " count(*) AS attempts, min(attempt.item_id) AS example, count(*) OVER () AS kinds" +
          std::string(from) + " GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT " +
-         std::string(limit) + ")";
+         std::string(limit) + ") ORDER BY 4 DESC, 1, 2, 3";
 }
 
 }  // namespace

@@ -212,7 +212,7 @@ std::optional<UtcTime> get_since(const cxxopts::ParseResult& parsed, const char*
   const std::int64_t hours_each = *last == 'd' ? 24 : 1;
   if (number < 1 || number > k_most_hours / hours_each) {
     throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
-                     "\" is too far away; write a time such as 30d, 12h or 2026-11-24");
+                     "\" is no time that can be meant; write one such as 30d, 12h or 2026-11-24");
   }
   return SystemClock().utc_now() - std::chrono::hours(number * hours_each);
 }
