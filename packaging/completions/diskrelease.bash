@@ -16,7 +16,8 @@ _diskrelease() {
     --state) words='pending released already_gone rejected failed skipped unknown' ;;
     --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
     --rate) words='unlimited' ;;
-    --db | --anchor-file | --provider-log | --ca-file | --credentials-file | --sandbox-scenario | --scenario | --ca-out | --ledger)
+    --db | --anchor-file | --anchor-key | --anchor-public-key | --key | --provider-log | --ca-file | --credentials-file | \
+      --sandbox-scenario | --scenario | --ca-out | --ledger | --output | -o)
       compopt -o default
       return
       ;;
@@ -29,7 +30,7 @@ _diskrelease() {
 
   if [[ -z $words ]]; then
     if ((COMP_CWORD == 1)); then
-      words='run resume settle status audit sandbox --help --version'
+      words='run resume settle status audit report sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
       words='show log verify reconcile --help'
     elif [[ $current == -* ]]; then
@@ -49,6 +50,7 @@ _diskrelease() {
             log) words+=' --run --disk --outcome --code --request-id --since --until --limit' ;;
           esac
           ;;
+        report) words="$common --db --output --force --since" ;;
         sandbox) words="$common --port --scenario --ca-out --ledger" ;;
       esac
     elif [[ $command == run ]]; then

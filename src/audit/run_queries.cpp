@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "audit/derived_tables.h"
+#include "audit/item_row.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
 
@@ -341,33 +342,35 @@ std::int64_t count_open_matters(Database& database, const RunRecord& run, bool v
   return matters;
 }
 
+ItemRow item_row(const Statement& row) {
+  ItemRow item;
+  item.item_id = row.integer(0);
+  item.disk_id = row.text(1);
+  item.source_line = row.integer(2);
+  item.state = row.text(3);
+  item.attempts = row.integer(4);
+  item.last_outcome = row.text(5);
+  item.last_http_status = row.optional_integer(6);
+  item.last_api_code = row.text(7);
+  item.last_request_id = row.text(8);
+  item.last_message = row.text(9);
+  item.decision_reason = row.text(10);
+  item.settled = row.text(11);
+  item.verified = row.text(12);
+  item.last_status = row.text(13);
+  return item;
+}
+
 void read_items(Database& database, const RunRecord& run, std::optional<ItemState> only,
                 const std::function<bool(const ItemRow&)>& sink) {
   Statement select = database.prepare(
-      "SELECT item_id, disk_id, source_line, state, attempts, last_outcome, last_http_status,"
-      " last_api_code, last_request_id, last_message, decision_reason, settled, verified,"
-      " last_status FROM item_state"
+      std::string(k_select_item_rows) +
       " WHERE item_id BETWEEN ?1 AND ?2 AND (?3 = '' OR state = ?3) ORDER BY item_id");
   select.bind(1, run.first_item.value)
       .bind(2, last_item(run))
       .bind(3, only ? to_text(*only) : std::string_view());
   while (select.step()) {
-    ItemRow row;
-    row.item_id = select.integer(0);
-    row.disk_id = select.text(1);
-    row.source_line = select.integer(2);
-    row.state = select.text(3);
-    row.attempts = select.integer(4);
-    row.last_outcome = select.text(5);
-    row.last_http_status = select.optional_integer(6);
-    row.last_api_code = select.text(7);
-    row.last_request_id = select.text(8);
-    row.last_message = select.text(9);
-    row.decision_reason = select.text(10);
-    row.settled = select.text(11);
-    row.verified = select.text(12);
-    row.last_status = select.text(13);
-    if (!sink(row)) return;
+    if (!sink(item_row(select))) return;
   }
 }
 

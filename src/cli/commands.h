@@ -21,6 +21,7 @@ namespace diskrelease {
 [[nodiscard]] ExitCode audit_reconcile_command(const Options& options);
 [[nodiscard]] ExitCode audit_backup_command(const Options& options);
 [[nodiscard]] ExitCode audit_stats_command(const Options& options);
+[[nodiscard]] ExitCode report_command(const Options& options);
 [[nodiscard]] ExitCode sandbox_command(const Options& options);
 
 /// The whole program: finds the command and turns whatever it throws into a message and an exit

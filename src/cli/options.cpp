@@ -45,6 +45,7 @@ constexpr std::array k_commands{
     Command{"audit reconcile", "", "whether the provider's own log says the same as the record"},
     Command{"audit stats", "", "how large the database is, and what it spans"},
     Command{"audit backup", "", "a copy of the database, verified; a run may work meanwhile"},
+    Command{"report", "[RUN]", "a page in HTML about a run, or about all since a time"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
 
@@ -477,6 +478,7 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.port = get<std::int64_t>(parsed, "port").value_or(0);
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
+  options.force = is_given(parsed, "force");
   check_output(options);
   options.words.push_back(std::move(command));
   if (parsed.count("arguments") > 0) {
@@ -539,6 +541,15 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
             cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "audit reconcile") add_reconcile_flags(options);
+  if (command.name == "report") {
+    options.add_options("Report")  //
+        ("o,output", "write the page here; - is standard output", cxxopts::value<std::string>(),
+         "FILE")                                      //
+        ("force", "replace FILE where there is one")  //
+        ("since",
+         "all runs made or worked on since this time, or for so long: 2026-11-01, 30d, 12h",
+         cxxopts::value<std::string>(), "TIME");
+  }
   if (command.name == "sandbox") {
     options.add_options("Sandbox")  //
         ("port", "port on 127.0.0.1 (default: any free one)", cxxopts::value<std::int64_t>(),

@@ -71,7 +71,9 @@ struct Options {
   std::optional<std::string> since;
   std::optional<std::string> until;
   std::vector<std::string> columns;  ///< empty = the usual ones
-  // audit log, audit explain
+  // report
+  bool force = false;
+  // audit log, audit explain, audit reconcile
   std::optional<std::string> time_zone;
   // audit sql
   std::optional<std::int64_t> limit;

@@ -22,6 +22,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit reconcile") return audit_reconcile_command(options);
   if (name == "audit backup") return audit_backup_command(options);
   if (name == "audit stats") return audit_stats_command(options);
+  if (name == "report") return report_command(options);
   return sandbox_command(options);
 }
 

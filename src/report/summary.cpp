@@ -53,11 +53,6 @@ std::string_view explain_reason(std::string_view reason) {
   return {};
 }
 
-std::string_view meaning(const EndingCount& ending, const ExplainCode& explain) {
-  const std::string_view reason = explain_reason(ending.code);
-  return reason.empty() ? explain(ending.code) : reason;
-}
-
 void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colour) {
   const auto line = [&](std::int64_t count, std::string_view text) {
     if (count > 0) out << "    " << std::setw(9) << count << "  " << text << '\n';
@@ -73,6 +68,11 @@ void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colo
 }
 
 }  // namespace
+
+std::string_view explain_ending(const EndingCount& ending, const ExplainCode& explain) {
+  const std::string_view reason = explain_reason(ending.code);
+  return reason.empty() ? explain(ending.code) : reason;
+}
 
 Summary summarise(Database& database, const RunRecord& run) {
   const Snapshot snapshot(database);
@@ -111,7 +111,7 @@ void print_summary(std::ostream& out, const Summary& summary, const ExplainCode&
     for (const EndingCount& ending : summary.endings) {
       if (ending.state != state || ending.code.empty()) continue;
       out << "    " << std::setw(9) << ending.items << "  " << visible(ending.code);
-      const std::string_view text = meaning(ending, explain);
+      const std::string_view text = explain_ending(ending, explain);
       if (!text.empty()) out << ": " << text;
       out << " (e.g. disk " << ending.example_disk << ")\n";
     }
@@ -149,7 +149,7 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
     JsonObject object;
     object.add("state", to_text(ending.state))
         .add_optional("code", ending.code)
-        .add_optional("meaning", meaning(ending, explain))
+        .add_optional("meaning", explain_ending(ending, explain))
         .add("items", ending.items)
         .add("example_disk_id", ending.example_disk);
     endings += std::move(object).text();

@@ -30,6 +30,10 @@ struct Summary {
   std::string next_hint;     ///< what the next command does, or what a person has to do
 };
 
+/// What the code of an ending means, in a few words; empty if not known.
+[[nodiscard]] std::string_view explain_ending(const EndingCount& ending,
+                                              const ExplainCode& explain);
+
 /// Reads counts and endings, of one moment; throws std::logic_error when the counts do not add up
 /// to the items listed, and for a list of at most 100,000 items when they are not those of the
 /// evidence.

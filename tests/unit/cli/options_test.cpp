@@ -29,7 +29,7 @@ using Words = std::vector<std::string>;
 const Words k_commands = {"run",          "resume",       "settle",          "status",
                           "audit show",   "audit log",    "audit verify",    "audit explain",
                           "audit sql",    "audit export", "audit reconcile", "audit stats",
-                          "audit backup", "sandbox"};
+                          "audit backup", "report",       "sandbox"};
 
 /// `command` may have two words, as it is written in the overview.
 Options parse(const std::string& command, const Words& rest = {}) {
@@ -106,7 +106,7 @@ struct OptionRow {
 const Words k_with_database = {"run",          "resume",       "settle",          "status",
                                "audit show",   "audit log",    "audit explain",   "audit sql",
                                "audit verify", "audit export", "audit reconcile", "audit stats",
-                               "audit backup"};
+                               "audit backup", "report"};
 const Words k_tables = {"audit show", "audit log", "audit explain", "audit sql"};
 const Words k_csv = {"audit show", "audit log", "audit explain", "audit sql", "audit reconcile"};
 const Words k_log = {"audit log"};
@@ -144,10 +144,10 @@ const std::vector<OptionRow> k_options = {
      {"run", "resume", "settle", "audit verify", "audit export", "audit backup"}},
     {{"--output", "d"},
      [](const Options& o) { return o.output == "d"; },
-     {"audit export", "audit backup"}},
+     {"audit export", "audit backup", "report"}},
     {{"-o", "d"},
      [](const Options& o) { return o.output == "d"; },
-     {"audit export", "audit backup"}},
+     {"audit export", "audit backup", "report"}},
     {{"--key", "k"}, [](const Options& o) { return o.key == "k"; }, {"audit export"}},
     {{"--anchor-key", "k"}, [](const Options& o) { return o.anchor_key == "k"; }, k_callers},
     {{"--anchor-syslog"},
@@ -183,7 +183,10 @@ const std::vector<OptionRow> k_options = {
     {{"--time-zone", "local"},
      [](const Options& o) { return o.time_zone == "local"; },
      {"audit log", "audit explain", "audit reconcile"}},
-    {{"--since", "7d"}, [](const Options& o) { return o.since == "7d"; }, k_log_and_reconcile},
+    {{"--since", "7d"},
+     [](const Options& o) { return o.since == "7d"; },
+     {"audit log", "audit reconcile", "report"}},
+    {{"--force"}, [](const Options& o) { return o.force; }, {"report"}},
     {{"--until", "1h"}, [](const Options& o) { return o.until == "1h"; }, k_log_and_reconcile},
     {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, {"audit log", "audit sql"}},
     {{"--provider-log", "l.json"},

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+
+namespace diskrelease {
+
+/// A file that appears at its path whole or not at all: it is written under another name in the
+/// same folder, mode 0600, and gets its own with finish(). Nothing stays behind without that.
+///
+/// Every function throws UsageError, which names the path and says what to do.
+class NewFile {
+ public:
+  /// Without `replace`, nothing may stand at the path; with it, nothing but a regular file.
+  NewFile(std::filesystem::path path, bool replace);
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  [[nodiscard]] std::ostream& out() noexcept { return out_; }
+
+  /// Durable on return, as far as the file system keeps new names. Without `replace`, a file that
+  /// has come to stand at the path meanwhile stays as it is. Returns the size in bytes. To be
+  /// called once.
+  std::int64_t finish();
+
+ private:
+  std::filesystem::path path_;
+  bool replace_;
+  std::string written_;  ///< where it is until finish()
+  std::ofstream out_;
+};
+
+}  // namespace diskrelease
