@@ -476,5 +476,71 @@ def start(setting):
     return [row("start", "--version", "ms", found["diskrelease"], "curl --version", found["curl"])]
 
 
+# ---- audit ---------------------------------------------------------------------------------------
+
+
+def questions_of(path, attempts, runs):
+    """What an auditor asks, by the program and by sqlite3 without its indexes: case, unit, own
+    arguments, peer, the peer's query."""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        disk, request = database.execute(
+            "SELECT disk_id, request_id FROM attempt_log WHERE request_id IS NOT NULL"
+            " AND attempt_id >= ? LIMIT 1", (attempts // 2,)).fetchone()
+    run = runs // 2
+    totals = ("SELECT outcome, api_code, sum(attempts) FROM error_totals"
+              " WHERE day >= date('now', '-30 days') GROUP BY 1, 2")
+    return [
+        ("a disk's history", ["audit", "explain", disk], "sqlite3, disks not indexed",
+         f"SELECT * FROM item NOT INDEXED WHERE disk_id = '{disk}'"),
+        ("a request id", ["audit", "log", "--request-id", request], "sqlite3, outcomes one by one",
+         f"SELECT * FROM outcome WHERE request_id = '{request}'"),
+        (f"summary of a run of {attempts // runs:,}", ["status", run], "sqlite3, view run_summary",
+         f"SELECT * FROM run_summary WHERE run_id = {run}"),
+        ("errors of 30 days", ["audit", "sql", totals], "sqlite3, outcomes one by one",
+         "SELECT outcome, api_code, count(*) FROM outcome NOT INDEXED WHERE outcome <> 'accepted'"
+         " AND finished_utc_ms >= 1000 * strftime('%s', 'now', '-30 days') GROUP BY 1, 2"),
+    ]
+
+
+def audit_of_size(setting, attempts):
+    runs = setting.pick(20, 2)
+    sqlite = servers.program_path("sqlite3")
+    rows = []
+    with common.scratch(setting.folder) as folder:
+        path = f"{folder}/audit.db"
+        common.tell(f"audit: making a database of {attempts:,} disks, {runs} runs in three years")
+        processes.measure([f"{setting.peers}/bench_audit_generator", path, attempts, runs, 1095],
+                          common.environment(folder), folder, 3600)
+
+        def measured(arguments):
+            with common.scratch(setting.folder) as place:
+                return processes.measure(arguments, common.environment(place), place, 600)
+
+        found = common.repeat(setting, f"audit {attempts:,}: verify", {
+            "own": lambda: measured([setting.program, "audit", "verify", "--db", path]),
+            "peer": lambda: measured([sqlite, "-readonly", path, "PRAGMA integrity_check"]),
+        })
+        case = f"{attempts:,} attempts: verify"
+        rows.append(row("audit", case, "s", field(found["own"], "wall_s"),
+                        "sqlite3, integrity_check", field(found["peer"], "wall_s")))
+        rows.append(row("audit", case, "KiB at the peak", known(field(found["own"], "peak_kib")),
+                        "sqlite3, integrity_check", known(field(found["peer"], "peak_kib"))))
+        for name, arguments, peer, query in questions_of(path, attempts, runs):
+            found = common.repeat(setting, f"audit {attempts:,}: {name}", {
+                "own": lambda: measured([setting.program, *arguments, "--db", path]),
+                "peer": lambda: measured([sqlite, "-readonly", path, query]),
+            })
+            rows.append(row("audit", f"{attempts:,} attempts: {name}", "ms",
+                            [each * 1000 for each in field(found["own"], "wall_s")], peer,
+                            [each * 1000 for each in field(found["peer"], "wall_s")]))
+    return rows
+
+
+def audit(setting):
+    """An auditor's questions: verification, a disk, a request id, a run, the errors of a month."""
+    sizes = setting.pick([1_000_000], [20_000]) + ([10_000_000] if setting.large else [])
+    return [each for size in sizes for each in audit_of_size(setting, size)]
+
+
 ALL = {function.__name__: function for function in (
-    throughput, storage, enrol, resume, rate, idle, curve, memory, start)}
+    throughput, storage, enrol, resume, rate, idle, curve, memory, start, audit)}

@@ -6,7 +6,7 @@ _diskrelease() {
   local common='--json --quiet --verbose --no-color --help'
   local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight
     --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
-    --no-verify --settle-window --settle-poll --anchor-file'
+    --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog'
   local releases='--yes --max-disks --no-preflight --resend-unsettled'
   COMPREPLY=()
 
@@ -16,6 +16,7 @@ _diskrelease() {
     --state) words='pending released already_gone rejected failed skipped unknown' ;;
     --outcome) words='accepted already_gone rejected throttled not_sent unknown open' ;;
     --rate) words='unlimited' ;;
+    --sort) words='intent finished latency disk run outcome code' ;;
     --db | --anchor-file | --anchor-key | --anchor-public-key | --key | --provider-log | --ca-file | --credentials-file | \
       --sandbox-scenario | --scenario | --ca-out | --ledger | --output | -o)
       compopt -o default
@@ -23,7 +24,8 @@ _diskrelease() {
       ;;
     --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
       --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --name | \
-      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --window | --event | --port)
+      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --window | --event | --port | \
+      --job | --http-status | --text | --user | --host | --credential | --columns | --time-zone)
       return
       ;;
   esac
@@ -32,7 +34,7 @@ _diskrelease() {
     if ((COMP_CWORD == 1)); then
       words='run resume settle status audit report sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
-      words='show log verify reconcile --help'
+      words='show log explain sql verify export reconcile stats backup --help'
     elif [[ $current == -* ]]; then
       case $command in
         run)
@@ -42,12 +44,20 @@ _diskrelease() {
         settle) words="$common $calls --db --mark --reason" ;;
         status) words="$common --db --all" ;;
         audit)
-          words="$common --db --csv"
+          words="$common --db"
           case ${COMP_WORDS[2]} in
-            show) words+=' --state' ;;
-            verify) words="$common --db --anchor-file" ;;
-            reconcile) words+=' --provider-log --run --since --until --window --event' ;;
-            log) words+=' --run --disk --outcome --code --request-id --since --until --limit' ;;
+            show) words+=' --csv --ndjson --state' ;;
+            log)
+              words+=' --csv --ndjson --run --job --disk --outcome --code --http-status --request-id --text
+                --user --host --credential --endpoint --since --until --sort --descending --limit --columns
+                --time-zone'
+              ;;
+            explain) words+=' --csv --ndjson --time-zone' ;;
+            sql) words+=' --csv --ndjson --limit --timeout' ;;
+            verify) words+=' --anchor-file --anchor-public-key' ;;
+            export) words+=' --output --key --anchor-file' ;;
+            backup) words+=' --output --anchor-file' ;;
+            reconcile) words+=' --csv --provider-log --run --since --until --window --event --time-zone' ;;
           esac
           ;;
         report) words="$common --db --output --force --since" ;;

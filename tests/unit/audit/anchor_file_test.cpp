@@ -18,6 +18,7 @@ namespace diskrelease {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -80,6 +81,11 @@ TEST_F(AnchorFileTest, SignsLinesAndFindsThoseThatTheKeyHasNotSigned) {
 
   std::string line = anchor_line(anchor(3), key.get());
   EXPECT_THAT(line, StartsWith("diskrelease-anchor 2 "));
+  // The vector of docs/audit-database.md, made with openssl.
+  EXPECT_THAT(
+      anchor_line(anchor(7), key.get()),
+      EndsWith(" 2026-11-18T11:06:40.130Z /NCBoQkicH3vzKYqmX6Dkdf0l0/HhqLESRCqKukRmQhCcTea08cgvb"
+               "3qpma3ZG6vidwaL6lFJuSIB5nOx7WeDA=="));
   // Every single change of a line is found: of what is signed, of the signature, of the version.
   for (std::size_t i = 0; i < line.size(); ++i) {
     std::string changed = line;
