@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "audit/chain.h"
@@ -186,22 +188,28 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
 }
 
 void back_up_database(Database& database, const std::filesystem::path& target) {
-  // SQLite fills an empty file that is there; this one has its mode before it has any content.
-  const int descriptor = ::open(target.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0) {
-    const int error = errno;
-    throw UsageError(target.string() +
-                     (error == EEXIST ? ": is there already; name something new"
-                                      : std::string(": cannot be made: ") + std::strerror(error)));
+  std::error_code ignored;
+  if (std::filesystem::exists(std::filesystem::symlink_status(target, ignored))) {
+    throw UsageError(target.string() + ": is there already; name something new");
   }
+  const auto cannot = [&](const char* what) {
+    return UsageError(target.string() + ": " + what + ": " + std::strerror(errno));
+  };
+  // Under another name until it is whole. SQLite fills an empty file that is there; this one has
+  // its mode before it has any content.
+  std::string partial = std::filesystem::absolute(target).string() + ".XXXXXX";
+  const int descriptor = ::mkostemp(partial.data(), O_CLOEXEC);
+  if (descriptor < 0) throw cannot("cannot be made");
   ::close(descriptor);
   try {
-    vacuum_into(database, std::filesystem::absolute(target).string());
-    make_durable(target, O_RDWR);
+    vacuum_into(database, partial);
+    make_durable(partial, O_RDWR);
+    if (::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+      throw cannot("cannot be made");
+    }
     make_durable(std::filesystem::absolute(target).parent_path(), O_RDONLY | O_DIRECTORY);
   } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(target, ignored);
+    std::filesystem::remove(partial, ignored);
     throw;
   }
 }

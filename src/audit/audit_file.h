@@ -40,8 +40,9 @@ void require_audit_database(const std::filesystem::path& path);
 [[nodiscard]] Database open_evidence_for_reading(const std::filesystem::path& path);
 
 /// Copies a database as it is at one moment, without unused pages, into a new file (mode 0600),
-/// durable on return; a writer may work meanwhile. What is half made is removed. Throws UsageError
-/// for a target that is there or cannot be made, and AuditUnusable.
+/// durable on return; a writer may work meanwhile. It has another name (TARGET.XXXXXX) until it is
+/// whole, so a process that is killed leaves no half one under the name. Throws UsageError for a
+/// target that is there or cannot be made, and AuditUnusable.
 void back_up_database(Database& database, const std::filesystem::path& target);
 
 struct TableStats {

@@ -7,7 +7,11 @@ namespace diskrelease {
 namespace {
 
 std::int64_t segments(Database& database) {
-  return database.query_integer("SELECT coalesce(max(segment) + 1, 0) FROM request_index");
+  // No more than the attempts can fill, whatever somebody has put there.
+  return database.query_integer(
+      "SELECT min((SELECT coalesce(max(segment), -1) FROM request_index),"
+      "           (SELECT coalesce(max(attempt_id), 0) FROM attempt) / " +
+      std::to_string(k_attempts_a_segment) + " - 1) + 1");
 }
 
 }  // namespace

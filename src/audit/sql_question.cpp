@@ -13,8 +13,12 @@
 namespace diskrelease {
 namespace {
 
-/// A value of more bytes is refused: randomblob(1e9) must not take the machine's memory.
-constexpr int k_largest_value = 16 * 1024 * 1024;
+/// A value of more bytes is refused. It bounds memory, and the time of a single function as well,
+/// during which nobody looks at the clock. The longest value of the record is a block of the chain.
+constexpr int k_largest_value = 1024 * 1024;
+
+/// All that SQLite may take in this process.
+constexpr std::int64_t k_most_memory = 256 * 1024 * 1024;
 
 /// Instructions of SQLite's machine between two looks at the time: some milliseconds.
 constexpr int k_instructions_a_look = 50'000;
@@ -35,6 +39,23 @@ bool is_among(const Names& names, const char* name) {
          });
 }
 
+/// Whether there is more than blanks, semicolons and comments.
+bool has_statement(sqlite3* handle, std::string_view sql) {
+  while (!sql.empty()) {
+    sqlite3_stmt* statement = nullptr;
+    const char* rest = nullptr;
+    const int code =
+        sqlite3_prepare_v3(handle, sql.data(), static_cast<int>(sql.size()), 0, &statement, &rest);
+    const bool found = code != SQLITE_OK || statement != nullptr;
+    sqlite3_finalize(statement);
+    if (found) return true;
+    const auto taken = static_cast<std::size_t>(rest - sql.data());
+    if (taken == 0) return false;
+    sql.remove_prefix(taken);
+  }
+  return false;
+}
+
 }  // namespace
 
 /// What SQLite calls back.
@@ -43,10 +64,12 @@ struct SqlQuestion::Guard {
       : handle(handle_), expired(std::move(expired_)) {
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, k_largest_value);
+    sqlite3_hard_heap_limit64(k_most_memory);
     sqlite3_set_authorizer(handle, &on_action, this);
     sqlite3_progress_handler(handle, k_instructions_a_look, &on_progress, this);
   }
   ~Guard() {
+    sqlite3_hard_heap_limit64(0);
     sqlite3_set_authorizer(handle, nullptr, nullptr);
     sqlite3_progress_handler(handle, 0, nullptr, nullptr);
   }
@@ -112,7 +135,7 @@ SqlQuestion::SqlQuestion(Database& database, std::string_view sql, std::function
   }
   if (raw == nullptr) throw UsageError("the query is empty");
   const std::string_view behind = sql.substr(static_cast<std::size_t>(rest - sql.data()));
-  if (behind.find_first_not_of(" \t\r\n;") != std::string_view::npos) {
+  if (has_statement(handle, behind)) {
     throw UsageError("the query has something behind its first statement: \"" +
                      visible(behind, 40) + "\". One statement is answered at a time.");
   }
@@ -156,10 +179,11 @@ bool SqlQuestion::step() {
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_BUSY:
-    case SQLITE_NOMEM:
     case SQLITE_FULL:
       throw AuditUnusable("audit database " + database_.path() + ": query failed: " + reason +
                           " (SQLite error " + std::to_string(code) + ")");
+    case SQLITE_NOMEM:
+      throw UsageError("the query needs more memory than it may have (256 MiB); ask for less");
     default:
       throw UsageError("the query failed: " + visible(reason));
   }

@@ -13,19 +13,20 @@ namespace diskrelease {
 
 /// A statement that a person has written, which can do nothing but read.
 ///
-/// Four things keep it so, each by itself: the connection is a read-only one (the caller's part);
-/// SQLite says of the statement that it does not write; an authorizer refuses every action but
-/// selecting, reading columns, functions without side effects and the PRAGMAs that describe the
-/// schema, so no ATTACH, no temporary table, no transaction,
-/// no extension, no table-valued function; and no further database
-/// can be attached. (https://www.sqlite.org/c3ref/set_authorizer.html and
-/// https://www.sqlite.org/security.html)
+/// Several things keep it so: the connection is a read-only one (the caller's part); SQLite says of
+/// the statement that it does not write; an authorizer refuses every action but selecting, reading
+/// columns, functions without side effects and the PRAGMAs that describe the schema, so no ATTACH,
+/// no temporary table, no transaction, no extension, no table-valued function; and no further
+/// database can be attached, which VACUUM INTO would need. A value has at most 1 MiB, and SQLite at
+/// most 256 MiB of memory in the whole process meanwhile; what it sorts may go to temporary files.
+/// (https://www.sqlite.org/c3ref/set_authorizer.html, https://www.sqlite.org/security.html)
 ///
 /// While a question lives its connection serves nothing else; of one that it has served, attaching
 /// and large values stay refused. Not thread-safe; must not outlive the Database.
 class SqlQuestion {
  public:
-  /// `expired` is asked now and then while the statement works; true ends it. Throws UsageError for
+  /// `expired` is asked now and then while the statement works, not within a single function; true
+  /// ends it. Throws UsageError for
   /// text that SQLite does not understand, for more than one statement, and for one that would do
   /// something else than reading.
   SqlQuestion(Database& database, std::string_view sql, std::function<bool()> expired);

@@ -382,6 +382,9 @@ void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settin
   }
 }
 
+/// Of what SQLite's LIKE takes.
+constexpr std::size_t k_longest_text = 1'000;
+
 void read_filters(const cxxopts::ParseResult& parsed, LogFilter& filter) {
   filter.run = get<std::int64_t>(parsed, "run");
   filter.run_name = get_text(parsed, "job");
@@ -395,6 +398,9 @@ void read_filters(const cxxopts::ParseResult& parsed, LogFilter& filter) {
   filter.credential = get_text(parsed, "credential");
   filter.endpoint = get_text(parsed, "endpoint");
   filter.text = get_text(parsed, "text");
+  if (filter.text && filter.text->size() > k_longest_text) {
+    throw UsageError("--text must not be longer than 1000 bytes: no message is longer");
+  }
   filter.descending = is_given(parsed, "descending");
   if (filter.outcome && *filter.outcome != "open" && !outcome_from_text(*filter.outcome)) {
     throw UsageError("--outcome: \"" + visible(*filter.outcome) +

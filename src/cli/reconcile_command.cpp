@@ -1,5 +1,7 @@
 #include <array>
 #include <iostream>
+#include <string_view>
+#include <unordered_set>
 
 #include "audit/log_query.h"
 #include "cli/audit_access.h"
@@ -85,9 +87,15 @@ ReconciliationScope scope_of(const Options& options, const AskedFor& asked,
 }
 
 void read_our_attempts(Database& database, Books& books) {
+  // A request id says more than a time: a clock may be wrong, or a zone be left out.
+  std::unordered_set<std::string_view> known;
+  for (const ProviderRelease& release : books.releases) {
+    const bool is_judged = release.time >= books.scope.begin && release.time < books.scope.end;
+    if (is_judged && !release.request_id.empty()) known.insert(release.request_id);
+  }
   read_log(database, {}, [&](const LogRow& row) {
     const UtcTime time = row.sent.value_or(row.intent);
-    if (is_near(books.scope, time)) {
+    if (is_near(books.scope, time) || known.contains(row.request_id)) {
       books.attempts.push_back({.run_id = row.run_id,
                                 .attempt_number = row.attempt_number,
                                 .disk_id = row.disk_id,

@@ -1,9 +1,11 @@
 #include "platform/time_zone.h"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 
 #include "platform/host.h"
 
@@ -30,7 +32,13 @@ bool is_in_database(std::string_view name) {
   const std::filesystem::path folder =
       environment_variable("TZDIR").value_or("/usr/share/zoneinfo");
   std::error_code error;
-  return std::filesystem::is_regular_file(folder / name, error);
+  if (!std::filesystem::is_regular_file(folder / name, error)) return false;
+  // The folder has other files, too, which the C library would take for UTC (RFC 8536,
+  // section 3.1).
+  std::ifstream file(folder / name, std::ios::binary);
+  std::array<char, 4> magic{};
+  file.read(magic.data(), magic.size());
+  return file && std::string_view(magic.data(), magic.size()) == "TZif";
 }
 
 std::tm local(std::time_t time) {
@@ -61,7 +69,8 @@ std::string TimeZone::format(UtcTime time) const {
     offset = seconds(local(whole.time_since_epoch().count()).tm_gmtoff);
   }
   std::string text = format_utc(time + offset);
-  if (offset == seconds(0) || !text.ends_with('Z')) return text;
+  // Out of the years that have a form.
+  if (offset == seconds(0) || !text.ends_with('Z')) return format_utc(time);
   const auto whole = std::chrono::abs(std::chrono::duration_cast<minutes>(offset)).count();
   char zone[32];
   std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset < seconds(0) ? '-' : '+',

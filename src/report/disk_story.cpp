@@ -35,9 +35,11 @@ std::string decision_of(const DiskEvent& event) {
 
 std::string text_of(const DiskEvent& event, const ExplainCode& explain) {
   const std::string number = std::to_string(event.attempt_number.value_or(0));
-  if (event.kind == "listed") return "listed in " + visible(event.what) + ", " + event.detail;
+  if (event.kind == "listed")
+    return "listed in " + visible(event.what) + ", " + visible(event.detail);
   if (event.kind == "listed_again") {
-    return "listed again in " + visible(event.what) + ", " + event.detail + ": a duplicate";
+    return "listed again in " + visible(event.what) + ", " + visible(event.detail) +
+           ": a duplicate";
   }
   if (event.kind == "observed")
     return "seen " + visible(event.what) + " (" + visible(event.detail) + ")";
@@ -56,16 +58,16 @@ std::string text_of(const DiskEvent& event, const ExplainCode& explain) {
 }
 
 void print_actor(std::ostream& out, const DiskEvent& event) {
-  out << "  by " << visible(event.user) << '@' << visible(event.host) << ", " << event.command
-      << " (invocation " << event.invocation_id.value_or(0) << ", credential "
-      << visible(event.credential_id) << ")\n";
+  out << "  by " << visible(event.user) << '@' << visible(event.host) << ", "
+      << visible(event.command) << " (invocation " << event.invocation_id.value_or(0)
+      << ", credential " << visible(event.credential_id) << ")\n";
 }
 
 void print_state(std::ostream& out, const DiskItem& item) {
-  out << "run " << item.run_id << " (" << visible(item.run_name) << ", goal " << item.goal << ", "
-      << visible(item.endpoint) << "): " << item.state;
-  if (!item.verified.empty()) out << ", " << item.verified;
-  if (!item.last_status.empty()) out << ", last seen " << item.last_status;
+  out << "run " << item.run_id << " (" << visible(item.run_name) << ", goal " << visible(item.goal)
+      << ", " << visible(item.endpoint) << "): " << visible(item.state);
+  if (!item.verified.empty()) out << ", " << visible(item.verified);
+  if (!item.last_status.empty()) out << ", last seen " << visible(item.last_status);
   out << '\n';
 }
 

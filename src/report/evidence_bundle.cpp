@@ -88,19 +88,36 @@ std::set<std::string> names_in(const std::filesystem::path& folder) {
   return names;
 }
 
-void write_rows(Database& extract, const ReadableFile& file, TableFormat format,
-                const std::filesystem::path& path) {
+void write_csv(Database& extract, const ReadableFile& file, const std::filesystem::path& path) {
   write_file(path, [&](std::ostream& out) {
     Statement select = extract.prepare(file.query);
     std::vector<std::string> columns;
     for (int i = 0; i < select.columns(); ++i) columns.emplace_back(select.name(i));
-    Table table(out, format, std::move(columns));
+    Table table(out, TableFormat::csv, std::move(columns));
     while (select.step()) {
       std::vector<Cell> cells;
       for (int i = 0; i < select.columns(); ++i) cells.push_back(cell_of(select, i));
       table.add(std::move(cells));
     }
     table.finish();
+  });
+}
+
+/// The rows of a readable file as JSON, made by SQLite, so that check.sh can make the same again.
+std::string json_query(Database& extract, const ReadableFile& file) {
+  const Statement select = extract.prepare(file.query);
+  std::string fields;
+  for (int i = 0; i < select.columns(); ++i) {
+    const std::string name(select.name(i));
+    fields += (i == 0 ? "'" : ", '") + name + "', " + name;
+  }
+  return "SELECT json_object(" + fields + ") FROM (" + std::string(file.query) + ")";
+}
+
+void write_lines(Database& extract, const std::string& query, const std::filesystem::path& path) {
+  write_file(path, [&](std::ostream& out) {
+    Statement select = extract.prepare(query);
+    while (select.step()) out << select.text(0) << '\n';
   });
 }
 
@@ -115,10 +132,37 @@ std::string describe(const RunRecord& run, const BundleDetails& details,
          ", the last one with the hash\n" + chain.last_hash;
 }
 
+/// The definitions of a database's tables and views, as check.sh digests them.
+std::string schema_digest(Database& extract) {
+  Statement schema = extract.prepare(
+      "SELECT type || '|' || name || '|' || tbl_name || '|' || hex(coalesce(sql, ''))"
+      " FROM sqlite_schema ORDER BY type, name");
+  Sha256 digest;
+  while (schema.step()) {
+    digest.update(schema.text(0));
+    digest.update("\n");
+  }
+  return digest.finish_hex();
+}
+
+void replace(std::string& text, std::string_view place, const std::string& by) {
+  text.replace(text.find(place), place.size(), by);
+}
+
+void write_check(Database& extract, const std::filesystem::path& file) {
+  std::string readable;
+  for (const ReadableFile& each : k_readable_files) {
+    readable += "readable " + std::string(each.name) + " \"" + json_query(extract, each) + "\"\n";
+  }
+  std::string text(k_bundle_check);
+  replace(text, "@SCHEMA@", schema_digest(extract));
+  replace(text, "@READABLE@\n", readable);
+  write_file(file, text);
+}
+
 void write_readme(const std::string& run, const std::filesystem::path& file) {
-  constexpr std::string_view k_place = "@RUN@";
   std::string text(k_bundle_readme);
-  text.replace(text.find(k_place), k_place.size(), run);
+  replace(text, "@RUN@", run);
   write_file(file, text);
 }
 
@@ -144,20 +188,17 @@ ExtractedChain write_bundle(Database& database, const RunRecord& run, const Bund
   const ExtractedChain chain = make_extract(database, run, extract_file);
   {
     Database extract(extract_file, Database::Access::read_only);
-    write_file(folder / "list.txt", [&](std::ostream& out) {
-      Statement disks = extract.prepare("SELECT disk_id FROM item ORDER BY item_id");
-      while (disks.step()) out << disks.text(0) << '\n';
-    });
+    write_lines(extract, "SELECT disk_id FROM item ORDER BY item_id", folder / "list.txt");
     for (const ReadableFile& file : k_readable_files) {
       const std::string name(file.name);
-      write_rows(extract, file, TableFormat::csv, folder / (name + ".csv"));
-      write_rows(extract, file, TableFormat::ndjson, folder / (name + ".ndjson"));
+      write_csv(extract, file, folder / (name + ".csv"));
+      write_lines(extract, json_query(extract, file), folder / (name + ".ndjson"));
     }
+    write_check(extract, folder / "check.sh");
   }
   write_file(folder / "anchors.txt", [&](std::ostream& out) {
     for (const std::string& line : details.anchors) out << line << '\n';
   });
-  write_file(folder / "check.sh", k_bundle_check);
   write_readme(describe(run, details, chain), folder / "README.txt");
   if (details.key) write_file(folder / "public_key.pem", details.key->public_key());
   write_manifest(folder, details.key.get());

@@ -52,11 +52,12 @@ std::string object_of(const std::vector<std::string>& columns, const std::vector
 
 std::string csv_field(std::string_view text) {
   std::string field;
-  if (!text.empty() && std::string_view("=+-@\t\r'").find(text.front()) != std::string_view::npos) {
+  if (!text.empty() &&
+      std::string_view("=+-@\t\r\n'").find(text.front()) != std::string_view::npos) {
     field = "'";
   }
   field += text;
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  if (field.find_first_of(",;\"\r\n\t") == std::string::npos) return field;
   std::string quoted = "\"";
   for (const char c : field) {
     if (c == '"') quoted += '"';
@@ -97,13 +98,14 @@ void Table::add(std::vector<Cell> row) {
       for (const Cell& cell : row) {
         std::string text = plain(cell);
         cells.push_back(text.empty() ? "-" : visible(text, text.size()));
+        sample_bytes_ += cells.back().size();
       }
       if (laid_out_) {
         write_text_row(cells);
         return;
       }
       sample_.push_back(std::move(cells));
-      if (sample_.size() == k_sample) lay_out();
+      if (sample_.size() == k_sample || sample_bytes_ >= k_sample_bytes) lay_out();
       return;
     }
   }

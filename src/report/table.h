@@ -23,8 +23,8 @@ using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
 
 /// Writes rows as they come: an aligned text table, a JSON array of objects, one JSON object a
 /// line, or CSV (csv_field(); lines end with LF; numbers are not texts). A text table is laid out
-/// by its first k_sample rows and cuts nothing. Text is made visible in a text table and stays as
-/// it is in JSON.
+/// by its first k_sample rows, or k_sample_bytes, and cuts nothing. Text is made visible in a text
+/// table and stays as it is in JSON.
 class Table {
  public:
   Table(std::ostream& out, TableFormat format, std::vector<std::string> columns);
@@ -35,6 +35,8 @@ class Table {
   void finish();
 
   static constexpr std::size_t k_sample = 1'000;
+  /// Of long texts fewer rows are looked at.
+  static constexpr std::size_t k_sample_bytes = 4 * 1024 * 1024;
 
  private:
   void write_text_row(const std::vector<std::string>& cells);
@@ -44,6 +46,7 @@ class Table {
   TableFormat format_;
   std::vector<std::string> columns_;
   std::vector<std::vector<std::string>> sample_;
+  std::size_t sample_bytes_ = 0;
   std::vector<std::size_t> widths_;
   bool laid_out_ = false;
   bool first_ = true;

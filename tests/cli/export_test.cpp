@@ -127,9 +127,9 @@ TEST_F(ExportTest, ABundleIsCheckedWithoutThisProgram) {
   const ChildResult checked = check("b", "public.pem");
   EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.error;
   EXPECT_THAT(checked.out, HasSubstr("VERIFIED\n"));
-  EXPECT_THAT(checked.out, HasSubstr("rows       12 entries fit; 0 further ones"));
+  EXPECT_THAT(checked.out, HasSubstr("rows       12 entries fit, and there are no others"));
   EXPECT_THAT(checked.out, HasSubstr("list       2501 disks"));
-  EXPECT_THAT(checked.out, HasSubstr("none is of the last block"));
+  EXPECT_THAT(checked.out, HasSubstr("hold the last block and its hash against"));
   EXPECT_THAT(content(path("b/attempts.csv")), HasSubstr("'=cmd()"));
   struct stat status {};
   ASSERT_EQ(::stat(path("b").c_str(), &status), 0);
@@ -196,6 +196,81 @@ TEST_F(ExportTest, RowsThatWereChangedBeforeTheManifestWasMadeAnewAreFound) {
   EXPECT_THAT(check("signed", "public.pem").error, HasSubstr("the manifest is not signed"));
 }
 
+/// What somebody makes who cannot forge the chain, but can put whatever they like into the bundle.
+TEST_F(ExportTest, ABundleThatLiesBesideItsRowsIsFound) {
+  ASSERT_EQ(export_to("b").exit_code, 0);
+  const std::map<std::string, std::string> changes{
+      {"DROP VIEW item_state; CREATE VIEW item_state AS SELECT 1 AS run_id, item_id, disk_id,"
+       " source_line, 'skipped' AS state FROM item",
+       "tables or views of evidence.db are not"},
+      {"CREATE TABLE mine (a)", "tables or views of evidence.db are not"},
+      {"CREATE TRIGGER mine AFTER INSERT ON run BEGIN SELECT 1; END",
+       "tables or views of evidence.db are not"},
+      {"ALTER TABLE outcome ADD COLUMN lie TEXT GENERATED ALWAYS AS ('rejected') VIRTUAL",
+       "tables or views of evidence.db are not"},
+      {"ALTER TABLE outcome RENAME COLUMN outcome TO other",
+       "tables or views of evidence.db are not"},
+      {"UPDATE item SET disk_id = disk_id || char(0) || 'x' WHERE disk_id = 'disk-1700'",
+       "a text in item has a NUL byte"},
+      {"UPDATE outcome SET message = message || char(0) || 'x'",
+       "a text in outcome has a NUL byte"},
+      {"DELETE FROM outcome", "rows of this run were left out: 05-"},
+      {"DELETE FROM verdict", "rows of this run were left out: 08-"},
+      {"DELETE FROM invocation_end", "rows of this run were left out: 03-"},
+      {"DELETE FROM disk_item", "disk_item is not what item says"},
+      {"INSERT INTO duplicate_line VALUES (2, 7, 'disk-1')", "rows that the chain has not"},
+  };
+  for (const auto& [sql, finding] : changes) {
+    copy("b", "c");
+    change_evidence("c", sql);
+    write_manifest_anew("c");
+    const ChildResult checked = check("c");
+    EXPECT_EQ(checked.exit_code, 1) << sql << checked.out;
+    EXPECT_THAT(checked.error, HasSubstr(finding)) << sql;
+  }
+  copy("b", "c");
+  std::ofstream(path("c/attempts.ndjson"), std::ios::app) << "{}\n";
+  write_manifest_anew("c");
+  EXPECT_THAT(check("c").error, HasSubstr("attempts.ndjson is not what evidence.db says"));
+}
+
+TEST_F(ExportTest, NothingInABundleMakesTheCheckDoWhatItShouldNot) {
+  ASSERT_EQ(export_to("b", {"--key", path("key.pem")}).exit_code, 0);
+  // A column's name that would be SQL, were it put into a statement.
+  copy("b", "c");
+  change_evidence("c",
+                  "DROP TABLE verdict; CREATE TABLE verdict (\"attempt_id\" INTEGER, \"attempt_id)"
+                  " || writefile('" +
+                      path("owned") +
+                      "', 'x') || quote(attempt_id\" TEXT);"
+                      "INSERT INTO verdict VALUES (1, 'x')");
+  write_manifest_anew("c");
+  EXPECT_THAT(check("c").error, HasSubstr("tables or views of evidence.db are not"));
+  EXPECT_FALSE(std::filesystem::exists(path("owned")));
+  // A link and a journal that the manifest does not know; the signature is right all the same.
+  copy("b", "c");
+  std::filesystem::create_symlink("/etc/passwd", path("c/more.csv"));
+  EXPECT_THAT(check("c", "public.pem").error, HasSubstr("there are links"));
+  copy("b", "c");
+  std::ofstream(path("c/evidence.db-journal")) << "x";
+  EXPECT_THAT(check("c", "public.pem").error, HasSubstr("files that the manifest does not list"));
+  // What the reader has set for sqlite3 does not count.
+  std::ofstream(path(".sqliterc")) << ".headers on\n.mode box\n";
+  const ChildResult checked = check("b", "public.pem");
+  EXPECT_EQ(checked.exit_code, 0) << checked.error;
+}
+
+TEST_F(ExportTest, ACheckThatCannotBeMadeSaysSoAndAScriptFromElsewhereCanBeUsed) {
+  ASSERT_EQ(export_to("b", {"--key", path("key.pem")}).exit_code, 0);
+  const ChildResult without = check("b", "no-such-key.pem");
+  EXPECT_EQ(without.exit_code, 2);
+  EXPECT_THAT(without.error, HasSubstr("not checked: "));
+  EXPECT_EQ(check("b", "key.pem").exit_code, 2) << "a private key";
+  std::filesystem::copy(path("b/check.sh"), path("mine.sh"));
+  const ChildResult checked = run({"/bin/sh", path("mine.sh"), path("public.pem"), path("b")});
+  EXPECT_EQ(checked.exit_code, 0) << checked.error;
+}
+
 TEST_F(ExportTest, AnchorsOfTheChainComeAlongAndHaveToFit) {
   {
     Database database = open_audit_for_reading(path("a.db"));
@@ -214,7 +289,7 @@ TEST_F(ExportTest, AnchorsOfTheChainComeAlongAndHaveToFit) {
   ASSERT_EQ(made.exit_code, 0) << made.error;
   const ChildResult checked = check("b", "public.pem");
   EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.error;
-  EXPECT_THAT(checked.out, ::testing::Not(HasSubstr("none is of the last block")));
+  EXPECT_THAT(checked.out, ::testing::Not(HasSubstr("hold the last block")));
   EXPECT_THAT(content(path("b/anchors.txt")), ::testing::Not(HasSubstr(std::string(64, 'a'))));
   // Anchors that say something else of their blocks.
   std::istringstream lines(content(path("b/anchors.txt")));
@@ -226,7 +301,7 @@ TEST_F(ExportTest, AnchorsOfTheChainComeAlongAndHaveToFit) {
   }
   std::ofstream(path("b/anchors.txt")) << changed;
   write_manifest_anew("b");
-  EXPECT_THAT(check("b").error, HasSubstr("anchors do not fit the blocks"));
+  EXPECT_THAT(check("b").error, HasSubstr("an anchor does not fit its block"));
 }
 
 TEST_F(ExportTest, WritesATarFileThatTarUnpacks) {
@@ -253,8 +328,10 @@ TEST_F(ExportTest, ARealRunWithDuplicateLinesChecksOut) {
   ASSERT_EQ(made.exit_code, 0) << made.error;
   const ChildResult checked = check("b", "public.pem");
   EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.error;
-  EXPECT_THAT(checked.out, HasSubstr("anchors    2 fit blocks of this run"));
-  EXPECT_THAT(checked.out, ::testing::Not(HasSubstr("none is of the last block")));
+  EXPECT_THAT(checked.out, HasSubstr("anchors    2 of these blocks are signed by the given key"));
+  EXPECT_THAT(checked.out, ::testing::Not(HasSubstr("hold the last block")));
+  // Without the key that signs them anchors are no more than a claim.
+  EXPECT_THAT(check("b").out, HasSubstr("hold the last block"));
   copy("b", "c");
   change_evidence("c", "UPDATE duplicate_line SET source_line = 5 WHERE source_line = 4");
   write_manifest_anew("c");

@@ -1,49 +1,85 @@
 #!/bin/sh
 # Checks an evidence bundle of diskrelease without diskrelease. README.txt says what each step shows.
 #
-#   sh check.sh [PUBLIC_KEY.pem]
+#   sh check.sh [PUBLIC_KEY.pem [BUNDLE]]
 #
-# Needs sha256sum and comm (coreutils), sqlite3 3.38 or later, and for signatures openssl 3. Give the
-# public key that you have from elsewhere: the one in the bundle proves nothing. Ends with 0 if
-# nothing was found.
+# BUNDLE is the folder with the bundle; without it the one that this script lies in. Give the public
+# key that you have from elsewhere: the one in the bundle proves nothing, and neither does a script
+# that came along with what it checks, unless you have read it.
+#
+# Needs coreutils and findutils, sqlite3 3.38 or later, and for signatures openssl 3. Ends with 0 if
+# nothing was found, and with 2 if it could not look.
 set -eu
 LC_ALL=C
 export LC_ALL
 
-given_key=${1-}
-case $given_key in
-  '' | /*) ;;
-  *) given_key=$PWD/$given_key ;;
-esac
-cd "$(dirname "$0")"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# What the tables and views of evidence.db must be: SHA-256 of their definitions.
+schema=@SCHEMA@
 
 say() { printf '%s\n' "$*"; }
 fail() {
   printf 'NOT VERIFIED: %s\n' "$*" >&2
   exit 1
 }
-ask() { sqlite3 -readonly evidence.db "$1"; }
-
-# Digests of all files of a folder, as sha256sum writes them, sorted.
-digests_in() {
-  (cd "$1" && find . -type f | sed 's|^\./||' | sort | tr '\n' '\0' | xargs -0 -r sha256sum -b) |
-    sed 's| \*|  |' | sort
+cannot() {
+  printf 'not checked: %s\n' "$*" >&2
+  exit 2
 }
 
-# ---- 1. the files are those of the manifest, and there are no others
+# "./PATH" for a relative one, so that none is taken for a flag.
+absolute() {
+  case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf '%s/%s\n' "$PWD" "$1" ;;
+  esac
+}
+given_key=
+if [ -n "${1-}" ]; then
+  given_key=$(absolute "$1")
+  [ -r "$given_key" ] || cannot "$given_key cannot be read"
+fi
+bundle=$(absolute "${2-$(dirname "$0")}")
+for program in sha256sum sqlite3 find comm join openssl; do
+  [ -n "$(command -v "$program")" ] || cannot "$program is not installed"
+done
+if [ -n "$given_key" ]; then
+  openssl pkey -pubin -in "$given_key" -noout 2>/dev/null || cannot "$given_key is no public key in PEM form"
+fi
+cd "$bundle" || cannot "there is no folder $bundle"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+case $work in *"'"*) cannot "the folder for temporary files has an apostrophe in its name: $work" ;; esac
+
+# Neither the settings of whoever checks nor, with -safe, anything in the database can make sqlite3
+# do more than to answer. (https://www.sqlite.org/cli.html)
+ask_safely() { sqlite3 -batch -init /dev/null -noheader -list -safe -readonly evidence.db "$1"; }
+# Only with writefile(), once the definitions of all tables are known to be the right ones.
+ask() { sqlite3 -batch -init /dev/null -noheader -list -readonly evidence.db "$1"; }
+
+# Digests of all files of a folder, as sha256sum writes them; the files are gone then.
+digests_in() {
+  (cd "$1" && find . -type f | sed 's|^\./||' | tr '\n' '\0' | xargs -0 -r sha256sum -b) | sed 's| \*|  |'
+  find "$1" -type f -delete
+}
+
+# ---- 1. the files are those of the manifest, and there is nothing else
+[ -z "$(find . ! -type f ! -type d)" ] || fail 'there are links, or what is neither file nor folder'
 sha256sum --check --strict --quiet manifest.sha256 || fail 'a file differs from the manifest'
 sed 's/^[0-9a-f]* [ *]//' manifest.sha256 | sort >"$work/listed"
-find . -type f ! -name manifest.sha256 ! -name manifest.sha256.sig | sed 's|^\./||' | sort >"$work/here"
+find . -type f ! -path ./manifest.sha256 ! -path ./manifest.sha256.sig | sed 's|^\./||' | sort >"$work/here"
 cmp -s "$work/listed" "$work/here" || fail 'there are files that the manifest does not list'
+for file in evidence.db list.txt anchors.txt; do
+  [ -f "$file" ] || fail "$file is missing"
+done
 say "files      $(wc -l <"$work/listed") as the manifest says"
 
 # ---- 2. the signature
+is_signed() { # FILE SIGNATURE KEY
+  openssl pkeyutl -verify -pubin -inkey "$3" -rawin -in "$1" -sigfile "$2" >/dev/null 2>&1
+}
 if [ -f manifest.sha256.sig ]; then
-  key=${given_key:-public_key.pem}
-  openssl pkeyutl -verify -pubin -inkey "$key" -rawin -in manifest.sha256 \
-    -sigfile manifest.sha256.sig >/dev/null 2>&1 || fail "the manifest is not signed by $key"
+  is_signed manifest.sha256 manifest.sha256.sig "${given_key:-public_key.pem}" ||
+    fail "the manifest is not signed by ${given_key:-the key in the bundle}"
   if [ -n "$given_key" ]; then
     say "signature  by $given_key"
   else
@@ -52,80 +88,137 @@ if [ -f manifest.sha256.sig ]; then
 elif [ -n "$given_key" ]; then
   fail 'the manifest is not signed'
 else
-  say 'signature  none'
+  say 'signature  none: whoever has made these files could have made others'
 fi
 
-# ---- 3. each block of the chain hashes the one before it
-mkdir "$work/blocks" "$work/rows"
-ask "SELECT count(*) FROM (SELECT writefile('$work/blocks/' || printf('%012d', block_id),
-       CAST('diskrelease chain 1' || char(10) AS BLOB) ||
-       coalesce(lag(hash) OVER (ORDER BY block_id), (SELECT hash FROM before), CAST('' AS BLOB)) || entries)
-     FROM chain)" >/dev/null
-digests_in "$work/blocks" >"$work/computed"
-ask "SELECT lower(hex(hash)) || '  ' || printf('%012d', block_id) FROM chain" | sort >"$work/stored"
-cmp -s "$work/computed" "$work/stored" || fail 'the chain: a block does not hash what it says'
-[ "$(ask 'SELECT max(block_id) - min(block_id) + 1 = count(*) FROM chain')" = 1 ] ||
-  fail 'the chain: a block is missing'
-say "chain      $(ask "SELECT count(*) || ' blocks, ' || min(block_id) || ' to ' || max(block_id) FROM chain")"
+# ---- 3. the database has the tables and views that it has to have, and is sound
+[ "$(ask_safely "SELECT type, name, tbl_name, hex(coalesce(sql, '')) FROM sqlite_schema ORDER BY type, name" |
+  sha256sum | cut -d' ' -f1)" = "$schema" ] || fail 'tables or views of evidence.db are not what they should be'
+[ "$(ask_safely 'PRAGMA integrity_check')" = ok ] || fail 'evidence.db is damaged'
+tables='run invocation invocation_end attempt outcome disk_read observation verdict decision'
+for table in $tables item duplicate_line disk_item; do
+  columns=$(ask_safely "SELECT group_concat('instr(CAST(' || name || ' AS BLOB), x''00'')', ' OR ')
+    FROM pragma_table_info('$table') WHERE type = 'TEXT'")
+  [ -z "$columns" ] || [ "$(ask_safely "SELECT count(*) FROM $table WHERE $columns")" = 0 ] ||
+    fail "a text in $table has a NUL byte"
+done
 
-# ---- 4. each row has its entry in a block
+# ---- 4. each block of the chain hashes the one before it
+mkdir "$work/files"
+ask "SELECT count(writefile('$work/files/' || printf('%012d', block_id),
+       CAST('diskrelease chain 1' || char(10) AS BLOB) || previous || entries)) FROM (
+     SELECT block_id, entries,
+       coalesce(lag(hash) OVER (ORDER BY block_id), (SELECT hash FROM before), CAST('' AS BLOB)) AS previous
+     FROM chain)" >/dev/null
+digests_in "$work/files" | sort >"$work/computed"
+ask_safely "SELECT lower(hex(hash)) || '  ' || printf('%012d', block_id) FROM chain" | sort >"$work/stored"
+cmp -s "$work/computed" "$work/stored" || fail 'the chain: a block does not hash what it says'
+[ "$(ask_safely 'SELECT max(block_id) - min(block_id) + 1 = count(*) FROM chain')" = 1 ] ||
+  fail 'the chain: a block is missing'
+say "chain      $(ask_safely "SELECT count(*) || ' blocks, ' || min(block_id) || ' to ' || max(block_id) FROM chain")"
+
+# ---- 5. each row has its entry in a block
 # The canonical text of a row: its table, then each column as SQL writes it, with bars between.
 canonical() {
-  ask "SELECT '''$1''' || group_concat(' || ''|'' || quote(' || name || ')', '') FROM pragma_table_info('$1')"
+  ask_safely "SELECT '''$1''' || group_concat(' || ''|'' || quote(' || name || ')', '') FROM pragma_table_info('$1')"
 }
+: >"$work/computed"
 kind=0
-for table in run invocation invocation_end attempt outcome disk_read observation verdict decision; do
+for table in $tables; do
   kind=$((kind + 1))
-  key=$(ask "SELECT name FROM pragma_table_info('$table') WHERE cid = 0")
-  ask "SELECT count(writefile('$work/rows/0$kind-' || printf('%016X', $key), $(canonical $table))) FROM $table" >/dev/null
+  key=$(ask_safely "SELECT name FROM pragma_table_info('$table') WHERE cid = 0")
+  text=$(canonical "$table")
+  last=$(ask_safely "SELECT coalesce(max($key), 0) FROM $table")
+  first=$(ask_safely "SELECT coalesce(min($key), 1) FROM $table")
+  # Some thousands at a time, so that the files of a large run need not all be there at once.
+  while [ "$first" -le "$last" ]; do
+    ask "SELECT count(writefile('$work/files/0$kind-' || printf('%016X', $key), $text)) FROM $table
+      WHERE $key BETWEEN $first AND $first + 19999" >/dev/null
+    digests_in "$work/files" >>"$work/computed"
+    first=$((first + 20000))
+  done
 done
-ask "SELECT count(writefile('$work/rows/0A-' || printf('%016X', first), text)) FROM (
+ask "SELECT count(writefile('$work/files/0A-' || printf('%016X', first), text)) FROM (
        SELECT min(item_id) AS first, group_concat(text, char(10)) || char(10) AS text FROM (
          SELECT item_id, (item_id - (SELECT first_item_id FROM run)) / 1000 AS thousand,
                 $(canonical item) AS text FROM item ORDER BY item_id)
        GROUP BY thousand)" >/dev/null
-ask "SELECT count(writefile('$work/rows/0B-' || printf('%016X', run_id), text)) FROM (
+ask "SELECT count(writefile('$work/files/0B-' || printf('%016X', run_id), text)) FROM (
        SELECT run_id, group_concat(text, char(10)) || char(10) AS text FROM (
          SELECT run_id, $(canonical duplicate_line) AS text FROM duplicate_line
          ORDER BY source_line, disk_id)
        GROUP BY run_id)" >/dev/null
-digests_in "$work/rows" >"$work/computed"
-ask "WITH RECURSIVE piece(entries, at) AS (
-       SELECT entries, 1 FROM chain
-       UNION ALL SELECT entries, at + 41 FROM piece WHERE at + 41 < length(entries))
+digests_in "$work/files" >>"$work/computed"
+sort -o "$work/computed" "$work/computed"
+ask_safely "WITH RECURSIVE place(at) AS (
+       SELECT 1 UNION ALL SELECT at + 41 FROM place
+       WHERE at + 41 < (SELECT max(length(entries)) FROM chain))
      SELECT lower(hex(substr(entries, at + 9, 32))) || '  ' || hex(substr(entries, at, 1)) || '-' ||
-            hex(substr(entries, at + 1, 8)) FROM piece" | sort >"$work/stored"
+            hex(substr(entries, at + 1, 8)) FROM chain JOIN place ON at < length(entries)" |
+  sort >"$work/stored"
 comm -23 "$work/computed" "$work/stored" >"$work/strange"
 [ ! -s "$work/strange" ] || fail "rows that the chain has not, or not so: $(tr '\n' ' ' <"$work/strange")"
-say "rows       $(wc -l <"$work/computed") entries fit; $(comm -13 "$work/computed" "$work/stored" | wc -l) further ones are of other runs that were worked on meanwhile"
-
-# ---- 5. the list
-[ "$(ask 'SELECT disk_id FROM item ORDER BY item_id' | sha256sum | cut -d' ' -f1)" = \
-  "$(ask 'SELECT list_sha256 FROM run')" ] || fail 'the list does not have the digest of the run'
-[ "$(ask 'SELECT item_count FROM run')" = "$(ask 'SELECT count(*) FROM item')" ] || fail 'the list is not whole'
-ask 'SELECT disk_id FROM item ORDER BY item_id' | cmp -s - list.txt || fail 'list.txt is another list'
-say "list       $(ask 'SELECT item_count FROM run') disks"
-
-# ---- 6. the anchors
-ask "SELECT block_id || ' ' || lower(hex(hash)) FROM chain" | sort >"$work/heads"
-sed -n 's/^diskrelease-anchor [12] [0-9a-f]* \([0-9]* [0-9a-f]*\) .*/\1/p' anchors.txt | sort >"$work/anchors"
-join "$work/heads" "$work/anchors" | while read -r block have anchored; do
-  [ "$have" = "$anchored" ] || { say "$block"; }
-done >"$work/strange"
-[ ! -s "$work/strange" ] || fail "anchors do not fit the blocks: $(tr '\n' ' ' <"$work/strange")"
-if [ -n "$given_key" ]; then
-  while IFS= read -r line; do
-    case $line in '' | '#'*) continue ;; esac
-    printf '%s' "${line% *}" >"$work/line"
-    printf '%s' "${line##* }" | openssl base64 -d -A >"$work/signature" 2>/dev/null || true
-    case $line in 'diskrelease-anchor 2 '*) ;; *) fail "an anchor is not signed: $line" ;; esac
-    openssl pkeyutl -verify -pubin -inkey "$given_key" -rawin -in "$work/line" \
-      -sigfile "$work/signature" >/dev/null 2>&1 || fail "an anchor is not signed by $given_key: $line"
-  done <anchors.txt
+# Of the entries without a row here none may be about what is here.
+comm -13 "$work/computed" "$work/stored" >"$work/others"
+ask_safely "SELECT printf('05-%016X', attempt_id) FROM attempt UNION ALL SELECT printf('08-%016X', attempt_id) FROM attempt
+  UNION ALL SELECT printf('03-%016X', invocation_id) FROM invocation
+  UNION ALL SELECT printf('0B-%016X', run_id) FROM run" | sort >"$work/ours"
+sed 's/.*  //' "$work/others" | sort | comm -12 - "$work/ours" >"$work/strange"
+[ ! -s "$work/strange" ] || fail "rows of this run were left out: $(tr '\n' ' ' <"$work/strange")"
+[ "$(ask_safely "SELECT (SELECT count(*) FROM (SELECT disk_id, item_id FROM item EXCEPT SELECT disk_id, item_id FROM disk_item)) = 0
+  AND (SELECT count(*) FROM item) = (SELECT count(*) FROM disk_item)")" = 1 ] || fail 'disk_item is not what item says'
+others=$(wc -l <"$work/others")
+if [ "$others" = 0 ]; then
+  say "rows       $(wc -l <"$work/computed") entries fit, and there are no others: nothing was left out"
+else
+  say "rows       $(wc -l <"$work/computed") entries fit; $others others are of other runs, or were left out"
 fi
-last=$(ask "SELECT block_id || ' ' || lower(hex(hash)) FROM chain ORDER BY block_id DESC LIMIT 1")
-fitting=$(comm -12 "$work/heads" "$work/anchors" | wc -l)
-say "anchors    $fitting fit blocks of this run"
-grep -qxF "$last" "$work/anchors" ||
-  say "           none is of the last block: compare block and hash with what was kept elsewhere: $last"
+
+# ---- 6. the list
+[ "$(ask_safely 'SELECT disk_id FROM item ORDER BY item_id' | sha256sum | cut -d' ' -f1)" = \
+  "$(ask_safely 'SELECT list_sha256 FROM run')" ] || fail 'the list does not have the digest of the run'
+[ "$(ask_safely 'SELECT item_count FROM run')" = "$(ask_safely 'SELECT count(*) FROM item')" ] ||
+  fail 'the list is not whole'
+[ "$(ask_safely 'SELECT duplicate_count FROM run')" = "$(ask_safely 'SELECT count(*) FROM duplicate_line')" ] ||
+  fail 'the duplicate lines are not whole'
+ask_safely 'SELECT disk_id FROM item ORDER BY item_id' | cmp -s - list.txt || fail 'list.txt is another list'
+say "list       $(ask_safely 'SELECT item_count FROM run') disks"
+
+# ---- 7. what is there to be read says what the database says
+readable() { # NAME QUERY
+  ask_safely "$2" | cmp -s - "$1.ndjson" || fail "$1.ndjson is not what evidence.db says"
+}
+@READABLE@
+say 'readable   the .ndjson files say what the database says; the .csv files are not compared'
+
+# ---- 8. the anchors
+ask_safely "SELECT block_id || ' ' || lower(hex(hash)) FROM chain" | sort >"$work/heads"
+: >"$work/trusted"
+: >"$work/unsigned"
+while IFS= read -r line; do
+  case $line in '' | '#'*) continue ;; esac
+  head=$(printf '%s\n' "$line" | sed -n 's/^diskrelease-anchor [12] [0-9a-f]* \([0-9]* [0-9a-f]*\) .*/\1/p')
+  have=$(sed -n "s/^${head%% *} //p" "$work/heads")
+  [ -n "$head" ] || fail "anchors.txt: no anchor: $line"
+  [ -z "$have" ] || [ "$have" = "${head#* }" ] || fail "an anchor does not fit its block: $line"
+  signed=no
+  case $line in
+    'diskrelease-anchor 2 '*)
+      printf '%s' "${line% *}" >"$work/line"
+      printf '%s' "${line##* }" | openssl base64 -d -A >"$work/signature" 2>/dev/null || true
+      [ -z "$given_key" ] || ! is_signed "$work/line" "$work/signature" "$given_key" || signed=yes
+      ;;
+  esac
+  if [ "$signed" = no ]; then
+    printf '%s\n' "$head" >>"$work/unsigned"
+  elif [ -n "$have" ]; then
+    printf '%s\n' "$head" >>"$work/trusted"
+  fi
+done <anchors.txt
+last=$(ask_safely "SELECT block_id || ' ' || lower(hex(hash)) FROM chain ORDER BY block_id DESC LIMIT 1")
+say "anchors    $(wc -l <"$work/trusted") of these blocks are signed by the given key; $(wc -l <"$work/unsigned") others are only as good as where they come from"
+if ! grep -qxF "$last" "$work/trusted"; then
+  say '           hold the last block and its hash against what was kept elsewhere:'
+  say "           $last"
+fi
 say 'VERIFIED'

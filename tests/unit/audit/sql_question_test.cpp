@@ -70,6 +70,7 @@ TEST_F(SqlQuestionTest, AnswersFromTablesViewsAndExpressions) {
   EXPECT_THAT(answer("SELECT disk_id FROM item ORDER BY 1 DESC"), ElementsAre("c", "b", "a"));
   EXPECT_THAT(answer("SELECT state FROM item_state WHERE disk_id = 'a'"), ElementsAre("pending"));
   EXPECT_THAT(answer("SELECT listed FROM run_summary;"), ElementsAre("3"));
+  EXPECT_THAT(answer("SELECT 1; -- done\n ; /* really */ "), ElementsAre("1"));
   EXPECT_THAT(answer("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3)"
                      " SELECT i FROM n"),
               ElementsAre("1", "2", "3"));
@@ -144,7 +145,11 @@ TEST_F(SqlQuestionTest, SaysWhatIsWrongWithAQuery) {
               HasSubstr("behind its first statement: \" SELECT 2\""));
   EXPECT_THAT(refusal("SELECT ?1"), HasSubstr("has parameters"));
   EXPECT_THAT(refusal("SELECT abs(-9223372036854775808)"), HasSubstr("failed: integer overflow"));
-  EXPECT_THAT(refusal("SELECT randomblob(100000000)"), HasSubstr("failed: "));
+  EXPECT_THAT(refusal("SELECT randomblob(2000000)"), HasSubstr("failed: "));
+  std::string wide = "SELECT hex(randomblob(500000))";
+  for (int i = 0; i < 400; ++i) wide += ", hex(randomblob(500000))";
+  EXPECT_THAT(refusal(wide), HasSubstr("more memory than it may have"));
+  EXPECT_THAT(answer("SELECT 1"), ElementsAre("1"));
 }
 
 TEST_F(SqlQuestionTest, EndsWhenItsTimeIsOver) {

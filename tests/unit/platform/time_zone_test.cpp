@@ -31,6 +31,11 @@ class TimeZoneTest : public ::testing::Test {
   std::optional<std::string> before_;
 };
 
+TEST_F(TimeZoneTest, ATimeThatHasNoFormIsWrittenAsItIs) {
+  const UtcTime far(std::chrono::milliseconds(300'000'000'000'000));
+  EXPECT_EQ(TimeZone::find("+02:00")->format(far), format_utc(far));
+}
+
 TEST_F(TimeZoneTest, IsUtcUnlessSaidOtherwise) {
   const TimeZone zone;
   EXPECT_EQ(zone.format(at("2026-11-24T01:02:03.004Z")), "2026-11-24T01:02:03.004Z");
@@ -83,6 +88,8 @@ TEST_F(TimeZoneTest, FindsANamedZoneInTheDatabaseOfTheSystem) {
   const TemporaryDirectory directory;
   ::setenv("TZDIR", directory.path().c_str(), 1);
   EXPECT_FALSE(TimeZone::find("Test"));
+  std::ofstream(directory / "zone.tab") << "#country codes and zones";
+  EXPECT_FALSE(TimeZone::find("zone.tab"));
   // The smallest file there can be (RFC 8536): no transitions, one kind of time, three hours ahead.
   std::string file = "TZif";
   file += std::string(16, '\0');
