@@ -15,7 +15,7 @@ namespace diskrelease {
 /// who looks something up looks into each segment. All throw AuditUnusable.
 
 /// Attempts in a segment. Segment N has the attempts with the ids N * this + 1 and following.
-inline constexpr std::int64_t k_attempts_a_segment = 8'192;
+inline constexpr std::int64_t k_attempts_a_segment = 32'768;
 
 /// What stands for a request id in the index: FNV-1a of 64 bits (RFC draft-eastlake-fnv), as a
 /// signed number. Different ids may share one.

@@ -1,0 +1,133 @@
+#include "audit/request_index.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/audit_file.h"
+#include "audit/derived_tables.h"
+#include "audit/log_query.h"
+#include "support/enrolled_run.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::int64_t k_segment = k_attempts_a_segment;
+
+/// Attempts on one item, throttled each, with the request ids "T1", "T2", ..., but for each third,
+/// which has none, and two that share one.
+class RequestIndexTest : public ::testing::Test {
+ protected:
+  void attempts_up_to(std::int64_t last) {
+    Transaction transaction(database_);
+    Statement attempts = database_.prepare(
+        "WITH RECURSIVE n(i) AS (SELECT coalesce(max(attempt_id), 0) + 1 FROM attempt"
+        "   UNION ALL SELECT i + 1 FROM n WHERE i < ?1)"
+        " INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms)"
+        " SELECT i, 1, 1, 1, i FROM n");
+    attempts.bind(1, last).run();
+    Statement outcomes = database_.prepare(
+        "INSERT INTO outcome (attempt_id, outcome, scope, request_id, finished_utc_ms)"
+        " SELECT attempt_id, 'throttled', 'run', CASE WHEN attempt_id = 50 THEN 'T40'"
+        "   WHEN attempt_id % 3 <> 0 THEN 'T' || attempt_id END, 9 FROM attempt"
+        " WHERE attempt_id > (SELECT coalesce(max(attempt_id), 0) FROM outcome)");
+    outcomes.run();
+    transaction.commit();
+  }
+  void extend(std::int64_t settled) {
+    Transaction transaction(database_);
+    extend_request_index(database_, settled);
+    transaction.commit();
+  }
+  std::vector<std::int64_t> found(const std::string& request_id) {
+    return attempts_by_request(database_, request_id).value();
+  }
+  std::vector<std::int64_t> logged(const std::string& request_id) {
+    LogFilter filter;
+    filter.request_id = request_id;
+    std::vector<std::int64_t> ids;
+    read_log(database_, filter, [&](const LogRow& row) {
+      ids.push_back(row.attempt_id);
+      return true;
+    });
+    return ids;
+  }
+
+  TemporaryDirectory directory_;
+  Database database_ = [this] {
+    create_audit_database(directory_ / "audit.db");
+    Database database = open_audit_for_writing(directory_ / "audit.db");
+    const RunRecord run = enrol(database, numbered_disks(2 * k_segment + 200));
+    static_cast<void>(begin_test_invocation(database, run.id));
+    return database;
+  }();
+};
+
+TEST_F(RequestIndexTest, FindsEveryIdBeforeAndAfterItsSegmentIsMade) {
+  const std::vector<std::int64_t> samples{1,
+                                          40,
+                                          k_segment - 1,
+                                          k_segment,
+                                          k_segment + 1,
+                                          2 * k_segment - 1,
+                                          2 * k_segment,
+                                          2 * k_segment + 100};
+  attempts_up_to(2 * k_segment + 100);
+  for (const std::int64_t settled :
+       {std::int64_t{0}, k_segment - 1, k_segment, 2 * k_segment - 1, 2 * k_segment + 100}) {
+    extend(settled);
+    EXPECT_EQ(database_.query_integer("SELECT count(DISTINCT segment) FROM request_index"),
+              settled / k_segment);
+    for (const std::int64_t attempt : samples) {
+      if (attempt % 3 == 0) continue;
+      if (attempt == 40) {
+        EXPECT_THAT(found("T40"), ElementsAre(40, 50)) << settled;
+      } else {
+        EXPECT_THAT(found("T" + std::to_string(attempt)), ElementsAre(attempt)) << settled;
+      }
+    }
+    EXPECT_THAT(found("T0"), IsEmpty());
+    EXPECT_THAT(derived_differences(database_),
+                ::testing::Each(::testing::Not(::testing::HasSubstr("request_index"))));
+  }
+}
+
+TEST_F(RequestIndexTest, TheLogIsFoundThroughIt) {
+  attempts_up_to(k_segment + 10);
+  extend(k_segment + 10);
+  EXPECT_THAT(logged("T40"), ElementsAre(40, 50));
+  EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
+  EXPECT_THAT(logged("T0"), IsEmpty());
+  // Another id with the same key is no finding.
+  database_.execute("INSERT INTO request_index VALUES (0, " +
+                    std::to_string(request_key("T" + std::to_string(k_segment + 9))) + ", 7)");
+  EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
+}
+
+TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
+  attempts_up_to(k_segment + 10);
+  extend(k_segment + 10);
+  database_.execute("DELETE FROM request_index WHERE attempt_id = 7");
+  EXPECT_THAT(logged("T7"), ElementsAre(7));
+  // It says that there were more segments than there can be.
+  database_.execute("INSERT INTO request_index VALUES (9223372036854775806, 5, 5)");
+  EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
+  EXPECT_THAT(derived_differences(database_),
+              ::testing::Contains("attempt 7 is not in request_index"));
+  database_.execute("DROP TABLE request_index");
+  EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
+  EXPECT_THAT(logged("T7"), ElementsAre(7));
+}
+
+TEST(RequestKeyTest, IsFnv1a) {
+  // Vectors of draft-eastlake-fnv: "", "a", "foobar".
+  EXPECT_EQ(request_key(""), static_cast<std::int64_t>(0xcbf29ce484222325));
+  EXPECT_EQ(request_key("a"), static_cast<std::int64_t>(0xaf63dc4c8601ec8c));
+  EXPECT_EQ(request_key("foobar"), static_cast<std::int64_t>(0x85944171f73967e8));
+}
+
+}  // namespace
+}  // namespace diskrelease
