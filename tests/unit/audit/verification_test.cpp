@@ -47,7 +47,8 @@ class VerificationTest : public ::testing::Test {
     head_ = read_chain_head(database);
   }
 
-  /// One run has some 30 rows.
+  /// One run has some 30 rows. For the tests of every byte and every row; others name rows by
+  /// number.
   static int runs() {
     const char* const count = std::getenv("DISKRELEASE_TAMPER_RUNS");
     return count == nullptr ? 1 : std::atoi(count);
@@ -265,9 +266,11 @@ TEST_F(VerificationTest, EveryChangedByteOfEveryRowIsFoundAndNamed) {
       }
     }
   }
-  std::cout << made << " changes made in a database of "
-            << database.query_integer("SELECT sum(length(entries)) / 41 FROM chain")
-            << " entries\n";
+  std::int64_t rows = 0;
+  for (const auto& [table, key] : tables) {
+    rows += database.query_integer("SELECT count(*) FROM " + table);
+  }
+  std::cout << made << " changes made in " << rows << " rows\n";
   EXPECT_GT(made, count / stride() / 2);
 }
 
