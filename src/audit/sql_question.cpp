@@ -60,8 +60,8 @@ bool has_statement(sqlite3* handle, std::string_view sql) {
 
 /// What SQLite calls back.
 struct SqlQuestion::Guard {
-  Guard(sqlite3* handle_, std::function<bool()> expired_)
-      : handle(handle_), expired(std::move(expired_)) {
+  Guard(sqlite3* connection, std::function<bool()> is_over)
+      : handle(connection), expired(std::move(is_over)) {
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, k_largest_value);
     sqlite3_hard_heap_limit64(k_most_memory);

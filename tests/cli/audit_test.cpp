@@ -120,7 +120,7 @@ TEST_F(AuditCommandTest, ExplainTellsTheStoryOfADiskOrThatThereIsNone) {
   EXPECT_THAT(story, AllOf(StartsWith("disk new\n"), HasSubstr("listed in list.txt, line 2"),
                            HasSubstr("by operator@host, run"), HasSubstr("attempt 1: rejected"),
                            HasSubstr("(IN_USE"), HasSubstr("[T2]"), HasSubstr("): rejected"),
-                           Not(HasSubstr("T1"))));
+                           Not(HasSubstr("[T1]"))));
   EXPECT_THAT(
       out({"audit", "explain", "new", "--ndjson"}),
       HasSubstr(R"("kind":"answered","what":"rejected","code":"IN_USE","request_id":"T2")"));
