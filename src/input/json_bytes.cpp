@@ -2,6 +2,24 @@
 
 namespace diskrelease {
 
+std::string_view name(JsonKind kind) noexcept {
+  switch (kind) {
+    case JsonKind::null:
+      return "null";
+    case JsonKind::boolean:
+      return "true or false";
+    case JsonKind::number:
+      return "a number";
+    case JsonKind::string:
+      return "a string";
+    case JsonKind::object:
+      return "an object";
+    case JsonKind::array:
+      return "an array";
+  }
+  return "";
+}
+
 std::string_view describe_json_error(rapidjson::ParseErrorCode code) noexcept {
   switch (code) {
     case rapidjson::kParseErrorNone:

@@ -108,6 +108,11 @@ class JsonBytes {
   bool too_long_ = false;
 };
 
+enum class JsonKind { null, boolean, number, string, object, array };
+
+/// "a number": for an operator.
+[[nodiscard]] std::string_view name(JsonKind kind) noexcept;
+
 /// What a parser says, in words for an operator.
 [[nodiscard]] std::string_view describe_json_error(rapidjson::ParseErrorCode code) noexcept;
 

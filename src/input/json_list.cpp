@@ -94,7 +94,7 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
   }
 
  private:
-  enum class Kind { null, boolean, number, string, object, array };
+  using Kind = JsonKind;
 
   /// An object that may hold the list and a "totalCount" beside it.
   struct Holder {
@@ -105,24 +105,6 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
 
   static constexpr int k_max_depth = 64;
   static constexpr std::uint64_t k_max_exact = std::uint64_t{1} << 53U;
-
-  static std::string_view name(Kind kind) noexcept {
-    switch (kind) {
-      case Kind::null:
-        return "null";
-      case Kind::boolean:
-        return "true or false";
-      case Kind::number:
-        return "a number";
-      case Kind::string:
-        return "a string";
-      case Kind::object:
-        return "an object";
-      case Kind::array:
-        return "an array";
-    }
-    return "";
-  }
 
   static bool is_list_member(std::string_view key) noexcept {
     return key == "disks" || key == "diskIds" || key == "dataSet";

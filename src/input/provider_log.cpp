@@ -23,25 +23,7 @@ constexpr std::size_t k_max_depth = 64;
 constexpr std::size_t k_max_kept_bytes = 256;
 constexpr std::size_t k_other_events = 8;
 
-enum class Kind { null, boolean, number, string, object, array };
-
-std::string_view name(Kind kind) noexcept {
-  switch (kind) {
-    case Kind::null:
-      return "null";
-    case Kind::boolean:
-      return "true or false";
-    case Kind::number:
-      return "a number";
-    case Kind::string:
-      return "a string";
-    case Kind::object:
-      return "an object";
-    case Kind::array:
-      return "an array";
-  }
-  return "";
-}
+using Kind = JsonKind;
 
 /// Letters and digits in lower case: "ReleaseDisk", "release disk" and "RELEASE_DISK" are one
 /// event. Bytes beyond ASCII stay.

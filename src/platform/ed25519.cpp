@@ -53,7 +53,7 @@ int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/)
 void require_private(const std::filesystem::path& file, const struct stat& status) {
   if ((status.st_mode & 0077U) != 0) {
     std::array<char, 8> mode{};
-    std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U);
+    static_cast<void>(std::snprintf(mode.data(), mode.size(), "%04o", status.st_mode & 07777U));
     fail(file, std::string("can be read or changed by others (mode ") + mode.data() +
                    "); chmod 600 it, and make a new key if somebody may have seen it");
   }

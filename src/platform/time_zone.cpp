@@ -72,11 +72,12 @@ std::string TimeZone::format(UtcTime time) const {
   // Out of the years that have a form.
   if (offset == seconds(0) || !text.ends_with('Z')) return format_utc(time);
   const auto whole = std::chrono::abs(std::chrono::duration_cast<minutes>(offset)).count();
-  char zone[32];
-  std::snprintf(zone, sizeof zone, "%c%02d:%02d", offset < seconds(0) ? '-' : '+',
-                static_cast<int>(whole / 60), static_cast<int>(whole % 60));
+  std::array<char, 32> zone{};
+  static_cast<void>(std::snprintf(zone.data(), zone.size(), "%c%02d:%02d",
+                                  offset < seconds(0) ? '-' : '+', static_cast<int>(whole / 60),
+                                  static_cast<int>(whole % 60)));
   text.pop_back();
-  return text + zone;
+  return text + zone.data();
 }
 
 std::optional<UtcTime> TimeZone::parse(std::string_view text) const {

@@ -91,11 +91,14 @@ std::set<std::string> names_in(const std::filesystem::path& folder) {
 void write_csv(Database& extract, const ReadableFile& file, const std::filesystem::path& path) {
   write_file(path, [&](std::ostream& out) {
     Statement select = extract.prepare(file.query);
+    const auto count = static_cast<std::size_t>(select.columns());
     std::vector<std::string> columns;
+    columns.reserve(count);
     for (int i = 0; i < select.columns(); ++i) columns.emplace_back(select.name(i));
     Table table(out, TableFormat::csv, std::move(columns));
     while (select.step()) {
       std::vector<Cell> cells;
+      cells.reserve(count);
       for (int i = 0; i < select.columns(); ++i) cells.push_back(cell_of(select, i));
       table.add(std::move(cells));
     }
@@ -108,8 +111,10 @@ std::string json_query(Database& extract, const ReadableFile& file) {
   const Statement select = extract.prepare(file.query);
   std::string fields;
   for (int i = 0; i < select.columns(); ++i) {
-    const std::string name(select.name(i));
-    fields += (i == 0 ? "'" : ", '") + name + "', " + name;
+    fields += i == 0 ? "'" : ", '";
+    fields += select.name(i);
+    fields += "', ";
+    fields += select.name(i);
   }
   return "SELECT json_object(" + fields + ") FROM (" + std::string(file.query) + ")";
 }
@@ -185,7 +190,7 @@ ExtractedChain write_bundle(Database& database, const RunRecord& run, const Bund
                             const std::filesystem::path& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0) fail(folder, "cannot be made", errno);
   const std::filesystem::path extract_file = folder / "evidence.db";
-  const ExtractedChain chain = make_extract(database, run, extract_file);
+  ExtractedChain chain = make_extract(database, run, extract_file);
   {
     Database extract(extract_file, Database::Access::read_only);
     write_lines(extract, "SELECT disk_id FROM item ORDER BY item_id", folder / "list.txt");
@@ -211,8 +216,8 @@ constexpr std::size_t k_tar_block = 512;
 
 /// A number as ustar has it: octal digits that fill the field but for a NUL.
 void put_octal(char* field, std::size_t width, std::uint64_t number) {
-  std::snprintf(field, width, "%0*llo", static_cast<int>(width - 1),
-                static_cast<unsigned long long>(number));
+  static_cast<void>(std::snprintf(field, width, "%0*llo", static_cast<int>(width - 1),
+                                  static_cast<unsigned long long>(number)));
 }
 
 /// The header of a regular file (POSIX.1-2017, pax, "ustar Interchange Format").
@@ -240,7 +245,7 @@ std::array<char, k_tar_block> tar_header(const std::string& name, std::uint64_t 
               8);
   unsigned sum = 0;
   for (const char c : header) sum += static_cast<unsigned char>(c);
-  std::snprintf(header.data() + 148, 7, "%06o", sum);
+  static_cast<void>(std::snprintf(header.data() + 148, 7, "%06o", sum));
   return header;
 }
 
@@ -248,7 +253,6 @@ std::array<char, k_tar_block> tar_header(const std::string& name, std::uint64_t 
 
 void write_tar(const std::filesystem::path& folder, const std::string& name_in_tar,
                const std::filesystem::path& tar) {
-  const mode_t mask = ::umask(0077);
   write_file(tar, [&](std::ostream& out) {
     static constexpr std::array<char, 2 * k_tar_block> k_end{};
     for (const std::string& name : names_in(folder)) {
@@ -256,8 +260,8 @@ void write_tar(const std::filesystem::path& folder, const std::string& name_in_t
       if (::stat((folder / name).c_str(), &status) != 0)
         fail(folder / name, "cannot be read", errno);
       const auto size = static_cast<std::uint64_t>(status.st_size);
-      const auto header =
-          tar_header(name_in_tar + '/' + name, size, static_cast<std::uint64_t>(status.st_mtime));
+      const auto header = tar_header((std::filesystem::path(name_in_tar) / name).string(), size,
+                                     static_cast<std::uint64_t>(status.st_mtime));
       out.write(header.data(), header.size());
       read_file(folder / name, [&](std::string_view bytes) { out << bytes; });
       out.write(k_end.data(),
@@ -265,7 +269,8 @@ void write_tar(const std::filesystem::path& folder, const std::string& name_in_t
     }
     out.write(k_end.data(), k_end.size());
   });
-  ::umask(mask);
+  std::filesystem::permissions(
+      tar, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 }  // namespace diskrelease

@@ -29,7 +29,7 @@ ExtractedChain write_bundle(Database& database, const RunRecord& run, const Bund
                             const std::filesystem::path& folder);
 
 /// Puts the files of a folder (not those of folders in it) into a new tar file (POSIX ustar, mode
-/// 0600), each below the folder's name, in the order of their names. Throws UsageError.
+/// 0600), each below `name_in_tar`, in the order of their names. Throws UsageError.
 void write_tar(const std::filesystem::path& folder, const std::string& name_in_tar,
                const std::filesystem::path& tar);
 
