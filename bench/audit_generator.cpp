@@ -62,10 +62,9 @@ class Generator {
   RunRecord enrol(std::int64_t number) {
     Enrolment enrolment(database_);
     for (std::int64_t i = 0; i < plan_.items_a_run; ++i) {
-      enrolment.add({std::get<DiskId>(DiskId::parse(std::to_string(
-                         9900000000000000000ULL +
-                         static_cast<std::uint64_t>(number * plan_.items_a_run + i)))),
-                     i + 2});
+      const auto disk = DiskId::parse(std::to_string(
+          9900000000000000000ULL + static_cast<std::uint64_t>(number * plan_.items_a_run + i)));
+      if (const auto* const id = std::get_if<DiskId>(&disk)) enrolment.add({*id, i + 2});
     }
     static_cast<void>(enrolment.finish());
     RunDescription description;

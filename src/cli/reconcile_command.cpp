@@ -221,12 +221,12 @@ void print_text(const Reconciliation& found, const Books& books, const Options& 
 
 void print_json(const Reconciliation& found, const Books& books, const std::string& database,
                 ExitCode code) {
-  std::vector<std::string> columns(k_columns.begin(), k_columns.end());
-  columns.insert(columns.begin(), "event");
+  std::vector<std::string> columns{"event"};
+  columns.insert(columns.end(), k_columns.begin(), k_columns.end());
   Table table(std::cout, TableFormat::ndjson, std::move(columns));
   for (const Finding& finding : found.findings) {
-    std::vector<Cell> row = row_of(finding, books);
-    row.insert(row.begin(), "finding");
+    std::vector<Cell> row{std::string("finding")};
+    for (Cell& cell : row_of(finding, books)) row.push_back(std::move(cell));
     table.add(std::move(row));
   }
   JsonObject counts;
