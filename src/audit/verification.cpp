@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <bitset>
 #include <deque>
-#include <future>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -120,6 +121,45 @@ std::string shown(const std::string& text) {
 
 std::string hex(const Sha256::Digest& digest) { return to_hex({digest.data(), digest.size()}); }
 
+/// Looks, in a thread and by a connection of its own, so that both cores have something to do, for
+/// what SQLite finds wrong with a file: indexes that do not say what their tables say, above all,
+/// for they decide what is sent. It may see rows that a writer has added since, which does not
+/// matter.
+class IntegrityCheck {
+ public:
+  explicit IntegrityCheck(const std::string& path) : thread_([this, path] { run(path); }) {}
+  ~IntegrityCheck() {
+    if (thread_.joinable()) thread_.join();
+  }
+  IntegrityCheck(const IntegrityCheck&) = delete;
+  IntegrityCheck& operator=(const IntegrityCheck&) = delete;
+
+  /// Waits for its end. Throws what it could not do. To be called once.
+  [[nodiscard]] std::vector<std::string> problems() {
+    thread_.join();
+    if (error_) std::rethrow_exception(error_);
+    return std::move(problems_);
+  }
+
+ private:
+  void run(const std::string& path) noexcept {
+    try {
+      Database database(path, Database::Access::read_only);
+      Statement check = database.prepare("PRAGMA integrity_check(20)");
+      while (check.step()) {
+        if (check.text(0) == "ok") continue;
+        problems_.push_back("integrity: " + shown(std::string(check.text(0))));
+      }
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+
+  std::vector<std::string> problems_;
+  std::exception_ptr error_;
+  std::thread thread_;  ///< the last, for it uses the others
+};
+
 class Verifier {
  public:
   Verifier(Database& database, const std::vector<Anchor>& anchors)
@@ -131,16 +171,13 @@ class Verifier {
     check_schema();
     // Nothing can be read from tables that are not what they should be.
     if (!tables_are_ours_) return std::move(result_);
-    // By a connection of its own, so that both cores have something to do. It may see rows that a
-    // writer adds after this moment, which does not matter to it.
-    std::future<std::vector<std::string>> integrity = std::async(
-        std::launch::async, [path = database_.path()] { return integrity_problems(path); });
+    IntegrityCheck integrity(database_.path());
     for (const EvidenceTable& table : k_evidence_tables) readers_.emplace_back(database_, table);
     walk();
     check_others();
     check_disks();
     check_anchors();
-    for (std::string& text : integrity.get()) problem(std::move(text));
+    for (std::string& text : integrity.problems()) problem(std::move(text));
     for (const RowReader& reader : readers_) {
       result_.tables.push_back({reader.table().name, reader.rows()});
     }
@@ -201,18 +238,6 @@ class Verifier {
         if (name.starts_with("table ")) tables_are_ours_ = false;
       }
     }
-  }
-
-  /// Indexes that do not say what their tables say, above all: what is sent is decided by them.
-  static std::vector<std::string> integrity_problems(const std::string& path) {
-    Database database(path, Database::Access::read_only);
-    Statement check = database.prepare("PRAGMA integrity_check(20)");
-    std::vector<std::string> problems;
-    while (check.step()) {
-      if (check.text(0) != "ok")
-        problems.push_back("integrity: " + shown(std::string(check.text(0))));
-    }
-    return problems;
   }
 
   void walk() {
