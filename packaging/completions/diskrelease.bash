@@ -56,7 +56,7 @@ _diskrelease() {
             sql) words+=' --csv --ndjson --limit --timeout' ;;
             verify) words+=' --anchor-file --anchor-public-key' ;;
             export) words+=' --output --key --anchor-file' ;;
-            backup) words+=' --output --anchor-file' ;;
+            backup) words+=' --output --force --anchor-file' ;;
             reconcile) words+=' --csv --provider-log --run --since --until --window --event --time-zone' ;;
           esac
           ;;

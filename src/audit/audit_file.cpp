@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "audit/chain.h"
@@ -95,14 +93,6 @@ void back_up(Database& database, std::int64_t version) {
   vacuum_into(database, database.path() + ".v" + std::to_string(version) + ".bak");
 }
 
-void make_durable(const std::filesystem::path& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
-  const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const std::string reason = std::strerror(errno);
-  if (descriptor >= 0) ::close(descriptor);
-  if (!synced) throw UsageError(path.string() + ": cannot be made durable: " + reason);
-}
-
 }  // namespace
 
 void create_audit_database(const std::filesystem::path& path) {
@@ -187,68 +177,8 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
   return database;
 }
 
-void back_up_database(Database& database, const std::filesystem::path& target) {
-  std::error_code ignored;
-  if (std::filesystem::exists(std::filesystem::symlink_status(target, ignored))) {
-    throw UsageError(target.string() + ": is there already; name something new");
-  }
-  const auto cannot = [&](const char* what) {
-    return UsageError(target.string() + ": " + what + ": " + std::strerror(errno));
-  };
-  // Under another name until it is whole. SQLite fills an empty file that is there; this one has
-  // its mode before it has any content.
-  std::string partial = std::filesystem::absolute(target).string() + ".XXXXXX";
-  const int descriptor = ::mkostemp(partial.data(), O_CLOEXEC);
-  if (descriptor < 0) throw cannot("cannot be made");
-  ::close(descriptor);
-  try {
-    vacuum_into(database, partial);
-    make_durable(partial, O_RDWR);
-    if (::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
-      throw cannot("cannot be made");
-    }
-    make_durable(std::filesystem::absolute(target).parent_path(), O_RDONLY | O_DIRECTORY);
-  } catch (...) {
-    std::filesystem::remove(partial, ignored);
-    throw;
-  }
-}
-
-AuditStats read_stats(Database& database) {
-  const Snapshot snapshot(database);
-  AuditStats stats;
-  stats.schema_version = database.query_integer("PRAGMA user_version");
-  stats.free_bytes =
-      database.query_integer("PRAGMA freelist_count") * database.query_integer("PRAGMA page_size");
-  stats.head = read_chain_head(database);
-  // Keys begin with 1 and have no gaps, for rows are never removed; these two have other keys.
-  const auto rows = [&](const EvidenceTable& table) {
-    const bool has_own_key = table.kind != EvidenceKind::invocation_end &&
-                             table.kind != EvidenceKind::outcome &&
-                             table.kind != EvidenceKind::verdict;
-    return database.query_integer(has_own_key ? "SELECT coalesce(max(" + std::string(table.key) +
-                                                    "), 0) FROM " + std::string(table.name)
-                                              : "SELECT count(*) FROM " + std::string(table.name));
-  };
-  for (const EvidenceTable& table : k_evidence_tables) {
-    stats.tables.push_back({table.name, rows(table)});
-  }
-  stats.tables.push_back(
-      {"item", database.query_integer("SELECT coalesce(max(item_id), 0) FROM item")});
-  stats.tables.push_back(
-      {"duplicate_line", database.query_integer("SELECT count(*) FROM duplicate_line")});
-  Statement span = database.prepare(
-      "SELECT (SELECT min(created_utc_ms) FROM run), (SELECT max(ended_utc_ms) FROM"
-      " invocation_end)");
-  if (span.step()) {
-    const auto time = [&](int column) -> std::optional<UtcTime> {
-      if (span.is_null(column)) return std::nullopt;
-      return UtcTime(std::chrono::milliseconds(span.integer(column)));
-    };
-    stats.first_run = time(0);
-    stats.last_end = time(1);
-  }
-  return stats;
+void copy_database(Database& database, const std::filesystem::path& empty_file) {
+  vacuum_into(database, std::filesystem::absolute(empty_file).string());
 }
 
 }  // namespace diskrelease

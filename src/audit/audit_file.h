@@ -2,13 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
-#include <string_view>
-#include <vector>
 
-#include "audit/chain.h"
 #include "audit/database.h"
-#include "model/time.h"
 
 namespace diskrelease {
 
@@ -39,27 +34,9 @@ void require_audit_database(const std::filesystem::path& path);
 /// The same for who asks for evidence only: derived tables may be missing.
 [[nodiscard]] Database open_evidence_for_reading(const std::filesystem::path& path);
 
-/// Copies a database as it is at one moment, without unused pages, into a new file (mode 0600),
-/// durable on return; a writer may work meanwhile. It has another name (TARGET.XXXXXX) until it is
-/// whole, so a process that is killed leaves no half one under the name. Throws UsageError for a
-/// target that is there or cannot be made, and AuditUnusable.
-void back_up_database(Database& database, const std::filesystem::path& target);
-
-struct TableStats {
-  std::string_view name;
-  std::int64_t rows = 0;
-};
-/// How large a database is, and what it spans.
-struct AuditStats {
-  std::int64_t schema_version = 0;
-  std::int64_t free_bytes = 0;  ///< within the file
-  ChainHead head;
-  std::vector<TableStats> tables;    ///< of evidence
-  std::optional<UtcTime> first_run;  ///< enrolled
-  std::optional<UtcTime> last_end;   ///< of an invocation
-};
-/// Most tables are counted by the ends of their keys: a row that was removed by force counts all
-/// the same. Outcomes are counted one by one, which takes some tenths of a second for ten millions.
-[[nodiscard]] AuditStats read_stats(Database& database);
+/// Copies a database as it is at one moment, without unused pages, into an empty file that is
+/// there; a writer may work meanwhile. The copy is not durable yet. Throws AuditUnusable, also for
+/// a file that has content.
+void copy_database(Database& database, const std::filesystem::path& empty_file);
 
 }  // namespace diskrelease

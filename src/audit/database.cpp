@@ -178,6 +178,15 @@ double Statement::real(int column) const noexcept {
   return sqlite3_column_double(statement_, column);
 }
 
+UtcTime Statement::utc(int column) const noexcept {
+  return UtcTime(std::chrono::milliseconds(integer(column)));
+}
+
+std::optional<UtcTime> Statement::optional_utc(int column) const noexcept {
+  if (is_null(column)) return std::nullopt;
+  return utc(column);
+}
+
 std::string_view Statement::text(int column) const noexcept {
   const void* data = sqlite3_column_blob(statement_, column);
   const int length = sqlite3_column_bytes(statement_, column);

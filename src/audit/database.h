@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/time.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -46,6 +48,9 @@ class Statement {
   [[nodiscard]] std::int64_t integer(int column) const noexcept;
   [[nodiscard]] std::optional<std::int64_t> optional_integer(int column) const noexcept;
   [[nodiscard]] double real(int column) const noexcept;
+  /// Of a column that ends in _utc_ms.
+  [[nodiscard]] UtcTime utc(int column) const noexcept;
+  [[nodiscard]] std::optional<UtcTime> optional_utc(int column) const noexcept;
   /// Valid until the next step(), reset() or destruction. NULL reads as empty. Reads blobs as well.
   [[nodiscard]] std::string_view text(int column) const noexcept;
 

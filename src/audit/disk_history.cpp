@@ -13,7 +13,7 @@ std::vector<DiskEvent> read_events(Database& database, const std::string& disk) 
   std::vector<DiskEvent> events;
   while (select.step()) {
     DiskEvent event;
-    event.time = UtcTime(std::chrono::milliseconds(select.integer(0)));
+    event.time = select.utc(0);
     event.kind = select.text(1);
     event.what = select.text(2);
     event.code = select.text(3);

@@ -9,13 +9,6 @@
 namespace diskrelease {
 namespace {
 
-UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
-
-std::optional<UtcTime> optional_utc(const Statement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return utc(row.integer(column));
-}
-
 const char* column_of(LogOrder order) {
   switch (order) {
     case LogOrder::recording:
@@ -111,9 +104,9 @@ LogRow row_of(const Statement& select) {
   row.api_code = select.text(6);
   row.request_id = select.text(7);
   row.message = select.text(8);
-  row.intent = utc(select.integer(9));
-  row.sent = optional_utc(select, 10);
-  row.finished = optional_utc(select, 11);
+  row.intent = select.utc(9);
+  row.sent = select.optional_utc(10);
+  row.finished = select.optional_utc(11);
   row.latency_us = select.optional_integer(12);
   row.settled = select.text(13);
   row.retry_after_ms = select.optional_integer(14);
@@ -123,7 +116,7 @@ LogRow row_of(const Statement& select) {
   row.attempt_id = select.integer(18);
   row.invocation_id = select.integer(19);
   row.settled_reason = select.text(20);
-  row.settled_at = optional_utc(select, 21);
+  row.settled_at = select.optional_utc(21);
   row.run_name = select.text(22);
   row.goal = select.text(23);
   row.command = select.text(24);

@@ -305,8 +305,7 @@ std::vector<RunDecision> read_run_decisions(Database& database, RunId run, std::
   std::vector<RunDecision> decisions;
   while (select.step()) {
     decisions.push_back({select.integer(0), std::string(select.text(1)),
-                         std::string(select.text(2)), std::string(select.text(3)),
-                         utc(select.integer(4))});
+                         std::string(select.text(2)), std::string(select.text(3)), select.utc(4)});
   }
   std::ranges::reverse(decisions);
   return decisions;

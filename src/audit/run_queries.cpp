@@ -16,13 +16,6 @@ namespace {
 
 std::int64_t last_item(const RunRecord& run) { return run.first_item.value + run.item_count - 1; }
 
-UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
-
-std::optional<UtcTime> optional_utc(const Statement& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return utc(row.integer(column));
-}
-
 ItemState state_of(std::string_view text, const Database& database) {
   const std::optional<ItemState> state = item_state_from_text(text);
   if (!state) {
@@ -325,7 +318,7 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
                         select.integer(10) != 0};
       if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
       if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
-      if (!select.is_null(8)) matter.last_seen = utc(select.integer(8));
+      if (!select.is_null(8)) matter.last_seen = select.utc(8);
       matters.push_back(std::move(matter));
     }
     select.reset();
@@ -395,11 +388,11 @@ std::vector<InvocationRow> read_invocations(Database& database, RunId run) {
     row.description.credential_id = select.text(7);
     row.description.credential_source = select.text(8);
     row.description.settings_json = select.text(9);
-    row.started = utc(select.integer(10));
+    row.started = select.utc(10);
     row.end_reason = select.text(11);
     row.end_detail = select.text(12);
     row.exit_code = select.optional_integer(13);
-    row.ended = optional_utc(select, 14);
+    row.ended = select.optional_utc(14);
     rows.push_back(std::move(row));
   }
   return rows;

@@ -30,7 +30,7 @@ RunRecord read_run(const Statement& row) {
   run.first_item = ItemId{row.integer(10)};
   run.item_count = row.integer(11);
   run.duplicate_count = row.integer(12);
-  run.created = UtcTime(std::chrono::milliseconds(row.integer(13)));
+  run.created = row.utc(13);
   return run;
 }
 

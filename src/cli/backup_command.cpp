@@ -1,16 +1,13 @@
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 
 #include "audit/anchor_file.h"
 #include "audit/audit_file.h"
+#include "audit/audit_stats.h"
 #include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
+#include "cli/new_file.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "report/json_object.h"
@@ -51,11 +48,16 @@ ExitCode audit_backup_command(const Options& options) {
   if (!options.output) {
     throw UsageError("audit backup needs -o FILE\nSee: diskrelease audit backup --help");
   }
+  if (*options.output == "-") {
+    throw UsageError("a database cannot be written to standard output; name a file with -o");
+  }
   const std::filesystem::path target = *options.output;
   Database database = open_evidence(options);
   // Before the copy is made: a run that works meanwhile adds anchors that it cannot have.
   const std::vector<Anchor> anchors = anchors_of(options);
-  back_up_database(database, target);
+  NewFile file(target, options.force);
+  copy_database(database, file.unfinished());
+  const std::int64_t bytes = file.finish();
   Verification found;
   {
     Database copy = open_evidence_for_reading(target);
@@ -72,14 +74,15 @@ ExitCode audit_backup_command(const Options& options) {
     JsonObject object;
     object.add("event", "backup")
         .add("output", target.string())
-        .add("bytes", static_cast<std::int64_t>(size_of(target)))
+        .add("bytes", bytes)
         .add("verified", true)
         .add("chain_block", found.head.block)
         .add("chain_hash", found.head.hash);
     std::cout << std::move(object).text() << '\n';
   } else if (!options.quiet) {
-    std::cout << "copied to " << visible(target.string()) << ", " << in_mib(size_of(target))
-              << ", verified up to block " << found.head.block << '\n';
+    std::cout << "copied to " << visible(target.string()) << ", "
+              << in_mib(static_cast<std::uint64_t>(bytes)) << ", verified up to block "
+              << found.head.block << '\n';
   }
   return ExitCode::done;
 }

@@ -28,15 +28,14 @@ std::string reason(int error) { return std::generic_category().message(error); }
 
 }  // namespace
 
-NewFile::NewFile(std::filesystem::path path, bool replace)
+NewFile::NewFile(std::filesystem::path path, bool replace, std::string_view advice)
     : path_(std::move(path)), replace_(replace) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::symlink_status(path_, error);
   if (std::filesystem::exists(status)) {
     if (!std::filesystem::is_regular_file(status)) {
-      throw UsageError(shown(path_) +
-                       " is not a regular file and is not replaced; `-o -` writes to standard "
-                       "output");
+      throw UsageError(shown(path_) + " is not a regular file and is not replaced" +
+                       std::string(advice));
     }
     if (!replace_) refuse_existing(path_);
   }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 namespace diskrelease {
 
@@ -13,12 +15,15 @@ namespace diskrelease {
 class NewFile {
  public:
   /// Without `replace`, nothing may stand at the path; with it, nothing but a regular file.
-  NewFile(std::filesystem::path path, bool replace);
+  /// `advice` is told where something else does.
+  NewFile(std::filesystem::path path, bool replace, std::string_view advice = {});
   ~NewFile();
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
 
   [[nodiscard]] std::ostream& out() noexcept { return out_; }
+  /// Where it is until finish(): empty by now, for who writes it otherwise.
+  [[nodiscard]] const std::string& unfinished() const noexcept { return written_; }
 
   /// Durable on return, as far as the file system keeps new names. Without `replace`, a file that
   /// has come to stand at the path meanwhile stays as it is. Returns the size in bytes. To be

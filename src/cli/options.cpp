@@ -541,10 +541,11 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
          cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "audit backup") {
-    options.add_options("Backup")  //
-        ("o,output", "new file", cxxopts::value<std::string>(), "FILE")(
-            "anchor-file", "hold the copy against this file (default: that beside the database)",
-            cxxopts::value<std::string>(), "FILE");
+    options.add_options("Backup")                                        //
+        ("o,output", "new file", cxxopts::value<std::string>(), "FILE")  //
+        ("force", "replace FILE where there is one")                     //
+        ("anchor-file", "hold the copy against this file (default: that beside the database)",
+         cxxopts::value<std::string>(), "FILE");
   }
   if (command.name == "audit reconcile") add_reconcile_flags(options);
   if (command.name == "report") {

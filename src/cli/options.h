@@ -71,7 +71,7 @@ struct Options {
   std::optional<std::string> since;
   std::optional<std::string> until;
   std::vector<std::string> columns;  ///< empty = the usual ones
-  // report
+  // report, audit backup
   bool force = false;
   // audit log, audit explain, audit reconcile
   std::optional<std::string> time_zone;

@@ -66,7 +66,7 @@ ExitCode report_command(const Options& options) {
     write_page(std::cout, database, run, since, now, options);
     return ExitCode::done;
   }
-  NewFile file(*options.output, options.force);
+  NewFile file(*options.output, options.force, "; `-o -` writes to standard output");
   write_page(file.out(), database, run, since, now, options);
   const std::int64_t bytes = file.finish();
   if (options.json) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -150,7 +151,20 @@ TEST_F(AuditCommandTest, StatsAndBackupWorkOnWhatIsThere) {
   EXPECT_THAT(out({"audit", "stats"}), AllOf(HasSubstr("    attempt             2\n"),
                                              HasSubstr("    item                2\n")));
   EXPECT_THAT(out({"audit", "backup", "-o", path("copy.db")}), HasSubstr("verified up to block"));
-  EXPECT_THAT(refusal({"audit", "backup", "-o", path("copy.db")}), HasSubstr("is there already"));
+  EXPECT_THAT(refusal({"audit", "backup", "-o", path("copy.db")}),
+              HasSubstr("exists; nothing was written"));
+  EXPECT_THAT(refusal({"audit", "backup", "-o", path("no/folder.db")}),
+              HasSubstr("cannot be written: No such file or directory"));
+  EXPECT_THAT(refusal({"audit", "backup", "-o", "-"}), HasSubstr("standard output"));
+  struct stat status {};
+  ASSERT_EQ(::stat(path("copy.db").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  EXPECT_THAT(out({"audit", "backup", "-o", path("copy.db"), "--force"}), HasSubstr("verified"));
+  // Anchors are read before the copy is made, for a run may add some meanwhile: without them there
+  // is no copy.
+  EXPECT_THAT(refusal({"audit", "backup", "-o", path("early.db"), "--anchor-file", path("none")}),
+              HasSubstr("cannot be read"));
+  EXPECT_FALSE(std::filesystem::exists(path("early.db")));
   EXPECT_EQ(run({"audit", "verify", "--db", path("copy.db")}, false).exit_code, 0);
   // Anchors of the original hold for the copy; one that does not fit is told.
   std::ofstream(path("a.db.anchors")) << "diskrelease-anchor 1 " << std::string(64, 'a') << " 1 "

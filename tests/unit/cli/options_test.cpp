@@ -186,7 +186,7 @@ const std::vector<OptionRow> k_options = {
     {{"--since", "7d"},
      [](const Options& o) { return o.since == "7d"; },
      {"audit log", "audit reconcile", "report"}},
-    {{"--force"}, [](const Options& o) { return o.force; }, {"report"}},
+    {{"--force"}, [](const Options& o) { return o.force; }, {"report", "audit backup"}},
     {{"--until", "1h"}, [](const Options& o) { return o.until == "1h"; }, k_log_and_reconcile},
     {{"--limit", "5"}, [](const Options& o) { return o.limit == 5; }, {"audit log", "audit sql"}},
     {{"--provider-log", "l.json"},
