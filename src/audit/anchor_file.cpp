@@ -99,9 +99,8 @@ AnchorWriter::AnchorWriter(AnchorPlaces places)
 AnchorWriter::~AnchorWriter() { ::close(descriptor_); }
 
 void AnchorWriter::append(const Anchor& anchor) {
-  std::string line = anchor_line(anchor, places_.key.get());
-  tell_log(line);
-  line += '\n';
+  const std::string message = anchor_line(anchor, places_.key.get());
+  std::string line = message + '\n';
   if (ends_within_a_line(places_.file)) line.insert(0, 1, '\n');
   // In one piece, so that several processes may share a file.
   const ssize_t written = ::write(descriptor_, line.data(), line.size());
@@ -110,13 +109,16 @@ void AnchorWriter::append(const Anchor& anchor) {
   }
   // A pipe or a character device has nothing to sync.
   if (::fsync(descriptor_) != 0 && errno != EINVAL) fail(places_.file, "cannot be written", errno);
+  tell_log(message);
 }
 
 void AnchorWriter::tell_log(const std::string& line) const {
   if (!places_.log_socket) return;
   const auto fail_to_log = [&](int error) {
     throw AuditUnusable("system log " + places_.log_socket->string() +
-                        ": an anchor cannot be sent: " + std::strerror(error));
+                        ": an anchor cannot be sent: " + std::strerror(error) +
+                        ". Is the log's daemon running? Name its socket with "
+                        "--anchor-syslog=SOCKET, or leave the flag out");
   };
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

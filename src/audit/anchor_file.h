@@ -46,8 +46,8 @@ class AnchorWriter {
   AnchorWriter(const AnchorWriter&) = delete;
   AnchorWriter& operator=(const AnchorWriter&) = delete;
 
-  /// A line, durable on return (of a file just made, as far as the file system keeps new names). It
-  /// begins anew behind a line that was cut off.
+  /// A line, durable on return (of a file just made, as far as the file system keeps new names),
+  /// then sent to the log. It begins anew behind a line that was cut off.
   void append(const Anchor& anchor);
 
  private:

@@ -124,6 +124,8 @@ TEST_F(AnchorFileTest, SendsAnchorsToTheSystemLog) {
   } catch (const AuditUnusable& error) {
     EXPECT_THAT(error.what(), HasSubstr("an anchor cannot be sent: Connection refused"));
   }
+  // The file has it all the same.
+  EXPECT_THAT(read_anchors(file_).anchors, SizeIs(2));
 }
 
 TEST_F(AnchorFileTest, HasTheDocumentedForm) {
