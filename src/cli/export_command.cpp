@@ -99,7 +99,8 @@ ExitCode audit_export_command(const Options& options) {
   } else if (!options.quiet) {
     std::cout << "run " << run.id.value << " exported to " << visible(target.string())
               << "\n  blocks " << chain.first_block << " to " << chain.last_block
-              << " of the chain, " << details.anchors.size() << " anchors, "
+              << " of the chain, " << details.anchors.size()
+              << (details.anchors.size() == 1 ? " anchor, " : " anchors, ")
               << (details.key ? "signed" : "not signed (--key)")
               << "\n  check it with: " << (is_tar ? "tar -xf FILE, then " : "")
               << "sh check.sh [PUBLIC_KEY.pem], in it\n";

@@ -216,7 +216,11 @@ while IFS= read -r line; do
   fi
 done <anchors.txt
 last=$(ask_safely "SELECT block_id || ' ' || lower(hex(hash)) FROM chain ORDER BY block_id DESC LIMIT 1")
-say "anchors    $(wc -l <"$work/trusted") of these blocks are signed by the given key; $(wc -l <"$work/unsigned") others are only as good as where they come from"
+if [ -n "$given_key" ]; then
+  say "anchors    $(wc -l <"$work/trusted") of these blocks are signed by the given key; $(wc -l <"$work/unsigned") others are only as good as where they come from"
+else
+  say "anchors    $(wc -l <"$work/unsigned"), whose signatures are not looked at without a key: they are only as good as where they come from"
+fi
 if ! grep -qxF "$last" "$work/trusted"; then
   say '           hold the last block and its hash against what was kept elsewhere:'
   say "           $last"
