@@ -1,7 +1,8 @@
 -- Version 1 of the audit database. docs/audit-database.md explains every table and view.
 --
--- All tables but disk_item are evidence: rows are added, never changed or removed. What state an item is in is
--- computed from the rows (view item_state). What derived.sql keeps of it besides can be dropped at any time.
+-- All tables but disk_item are evidence: rows are added, never changed, and leave only with their whole run, into an
+-- archive that the chain has on record. What state an item is in is computed from the rows (view item_state). What
+-- derived.sql keeps of it besides can be dropped at any time.
 
 CREATE TABLE run (
   run_id          INTEGER PRIMARY KEY,
@@ -168,6 +169,44 @@ CREATE TABLE decision (
 
 CREATE INDEX decision_by_item ON decision (item_id) WHERE item_id IS NOT NULL;
 
+-- Runs that were moved, as a whole, into a database of their own.
+CREATE TABLE archive (
+  archive_id     INTEGER PRIMARY KEY,
+  file           TEXT    NOT NULL,
+  before_utc_ms  INTEGER NOT NULL,
+  run_count      INTEGER NOT NULL CHECK (run_count > 0),
+  item_count     INTEGER NOT NULL CHECK (item_count > 0),
+  -- The block of the chain that this row was first entered in: the last one that the archive has.
+  block_id       INTEGER NOT NULL,
+  -- The entries of the blocks up to this one are about rows in archives, this one or earlier ones. They are kept in the
+  -- archive; of the blocks here only the hashes are left.
+  emptied_blocks INTEGER NOT NULL CHECK (emptied_blocks >= 0),
+  user           TEXT    NOT NULL,
+  host           TEXT    NOT NULL,
+  tool_version   TEXT    NOT NULL,
+  created_utc_ms INTEGER NOT NULL
+) STRICT;
+
+-- Which rows they were, by the keys of their tables: of a run also its duplicate lines, of an invocation also its end,
+-- of an attempt also its outcome and its verdict.
+CREATE TABLE archived_rows (
+  archive_id INTEGER NOT NULL REFERENCES archive,
+  kind       TEXT    NOT NULL CHECK (kind IN ('run', 'item', 'invocation', 'attempt', 'disk_read', 'observation',
+                                              'decision')),
+  first_id   INTEGER NOT NULL,
+  last_id    INTEGER NOT NULL CHECK (last_id >= first_id),
+  PRIMARY KEY (archive_id, kind, first_id)
+) STRICT, WITHOUT ROWID;
+
+-- What "never twice" has to know of them: the disks and stages for which a call was accepted, or may have taken effect.
+CREATE TABLE archived_release (
+  disk_id    TEXT    NOT NULL,
+  stage      INTEGER NOT NULL CHECK (stage IN (1, 2)),
+  archive_id INTEGER NOT NULL REFERENCES archive,
+  run_id     INTEGER NOT NULL,
+  PRIMARY KEY (disk_id, stage, archive_id)
+) STRICT, WITHOUT ROWID;
+
 -- The last line of defence of "never twice": whatever the program believes, an intent is refused while an earlier
 -- attempt for the same disk and stage, in any run, was accepted, may have been executed or is open; or while the item
 -- has its final answer.
@@ -189,6 +228,17 @@ WHEN EXISTS (
                   OR (ended.outcome = 'rejected' AND ended.scope = 'disk')))))
 BEGIN
   SELECT RAISE(ABORT, 'never twice: an earlier attempt for this disk was accepted, is unknown or is open');
+END;
+
+-- The same for attempts that are in an archive.
+CREATE TRIGGER attempt_never_twice_archived BEFORE INSERT ON attempt
+WHEN EXISTS (
+  SELECT 1
+  FROM item
+  JOIN archived_release ON archived_release.disk_id = item.disk_id AND archived_release.stage = NEW.stage
+  WHERE item.item_id = NEW.item_id)
+BEGIN
+  SELECT RAISE(ABORT, 'never twice: an archived attempt for this disk was accepted or may have been');
 END;
 
 -- The second stage destroys for good: only for goal purge, and only for a disk that this item's latest observation,
@@ -220,7 +270,8 @@ END;
 -- whose rows it holds.
 CREATE TABLE chain (
   block_id INTEGER PRIMARY KEY CHECK (block_id >= 1),
-  entries  BLOB    NOT NULL CHECK (length(entries) > 0 AND length(entries) % 41 = 0),
+  -- Empty where the rows are archived (archive.emptied_blocks).
+  entries  BLOB    NOT NULL CHECK (length(entries) % 41 = 0),
   hash     BLOB    NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
 
@@ -248,6 +299,12 @@ CREATE TRIGGER verdict_no_update BEFORE UPDATE ON verdict BEGIN SELECT RAISE(ABO
 CREATE TRIGGER verdict_no_delete BEFORE DELETE ON verdict BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_update BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER decision_no_delete BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archive_no_update BEFORE UPDATE ON archive BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archive_no_delete BEFORE DELETE ON archive BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archived_rows_no_update BEFORE UPDATE ON archived_rows BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archived_rows_no_delete BEFORE DELETE ON archived_rows BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archived_release_no_update BEFORE UPDATE ON archived_release BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER archived_release_no_delete BEFORE DELETE ON archived_release BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER chain_no_update BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER chain_no_delete BEFORE DELETE ON chain BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 
@@ -428,7 +485,8 @@ WHERE outcome <> 'accepted'
 GROUP BY day, outcome, api_code, http_status;
 
 -- Public, stable interface: all that is on record about a disk, in all runs. To be read with a disk_id, ordered by
--- utc_ms, entry. what: by kind the list; the status; the stage; the outcome; how it was settled; the decision.
+-- utc_ms, entry. what: by kind the list; the status; the stage; the outcome; how it was settled; the decision. Of a run
+-- that is in an archive: what was accepted or may have been, and in detail the archive's file.
 CREATE VIEW disk_history AS
 SELECT disk_item.disk_id, item.run_id, item.item_id, run.created_utc_ms AS utc_ms, 1 AS entry, 'listed' AS kind,
        run.list_source AS what, NULL AS code, NULL AS request_id, 'line ' || item.source_line AS detail,
@@ -464,4 +522,10 @@ FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id) JOIN outco
 UNION ALL
 SELECT disk_item.disk_id, item.run_id, item.item_id, verdict.decided_utc_ms, 7, 'settled',
        verdict.settled, verdict.reason, NULL, verdict.detail, attempt.attempt_number, verdict.invocation_id
-FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id) JOIN verdict USING (attempt_id);
+FROM disk_item JOIN item USING (item_id) JOIN attempt USING (item_id) JOIN verdict USING (attempt_id)
+UNION ALL
+SELECT archived_release.disk_id, archived_release.run_id, NULL, archive.created_utc_ms, 8, 'archived',
+       CASE archived_release.stage WHEN 2 THEN 'destroy' ELSE 'release' END, NULL, NULL, archive.file, NULL, NULL
+FROM archived_release JOIN archive USING (archive_id)
+-- In the archive itself there is nothing to be told.
+WHERE archived_release.run_id NOT IN (SELECT run_id FROM run);

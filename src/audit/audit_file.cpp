@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "audit/archive.h"
 #include "audit/chain.h"
 #include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
@@ -32,9 +33,14 @@ void require_file(const std::filesystem::path& path) {
 }
 
 /// The version of an audit database; refuses what is not one or is newer than this program.
-std::int64_t checked_version(Database& database) {
+std::int64_t checked_version(Database& database, bool may_be_sealed) {
   const std::int64_t application = database.query_integer("PRAGMA application_id");
-  if (application != k_audit_application_id) {
+  if (application == k_archive_application_id && !may_be_sealed) {
+    throw AuditUnusable(where(database.path()) +
+                        ": is a sealed archive, to which nothing is ever added; it was not "
+                        "touched. Name the database that it was taken from with --db.");
+  }
+  if (application != k_audit_application_id && application != k_archive_application_id) {
     throw AuditUnusable(where(database.path()) +
                         ": is an SQLite file of another program (application_id " +
                         std::to_string(application) + "); it was not touched. Check --db.");
@@ -48,10 +54,11 @@ std::int64_t checked_version(Database& database) {
   }
   if (version == 1 &&
       database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'run'") == 1 &&
-      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'chain'") == 0) {
+      database.query_integer(
+          "SELECT count(*) FROM sqlite_schema WHERE name IN ('chain', 'archive')") != 2) {
     throw AuditUnusable(
         where(database.path()) +
-        ": has no hash chain: it was taken away, or the database was made before "
+        ": lacks a table (chain, archive): it was taken away, or the database was made before "
         "0.1.0 was finished; it was not touched. Keep it for reading with sqlite3.");
   }
   return version;
@@ -128,7 +135,7 @@ Database open_and_migrate(const std::filesystem::path& path) {
     apply_migrations(database, 0);
     return database;
   }
-  const std::int64_t version = checked_version(database);
+  const std::int64_t version = checked_version(database, false);
   set_durable(database);
   if (version < current_version()) {
     back_up(database, version);
@@ -157,13 +164,13 @@ Database open_audit_for_writing(const std::filesystem::path& path) {
 void require_audit_database(const std::filesystem::path& path) {
   require_file(path);
   Database database(path, Database::Access::read_only);
-  static_cast<void>(checked_version(database));
+  static_cast<void>(checked_version(database, false));
 }
 
 Database open_evidence_for_reading(const std::filesystem::path& path) {
   require_file(path);
   Database database(path, Database::Access::read_only);
-  const std::int64_t version = checked_version(database);
+  const std::int64_t version = checked_version(database, true);
   if (version < current_version()) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");

@@ -18,7 +18,8 @@ void create_audit_database(const std::filesystem::path& path);
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
-/// missing file, a file of another program, a newer version, a damaged file. The caller holds the
+/// missing file, a file of another program, a sealed archive, a newer version, a damaged file. The
+/// caller holds the
 /// database's lock.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
 
@@ -26,7 +27,8 @@ void create_audit_database(const std::filesystem::path& path);
 /// or of a newer version. Leaves it as it is, and takes no lock.
 void require_audit_database(const std::filesystem::path& path);
 
-/// Opens an existing audit database of the current version, read-only; may be used while a writer
+/// Opens an existing audit database of the current version or a sealed archive, read-only; may be
+/// used while a writer
 /// works. Where derived tables are missing, it makes its own, which takes a while for a large
 /// database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);

@@ -11,10 +11,11 @@ AuditStats read_stats(Database& database) {
   stats.free_bytes =
       database.query_integer("PRAGMA freelist_count") * database.query_integer("PRAGMA page_size");
   stats.head = read_chain_head(database);
-  // Keys begin with 1 and have no gaps, for rows are never removed; these three have keys of
+  stats.archives = read_archives(database);
+  // Keys begin with 1 and have no gaps, unless rows were archived; three tables have keys of
   // others.
   const auto rows = [&](const EvidenceTable& table) {
-    const bool has_own_key = table.kind != EvidenceKind::invocation_end &&
+    const bool has_own_key = stats.archives.empty() && table.kind != EvidenceKind::invocation_end &&
                              table.kind != EvidenceKind::outcome &&
                              table.kind != EvidenceKind::verdict;
     return database.query_integer(has_own_key ? "SELECT coalesce(max(" + std::string(table.key) +
@@ -25,7 +26,7 @@ AuditStats read_stats(Database& database) {
     stats.tables.push_back({table.name, rows(table)});
   }
   stats.tables.push_back(
-      {"item", database.query_integer("SELECT coalesce(max(item_id), 0) FROM item")});
+      {"item", database.query_integer("SELECT coalesce(sum(item_count), 0) FROM run")});
   stats.tables.push_back(
       {"duplicate_line", database.query_integer("SELECT count(*) FROM duplicate_line")});
   Statement span = database.prepare(

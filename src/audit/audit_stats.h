@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/archive.h"
 #include "audit/chain.h"
 #include "audit/database.h"
 #include "model/time.h"
@@ -20,12 +21,14 @@ struct AuditStats {
   std::int64_t schema_version = 0;
   std::int64_t free_bytes = 0;  ///< within the file
   ChainHead head;
-  std::vector<TableStats> tables;    ///< of evidence
+  std::vector<TableStats> tables;  ///< of evidence
+  std::vector<ArchiveRecord> archives;
   std::optional<UtcTime> first_run;  ///< enrolled
   std::optional<UtcTime> last_end;   ///< of an invocation
 };
-/// Most tables are counted by the ends of their keys: a row that was removed by force counts all
-/// the same. Outcomes are counted one by one, which takes some tenths of a second for ten millions.
+/// Most tables are counted by the ends of their keys, unless there are archives: a row that was
+/// removed by force counts all the same. Outcomes are counted one by one, which takes some tenths
+/// of a second for ten millions.
 [[nodiscard]] AuditStats read_stats(Database& database);
 
 }  // namespace diskrelease

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "model/errors.h"
 
@@ -101,6 +102,25 @@ DigestOfAll digest_of_all(Statement& rows, std::string_view table) {
   return result;
 }
 
+Sha256::Digest archive_digest(Database& database, std::int64_t archive) {
+  Sha256 digest;
+  std::string text;
+  for (const auto& [table, order] :
+       {std::pair("archive", "archive_id"), std::pair("archived_rows", "kind, first_id"),
+        std::pair("archived_release", "disk_id, stage")}) {
+    Statement rows = database.prepare("SELECT * FROM " + std::string(table) +
+                                      " WHERE archive_id = ?1 ORDER BY " + order);
+    rows.bind(1, archive);
+    while (rows.step()) {
+      text.clear();
+      append_canonical(text, table, rows);
+      text += '\n';
+      digest.update(text);
+    }
+  }
+  return digest.finish();
+}
+
 ChainHead read_chain_head(Database& database) {
   Statement select = database.prepare(
       "SELECT block_id, hash FROM chain WHERE block_id IN"
@@ -144,7 +164,10 @@ ChainWriter::~ChainWriter() = default;
 
 void ChainWriter::inserted(std::string_view table, std::int64_t rowid) noexcept {
   const EvidenceTable* const evidence = table_named(table);
-  if (evidence == nullptr) return;
+  if (evidence == nullptr) {
+    if (table == "archive") has_new_archive_ = true;
+    return;
+  }
   const auto latest =
       std::ranges::find(pending_.rbegin(), pending_.rend(), evidence->kind, &Range::kind);
   if (latest != pending_.rend() && latest->last + 1 == rowid) {
@@ -162,19 +185,22 @@ void ChainWriter::rolled_back() noexcept {
   pending_.clear();
   entries_.clear();
   out_of_memory_ = false;
+  has_new_archive_ = false;
 }
 
 void ChainWriter::before_commit(Database& database) {
   if (out_of_memory_) throw std::bad_alloc();
-  if (pending_.empty()) return;
+  if (pending_.empty() && !has_new_archive_) return;
   if (!statements_) statements_ = std::make_unique<Statements>(database);
   for (const Range& range : pending_) {
     enter_rows(database, range);
     if (range.kind != EvidenceKind::run) continue;
     for (std::int64_t run = range.first; run <= range.last; ++run) enter_list(run);
   }
+  if (has_new_archive_) enter_archives(database);
   end_block();
   pending_.clear();
+  has_new_archive_ = false;
 }
 
 void ChainWriter::enter_rows(Database& database, const Range& range) {
@@ -219,6 +245,14 @@ void ChainWriter::enter_list(std::int64_t run) {
   if (has_duplicates) {
     statements_->duplicate_lines.bind(1, run);
     enter_all(statements_->duplicate_lines, "duplicate_line", EvidenceKind::duplicate_lines, run);
+  }
+}
+
+void ChainWriter::enter_archives(Database& database) {
+  Statement archives = database.prepare("SELECT archive_id FROM archive ORDER BY archive_id");
+  while (archives.step()) {
+    const std::int64_t archive = archives.integer(0);
+    append_entry(entries_, {EvidenceKind::archive, archive, archive_digest(database, archive)});
   }
 }
 

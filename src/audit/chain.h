@@ -18,8 +18,8 @@ namespace diskrelease {
 /// Every row of evidence has an entry in a block of the table `chain`; every block hashes the one
 /// before it. A block is part of the transaction whose rows it holds.
 
-/// What entries are about, by the byte that stands for it. `item` and `duplicate_line` are entered
-/// in bulk: a thousand items of one run, all duplicate lines of one run.
+/// What entries are about, by the byte that stands for it. Three are entered in bulk: a thousand
+/// items of one run, all duplicate lines of one run, an archive with all that is recorded of it.
 enum class EvidenceKind : std::uint8_t {
   run = 1,
   invocation = 2,
@@ -32,6 +32,7 @@ enum class EvidenceKind : std::uint8_t {
   decision = 9,
   items = 10,
   duplicate_lines = 11,
+  archive = 12,
 };
 
 /// A table whose rows have an entry each.
@@ -56,7 +57,7 @@ inline constexpr std::int64_t k_items_an_entry = 1'000;
 
 struct ChainEntry {
   EvidenceKind kind = EvidenceKind::run;
-  std::int64_t id = 0;  ///< key of the row; first item; run of the duplicate lines
+  std::int64_t id = 0;  ///< key of the row; first item; run of the duplicate lines; archive
   Sha256::Digest digest{};
 };
 inline constexpr std::size_t k_entry_size = 1 + 8 + 32;
@@ -86,6 +87,9 @@ struct DigestOfAll {
 };
 [[nodiscard]] DigestOfAll digest_of_all(Statement& rows, std::string_view table);
 
+/// What is hashed for an archive: its row, its archived_rows and its archived_releases.
+[[nodiscard]] Sha256::Digest archive_digest(Database& database, std::int64_t archive);
+
 /// The end of a chain. What a person keeps elsewhere to hold against the file later.
 struct ChainHead {
   std::string chain;       ///< hex of the first block's hash: names the database
@@ -95,7 +99,8 @@ struct ChainHead {
 [[nodiscard]] ChainHead read_chain_head(Database& database);
 
 /// Writes the chain: enters every row of evidence that a transaction has inserted, as it is stored,
-/// just before the commit. Used by the thread that uses the connection. A row that was inserted
+/// just before the commit. With an archive all earlier ones are entered once more, for the entries
+/// that they have may go. Used by the thread that uses the connection. A row that was inserted
 /// outside of a Transaction is entered by the next one.
 class ChainWriter final : public InsertObserver {
  public:
@@ -117,11 +122,13 @@ class ChainWriter final : public InsertObserver {
 
   void enter_rows(Database& database, const Range& range);
   void enter_list(std::int64_t run);
+  void enter_archives(Database& database);
   void enter(EvidenceKind kind, std::int64_t id, std::string_view text);
   void end_block();
 
   std::vector<Range> pending_;
   bool out_of_memory_ = false;  ///< something is missing in pending_
+  bool has_new_archive_ = false;
   std::unique_ptr<Statements> statements_;
   std::string entries_;  ///< of the block that is being made
   std::string text_;

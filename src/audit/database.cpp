@@ -134,8 +134,9 @@ Statement& Statement::bind_optional(int parameter, std::string_view value) {
 }
 
 Statement& Statement::bind_blob(int parameter, std::string_view bytes) {
-  if (sqlite3_bind_blob64(statement_, parameter, bytes.data(), bytes.size(), SQLITE_STATIC) !=
-      SQLITE_OK) {
+  // As above: no bytes are not NULL.
+  const char* data = bytes.data() == nullptr ? "" : bytes.data();
+  if (sqlite3_bind_blob64(statement_, parameter, data, bytes.size(), SQLITE_STATIC) != SQLITE_OK) {
     fail(*path_, sqlite3_db_handle(statement_), "bind");
   }
   return *this;
@@ -303,6 +304,12 @@ std::int64_t Database::query_integer(std::string_view sql) {
   return statement.step() ? statement.integer(0) : 0;
 }
 
+void Database::attach(const std::filesystem::path& path, const std::string& schema) {
+  Statement statement = prepare("ATTACH ?1 AS " + schema);
+  const std::string uri = uri_of(path, Access::read_only);
+  statement.bind(1, uri).run();
+}
+
 void Database::note_files() {
   const std::string log = sqlite3_filename_wal(sqlite3_db_filename(private_->handle, "main"));
   private_->noted.clear();
@@ -358,10 +365,14 @@ Transaction::~Transaction() {
   }
 }
 
-void Transaction::commit() {
+void Transaction::complete() {
   if (InsertObserver* observer = database_.private_->observer.get()) {
     observer->before_commit(database_);
   }
+}
+
+void Transaction::commit() {
+  complete();
   database_.execute("COMMIT");
   open_ = false;
 }

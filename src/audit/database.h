@@ -105,6 +105,9 @@ class Database {
   /// The first column of the first row of a query.
   [[nodiscard]] std::int64_t query_integer(std::string_view sql);
 
+  /// A further database, for reading only, under the name `schema`, which is a plain word.
+  void attach(const std::filesystem::path& path, const std::string& schema);
+
   /// Notes which files this connection works on: the database and its write-ahead log, both open by
   /// now. Throws AuditUnusable if they are not at their paths any more.
   void note_files();
@@ -136,6 +139,9 @@ class Transaction {
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
+  /// Adds now what the observer would add at the commit, so that what was inserted can be read
+  /// together with it.
+  void complete();
   void commit();
 
  private:

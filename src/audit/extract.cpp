@@ -5,6 +5,7 @@
 
 #include "audit/chain.h"
 #include "audit/embedded_schema.h"
+#include "audit/raw_rows.h"
 #include "model/errors.h"
 
 namespace diskrelease {
@@ -43,53 +44,9 @@ void make_tables(Database& target) {
   for (const Migration& migration : embedded_migrations()) {
     target.execute(std::string(migration.sql));
   }
-  // They guard a record that is being written; here rows come table by table.
-  std::string drops;
-  {
-    Statement triggers = target.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'");
-    while (triggers.step()) drops += "DROP TRIGGER " + std::string(triggers.text(0)) + ';';
-  }
-  target.execute(drops + "CREATE TABLE before (hash BLOB NOT NULL) STRICT;");
+  static_cast<void>(take_triggers(target));
+  target.execute("CREATE TABLE before (hash BLOB NOT NULL) STRICT");
 }
-
-/// Copies rows as they are, value by value.
-class RowCopy {
- public:
-  RowCopy(Database& target, std::string_view table, int columns)
-      : insert_(target.prepare(statement(table, columns))), columns_(columns) {}
-
-  void copy(const Statement& row) {
-    for (int i = 0; i < columns_; ++i) {
-      switch (row.type(i)) {
-        case Statement::Type::integer:
-          insert_.bind(i + 1, row.integer(i));
-          break;
-        case Statement::Type::blob:
-          insert_.bind_blob(i + 1, row.text(i));
-          break;
-        case Statement::Type::null:
-          insert_.bind_null(i + 1);
-          break;
-        case Statement::Type::text:
-        case Statement::Type::real:
-          // No column of an audit database is a real number.
-          insert_.bind(i + 1, row.text(i));
-          break;
-      }
-    }
-    insert_.run();
-  }
-
- private:
-  static std::string statement(std::string_view table, int columns) {
-    std::string sql = "INSERT INTO " + std::string(table) + " VALUES (";
-    for (int i = 1; i <= columns; ++i) sql += (i == 1 ? "?" : ",?") + std::to_string(i);
-    return sql + ')';
-  }
-
-  Statement insert_;
-  int columns_;
-};
 
 /// Whether an entry of the chain is about a row that has been copied.
 class OfRun {

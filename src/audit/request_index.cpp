@@ -6,12 +6,13 @@
 namespace diskrelease {
 namespace {
 
-std::int64_t segments(Database& database) {
+std::int64_t segments(Database& database, const std::string& schema) {
   // No more than the attempts can fill, whatever somebody has put there.
-  return database.query_integer(
-      "SELECT min((SELECT coalesce(max(segment), -1) FROM request_index),"
-      "           (SELECT coalesce(max(attempt_id), 0) FROM attempt) / " +
-      std::to_string(k_attempts_a_segment) + " - 1) + 1");
+  return database.query_integer("SELECT min((SELECT coalesce(max(segment), -1) FROM " + schema +
+                                ".request_index),"
+                                "           (SELECT coalesce(max(attempt_id), 0) FROM " +
+                                schema + ".attempt) / " + std::to_string(k_attempts_a_segment) +
+                                " - 1) + 1");
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ std::int64_t request_key(std::string_view request_id) noexcept {
 }
 
 void extend_request_index(Database& database, std::int64_t settled) {
-  std::int64_t segment = segments(database);
+  std::int64_t segment = segments(database, "main");
   if (settled < (segment + 1) * k_attempts_a_segment) return;
   Statement outcomes = database.prepare(
       "SELECT attempt_id, request_id FROM outcome WHERE attempt_id BETWEEN ?1 AND ?2");
@@ -55,23 +56,31 @@ void extend_request_index(Database& database, std::int64_t settled) {
 
 std::optional<std::vector<std::int64_t>> attempts_by_request(Database& database,
                                                              std::string_view request_id) {
-  if (database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'request_index'") ==
-      0) {
-    return std::nullopt;
+  std::vector<std::string> schemas;
+  {
+    Statement names =
+        database.prepare("SELECT name FROM pragma_database_list WHERE name <> 'temp'");
+    while (names.step()) schemas.emplace_back(names.text(0));
   }
   std::vector<std::int64_t> attempts;
-  const std::int64_t count = segments(database);
-  Statement indexed =
-      database.prepare("SELECT attempt_id FROM request_index WHERE segment = ?1 AND key = ?2");
-  for (std::int64_t segment = 0; segment < count; ++segment) {
-    indexed.bind(1, segment).bind(2, request_key(request_id));
-    while (indexed.step()) attempts.push_back(indexed.integer(0));
-    indexed.reset();
+  for (const std::string& schema : schemas) {
+    if (database.query_integer("SELECT count(*) FROM " + schema +
+                               ".sqlite_schema WHERE name = 'request_index'") == 0) {
+      return std::nullopt;
+    }
+    const std::int64_t count = segments(database, schema);
+    Statement indexed = database.prepare("SELECT attempt_id FROM " + schema +
+                                         ".request_index WHERE segment = ?1 AND key = ?2");
+    for (std::int64_t segment = 0; segment < count; ++segment) {
+      indexed.bind(1, segment).bind(2, request_key(request_id));
+      while (indexed.step()) attempts.push_back(indexed.integer(0));
+      indexed.reset();
+    }
+    Statement later = database.prepare("SELECT attempt_id FROM " + schema +
+                                       ".outcome WHERE attempt_id > ?1 AND request_id = ?2");
+    later.bind(1, count * k_attempts_a_segment).bind(2, request_id);
+    while (later.step()) attempts.push_back(later.integer(0));
   }
-  Statement later =
-      database.prepare("SELECT attempt_id FROM outcome WHERE attempt_id > ?1 AND request_id = ?2");
-  later.bind(1, count * k_attempts_a_segment).bind(2, request_id);
-  while (later.step()) attempts.push_back(later.integer(0));
   return attempts;
 }
 

@@ -224,7 +224,8 @@ PendingFeed::PendingFeed(Database database, const RunRecord& run)
           "   LEFT JOIN outcome ON outcome.attempt_id = attempt.attempt_id"
           "   LEFT JOIN verdict ON verdict.attempt_id = attempt.attempt_id"
           "   WHERE disk_item.disk_id = ?1"
-          "     AND (outcome.outcome = 'accepted' OR verdict.settled IN ('executed', 'gone')))")),
+          "     AND (outcome.outcome = 'accepted' OR verdict.settled IN ('executed', 'gone')))"
+          " OR EXISTS (SELECT 1 FROM archived_release WHERE disk_id = ?1 AND stage = 1)")),
       purge_(run.description.goal == Goal::purge),
       run_(run.id),
       next_item_(run.first_item.value),

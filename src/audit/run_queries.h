@@ -55,7 +55,8 @@ struct PendingItem {
   int attempts = 0;  ///< recorded so far
   Stage stage = Stage::release;
   bool seen_before = false;  ///< an observation of this run has shown the disk
-  /// Another run has reached stage `release` for the disk: it must not be reached again.
+  /// Another run, archived or not, has reached stage `release` for the disk: it must not be reached
+  /// again.
   bool released_elsewhere = false;
   bool first_accepted = false;  ///< goal purge: the latest attempt is the accepted first stage
 };

@@ -1,5 +1,7 @@
 #include "audit/run_records.h"
 
+#include <array>
+
 #include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "audit/run_tally.h"
@@ -79,6 +81,19 @@ Statement skip_one(Database& database) {
       "                  WHEN 'executed' THEN earlier.stage = 2 OR NOT ?5"
       "                  WHEN 'gone' THEN earlier.stage = 2 OR NOT ?5"
       "                  ELSE 0 END))"
+      "   AND (SELECT state FROM item_state WHERE item_state.item_id = ?4) = 'pending'"
+      " GROUP BY mine.item_id RETURNING decision_id");
+}
+
+/// The same for what archived runs have released; the same parameters.
+Statement skip_one_archived(Database& database) {
+  return database.prepare(
+      "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail, decided_utc_ms)"
+      " SELECT ?1, ?2, mine.item_id, 'skip',"
+      "        CASE max(theirs.stage) WHEN 2 THEN 'destroyed_before' ELSE 'released_before' END,"
+      "        'run ' || theirs.run_id || ', archived', ?3"
+      " FROM item AS mine CROSS JOIN archived_release AS theirs USING (disk_id)"
+      " WHERE mine.item_id = ?4 AND (theirs.stage = 2 OR NOT ?5)"
       "   AND (SELECT state FROM item_state WHERE item_state.item_id = ?4) = 'pending'"
       " GROUP BY mine.item_id RETURNING decision_id");
 }
@@ -227,23 +242,30 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
   const std::int64_t first = run.first_item.value;
   const std::int64_t last = first + run.item_count - 1;
   const std::int64_t elsewhere =
-      database.query_integer("SELECT total(item_count) FROM run") - run.item_count;
+      database.query_integer(
+          "SELECT (SELECT total(item_count) FROM run) + (SELECT total(item_count) FROM archive)") -
+      run.item_count;
   if (elsewhere == 0) return 0;
   Transaction transaction(database);
   RunTally tally(database);
-  Statement skip = skip_one(database);
-  skip.bind(1, run.id.value)
-      .bind(2, invocation.value)
-      .bind(3, milliseconds(now))
-      .bind(5, std::int64_t{for_purge ? 1 : 0});
+  std::array skips{skip_one(database), skip_one_archived(database)};
+  for (Statement& skip : skips) {
+    skip.bind(1, run.id.value)
+        .bind(2, invocation.value)
+        .bind(3, milliseconds(now))
+        .bind(5, std::int64_t{for_purge ? 1 : 0});
+  }
   std::int64_t skipped = 0;
   const auto look_at = [&](std::int64_t item) {
-    skip.bind(4, item);
-    const bool is_skipped = skip.step();
-    skip.reset();
-    if (!is_skipped) return;
-    tally.refresh(ItemId{item});
-    ++skipped;
+    for (Statement& skip : skips) {
+      skip.bind(4, item);
+      const bool is_skipped = skip.step();
+      skip.reset();
+      if (!is_skipped) continue;
+      tally.refresh(ItemId{item});
+      ++skipped;
+      return;
+    }
   };
   const std::int64_t pending = count_states(database, run)[ItemState::pending];
   if (pending < (elsewhere + run.item_count) / k_rows_read_while_searching_once) {
@@ -255,12 +277,16 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
         // Those half way through a purge have to be read.
         "  WHERE open IN (1, 3) AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2) AS mine WHERE "
         "EXISTS (SELECT 1 FROM disk_item WHERE disk_item.disk_id = mine.disk_id"
-        "                        AND disk_item.item_id NOT BETWEEN ?1 AND ?2)");
+        "                        AND disk_item.item_id NOT BETWEEN ?1 AND ?2)"
+        " OR EXISTS (SELECT 1 FROM archived_release AS theirs WHERE theirs.disk_id = "
+        "mine.disk_id)");
     shared.bind(1, first).bind(2, last).bind(3, run.id.value);
     while (shared.step()) look_at(shared.integer(0));
   } else {
-    // All disks in their order, in which those of one id are neighbours.
-    Statement all = database.prepare("SELECT disk_id, item_id FROM disk_item ORDER BY 1, 2");
+    // All disks in their order, in which those of one id are neighbours. No item has the id 0.
+    Statement all = database.prepare(
+        "SELECT disk_id, item_id FROM disk_item"
+        " UNION ALL SELECT disk_id, 0 FROM archived_release ORDER BY 1, 2");
     Statement is_pending = database.prepare(
         "SELECT NOT EXISTS (SELECT 1 FROM item_now JOIN run_tally USING (tally_id)"
         "                   WHERE item_id = ?1 AND state <> 'pending')");

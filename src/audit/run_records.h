@@ -104,7 +104,8 @@ void end_invocation(Database& database, InvocationId invocation, EndReason reaso
 void record_decision(Database& database, RunId run, InvocationId invocation,
                      const DecisionRecord& decision, UtcTime now);
 
-/// Skips every pending item of the run whose disk another run has released already (reason
+/// Skips every pending item of the run whose disk another run, archived or not, has released
+/// already (reason
 /// `released_before`, after its second stage `destroyed_before`) or may have released (reason
 /// `unsettled_before`). Returns how many were
 /// skipped by this call. With `for_purge`, disks whose first stage another run has reached stay

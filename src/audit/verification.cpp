@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "audit/archived_rows.h"
 #include "audit/embedded_schema.h"
 #include "model/visible_text.h"
 #include "platform/sha256.h"
@@ -171,11 +172,13 @@ class Verifier {
     check_schema();
     // Nothing can be read from tables that are not what they should be.
     if (!tables_are_ours_) return std::move(result_);
+    look_at_archives();
     IntegrityCheck integrity(database_.path());
     for (const EvidenceTable& table : k_evidence_tables) readers_.emplace_back(database_, table);
     walk();
     check_others();
     check_disks();
+    check_archives();
     check_anchors();
     for (std::string& text : integrity.problems()) problem(std::move(text));
     for (const RowReader& reader : readers_) {
@@ -240,6 +243,26 @@ class Verifier {
     }
   }
 
+  void look_at_archives() {
+    result_.sealed_archive = sealed_archive(database_);
+    const std::int64_t sealed = result_.sealed_archive;
+    for (ArchiveRecord& record : read_archives(database_)) {
+      result_.archives.push_back({std::move(record), {}});
+    }
+    const std::int64_t last = result_.archives.empty() ? 0 : result_.archives.back().record.id;
+    archived_.emplace(database_, sealed == 0 ? 1 : sealed, sealed == 0 ? last : sealed);
+    // The file of an archive was made before its blocks were emptied.
+    emptied_blocks_ = database_.query_integer(
+        "SELECT coalesce(max(emptied_blocks), 0) FROM archive WHERE archive_id <> " +
+        std::to_string(sealed));
+    may_skip_items_ = emptied_blocks_ > 0;
+  }
+
+  /// Whether a row that the chain has is to be found in another file.
+  [[nodiscard]] bool is_elsewhere(const ChainEntry& entry) const {
+    return archived_->contains(entry.kind, entry.id) == (result_.sealed_archive == 0);
+  }
+
   void walk() {
     Statement blocks =
         database_.prepare("SELECT block_id, entries, hash FROM chain ORDER BY block_id");
@@ -255,6 +278,11 @@ class Verifier {
       }
       entries = blocks.text(1);
       const std::string stored(blocks.text(2));
+      if (entries.empty() && block <= emptied_blocks_) {
+        previous = stored;
+        note_block(block, to_hex(stored));
+        continue;
+      }
       const Sha256::Digest computed = block_hash(previous, entries);
       if (std::string_view(computed.data(), computed.size()) != stored) {
         problem("chain: block " + std::to_string(block) + " has the hash " + to_hex(stored) +
@@ -292,15 +320,20 @@ class Verifier {
 
   void check(const ChainEntry& entry, std::int64_t block) {
     const auto place = static_cast<std::size_t>(entry.kind) - 1;
-    if (place < readers_.size()) {
+    if (entry.kind == EvidenceKind::archive) {
+      check_archive(entry, block);
+    } else if (entry.kind < EvidenceKind::run || entry.kind > EvidenceKind::archive) {
+      problem("chain: block " + std::to_string(block) + " has an entry of the unknown kind " +
+              std::to_string(static_cast<int>(entry.kind)));
+    } else if (is_elsewhere(entry)) {
+      if (entry.kind == EvidenceKind::run) end_list();
+      if (entry.kind == EvidenceKind::items) may_skip_items_ = true;
+    } else if (place < readers_.size()) {
       check_row(readers_[place], entry, block);
     } else if (entry.kind == EvidenceKind::items) {
       check_items(entry, block);
-    } else if (entry.kind == EvidenceKind::duplicate_lines) {
-      check_duplicate_lines(entry, block);
     } else {
-      problem("chain: block " + std::to_string(block) + " has an entry of the unknown kind " +
-              std::to_string(static_cast<int>(entry.kind)));
+      check_duplicate_lines(entry, block);
     }
   }
 
@@ -357,10 +390,11 @@ class Verifier {
 
   void check_items(const ChainEntry& entry, std::int64_t block) {
     const std::string where = "block " + std::to_string(block);
-    if (entry.id != items_ + 1) {
+    if (entry.id <= items_ || (entry.id != items_ + 1 && !may_skip_items_)) {
       problem("chain: " + where + " goes on with item " + std::to_string(entry.id) + ", not with " +
               std::to_string(items_ + 1));
     }
+    may_skip_items_ = false;
     if (!list_) {
       problem("chain: " + where + " has items without a run before them");
       return;
@@ -431,6 +465,58 @@ class Verifier {
     }
   }
 
+  // ---- archives
+
+  void check_archive(const ChainEntry& entry, std::int64_t block) {
+    const std::string name = "archive " + std::to_string(entry.id) + ": ";
+    const auto found =
+        std::ranges::find(result_.archives, entry.id,
+                          [](const VerifiedArchive& archive) { return archive.record.id; });
+    if (found == result_.archives.end()) {
+      problem(name + "is missing; block " + std::to_string(block) + " has it");
+      return;
+    }
+    // Each archive is entered again with every later one.
+    auto [known, is_new] = archive_digests_.try_emplace(entry.id);
+    if (is_new) known->second = archive_digest(database_, entry.id);
+    if (known->second != entry.digest) {
+      problem(name + "was changed, or its archived_rows or archived_release were: block " +
+              std::to_string(block) + " has the digest " + hex(entry.digest) + ", the rows give " +
+              hex(known->second));
+    }
+  }
+
+  void check_archives() {
+    Statement hash = database_.prepare("SELECT hash FROM chain WHERE block_id = ?1");
+    for (VerifiedArchive& archive : result_.archives) {
+      const std::string name = "archive " + std::to_string(archive.record.id) + ": ";
+      if (!archive_digests_.contains(archive.record.id)) {
+        problem(name + "is not in the chain, so it was not written by this program");
+      }
+      hash.bind(1, archive.record.block);
+      if (hash.step()) archive.hash = to_hex(hash.text(0));
+      hash.reset();
+      const bool is_this = archive.record.id == result_.sealed_archive;
+      if (is_this && archive.record.block != result_.head.block) {
+        problem(name + "ends with block " + std::to_string(archive.record.block) +
+                ", the chain here with " + std::to_string(result_.head.block));
+      }
+    }
+    for (const std::string_view table : {"archived_rows", "archived_release"}) {
+      const std::int64_t strange =
+          database_.query_integer("SELECT count(*) FROM " + std::string(table) +
+                                  " WHERE archive_id NOT IN (SELECT archive_id FROM archive)");
+      if (strange != 0) {
+        problem(std::string(table) + ": " + std::to_string(strange) +
+                " of its rows are of no archive");
+      }
+    }
+    if (result_.sealed_archive == 0 &&
+        database_.query_integer("PRAGMA application_id") == k_archive_application_id) {
+      problem("it says to be the file of an archive, and has none on record");
+    }
+  }
+
   // ---- what the chain does not know
 
   void check_others() {
@@ -485,6 +571,8 @@ class Verifier {
                 ", this one begins with " +
                 (result_.head.chain.empty() ? "nothing" : result_.head.chain) +
                 ": the database was replaced by another, or the anchor is of another one");
+      } else if (anchor.head.block > result_.head.block && result_.sealed_archive != 0) {
+        ++result_.later_anchors;
       } else if (anchor.head.block > result_.head.block) {
         problem("anchor of " + format_utc(anchor.time) + ": the chain had block " +
                 std::to_string(anchor.head.block) + ", it ends with " +
@@ -503,10 +591,14 @@ class Verifier {
   Verification result_;
   bool tables_are_ours_ = true;
   std::deque<RowReader> readers_;  ///< in the order of k_evidence_tables
+  std::optional<ArchivedRows> archived_;
+  std::int64_t emptied_blocks_ = 0;
+  std::map<std::int64_t, Sha256::Digest> archive_digests_;
   std::unique_ptr<List> list_;
   std::optional<Statement> items_of_run_;
   std::string text_;
-  std::int64_t items_ = 0;  ///< the last item that an entry was about
+  std::int64_t items_ = 0;       ///< the last item that an entry was about
+  bool may_skip_items_ = false;  ///< entries before this place are about items in other files
   std::int64_t items_read_ = 0;
   std::int64_t duplicate_lines_ = 0;
   IdSet duplicate_runs_;

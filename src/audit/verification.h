@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit/anchor_file.h"
+#include "audit/archive.h"
 #include "audit/chain.h"
 
 namespace diskrelease {
@@ -15,12 +16,22 @@ struct VerifiedTable {
   std::int64_t rows = 0;  ///< that have an entry
 };
 
+/// An archive that the chain has on record.
+struct VerifiedArchive {
+  ArchiveRecord record;
+  std::string hash;  ///< hex of its last block's: what the head of its file must be
+};
+
 /// What a verification has found.
 struct Verification {
   ChainHead head;
+  /// The archive that the database is the file of; 0 = it is one that runs are added to.
+  std::int64_t sealed_archive = 0;
+  std::vector<VerifiedArchive> archives;
   std::vector<VerifiedTable> tables;
   std::int64_t anchors = 0;         ///< that fit
   std::int64_t anchored_block = 0;  ///< of the latest anchor
+  std::int64_t later_anchors = 0;   ///< of a sealed file: of blocks that it does not have
   std::int64_t problem_count = 0;
   std::vector<std::string> problems;  ///< the first of them, for people
 
@@ -38,6 +49,10 @@ struct Verification {
 /// not fit their tables; triggers, views, indexes and tables that are not as this program makes
 /// them (of tables: and then nothing else). With anchors also: a database that was cut off at its
 /// end, rolled back, or replaced by another. What is in the derived tables is not looked at.
+///
+/// Rows that the chain has and that are in an archive by its record must not be here; in the file
+/// of an archive the others. Of blocks that were emptied for an archive only the hashes are looked
+/// at, which nothing but anchors can show to be right.
 [[nodiscard]] Verification verify_audit(Database& database, const std::vector<Anchor>& anchors);
 
 }  // namespace diskrelease

@@ -2,7 +2,9 @@
 
 #include <charconv>
 
+#include "audit/archive.h"
 #include "audit/audit_file.h"
+#include "audit/joined_evidence.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
@@ -74,7 +76,9 @@ FileLock lock_database(const std::filesystem::path& path, std::string_view comma
 }
 
 Database open_evidence(const Options& options) {
-  return open_evidence_for_reading(database_path(options));
+  std::vector<std::filesystem::path> more(options.more_databases.begin(),
+                                          options.more_databases.end());
+  return open_joined_evidence(database_path(options), more);
 }
 
 Database open_for_reading(const Options& options) {
@@ -92,6 +96,12 @@ std::optional<RunRecord> named_run(Database& database, const Options& options) {
   std::optional<RunRecord> run;
   if (error == std::errc() && end == text.data() + text.size()) {
     run = find_run(database, RunId{number});
+  }
+  if (!run && error == std::errc() && end == text.data() + text.size()) {
+    if (const auto archive = archive_of(database, RunId{number})) {
+      throw UsageError("run " + visible(text) + " was moved to " + visible(archive->file) + " on " +
+                       format_utc(archive->created) + "; name that file with --db");
+    }
   }
   if (!run) {
     throw UsageError("there is no run \"" + visible(text) + "\" in " + database.path() +

@@ -27,7 +27,7 @@ namespace diskrelease {
 /// naming the holder.
 [[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
 
-/// Without derived tables where they are missing.
+/// Without derived tables where they are missing; several databases as one.
 [[nodiscard]] Database open_evidence(const Options& options);
 [[nodiscard]] Database open_for_reading(const Options& options);
 

@@ -41,6 +41,24 @@ std::string in_mib(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
 }
 
+std::string archives_json(const std::vector<ArchiveRecord>& archives) {
+  std::string list;
+  for (const ArchiveRecord& archive : archives) {
+    JsonObject object;
+    object.add("archive_id", archive.id)
+        .add("file", archive.file)
+        .add("runs", archive.runs)
+        .add("items", archive.items)
+        .add("chain_block", archive.block)
+        .add("user", archive.user)
+        .add("host", archive.host)
+        .add("before", format_utc(archive.before))
+        .add("created", format_utc(archive.created));
+    list += (list.empty() ? "" : ",") + std::move(object).text();
+  }
+  return '[' + list + ']';
+}
+
 }  // namespace
 
 ExitCode audit_backup_command(const Options& options) {
@@ -110,7 +128,8 @@ ExitCode audit_stats_command(const Options& options) {
         .add_optional("chain_hash", stats.head.hash)
         .add_optional("first_run", time(stats.first_run))
         .add_optional("last_end", time(stats.last_end))
-        .add_json("rows", std::move(rows).text());
+        .add_json("rows", std::move(rows).text())
+        .add_json("archives", archives_json(stats.archives));
     std::cout << std::move(object).text() << '\n';
     return ExitCode::done;
   }
@@ -127,6 +146,13 @@ ExitCode audit_stats_command(const Options& options) {
     std::string line = "    " + std::string(table.name);
     line.resize(24, ' ');
     std::cout << line << table.rows << '\n';
+  }
+  if (!stats.archives.empty()) std::cout << "  archives:\n";
+  for (const ArchiveRecord& archive : stats.archives) {
+    std::cout << "    " << archive.id << "  " << archive.runs
+              << (archive.runs == 1 ? " run, " : " runs, ") << archive.items << " disks, by "
+              << visible(archive.user) << '@' << visible(archive.host) << " on "
+              << format_utc(archive.created) << ", in " << visible(archive.file) << '\n';
   }
   return ExitCode::done;
 }

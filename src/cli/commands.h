@@ -20,6 +20,7 @@ namespace diskrelease {
 [[nodiscard]] ExitCode audit_export_command(const Options& options);
 [[nodiscard]] ExitCode audit_reconcile_command(const Options& options);
 [[nodiscard]] ExitCode audit_backup_command(const Options& options);
+[[nodiscard]] ExitCode audit_archive_command(const Options& options);
 [[nodiscard]] ExitCode audit_stats_command(const Options& options);
 [[nodiscard]] ExitCode report_command(const Options& options);
 [[nodiscard]] ExitCode sandbox_command(const Options& options);

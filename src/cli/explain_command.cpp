@@ -39,7 +39,7 @@ ExitCode audit_explain_command(const Options& options) {
   const TimeZone zone = time_zone(options);
   Database database = open_evidence(options);
   const DiskHistory history = read_disk_history(database, disk);
-  if (history.items.empty()) {
+  if (history.events.empty()) {
     throw UsageError("disk " + visible(disk) + " is on no list in " + database.path() +
                      ": this database has no record of it. Check the id (upper and lower case "
                      "differ) and --db");

@@ -26,6 +26,20 @@ std::string reason(int error) { return std::generic_category().message(error); }
                    " exists; nothing was written. Choose another name, or replace it with --force");
 }
 
+/// Some file systems cannot be asked to keep a name, which is no error here.
+void make_name_durable(const std::filesystem::path& path) {
+  const std::filesystem::path folder =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool is_durable = descriptor >= 0 && (::fsync(descriptor) == 0 || errno == EINVAL);
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!is_durable) {
+    throw UsageError(shown(path) + " is written, but may not outlast a power cut: its folder " +
+                     "cannot be synchronised: " + reason(error));
+  }
+}
+
 }  // namespace
 
 NewFile::NewFile(std::filesystem::path path, bool replace, std::string_view advice)
@@ -78,6 +92,7 @@ std::int64_t NewFile::finish() {
     throw UsageError(shown(path_) + " cannot be written: " + reason(errno));
   }
   written_.clear();
+  make_name_durable(path_);
   return size;
 }
 

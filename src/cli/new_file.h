@@ -25,9 +25,9 @@ class NewFile {
   /// Where it is until finish(): empty by now, for who writes it otherwise.
   [[nodiscard]] const std::string& unfinished() const noexcept { return written_; }
 
-  /// Durable on return, as far as the file system keeps new names. Without `replace`, a file that
-  /// has come to stand at the path meanwhile stays as it is. Returns the size in bytes. To be
-  /// called once.
+  /// Durable on return, its name as well where the file system can be asked for it. Without
+  /// `replace`, a file that has come to stand at the path meanwhile stays as it is. Returns the
+  /// size in bytes. To be called once.
   std::int64_t finish();
 
  private:

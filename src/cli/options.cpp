@@ -45,6 +45,7 @@ constexpr std::array k_commands{
     Command{"audit reconcile", "", "whether the provider's own log says the same as the record"},
     Command{"audit stats", "", "how large the database is, and what it spans"},
     Command{"audit backup", "", "a copy of the database, verified; a run may work meanwhile"},
+    Command{"audit archive", "", "move old, finished runs into a sealed database"},
     Command{"report", "[RUN]", "a page in HTML about a run, or about all since a time"},
     Command{"sandbox", "", "serve a simulator of the API on 127.0.0.1"},
 };
@@ -102,7 +103,15 @@ void add_call_flags(cxxopts::Options& options) {
       ("settle-window", "how long a disk is read before it is left as it is (default 3m)",
        cxxopts::value<std::string>(), "TIME")  //
       ("settle-poll", "between two reads of one disk (default 3s)", cxxopts::value<std::string>(),
-       "TIME")  //
+       "TIME")                                                                     //
+      ("sandbox", "call a simulator inside this process: no account, no network")  //
+      ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
+       cxxopts::value<std::string>(), "FILE");
+}
+
+/// Flags of the commands that write evidence: run, resume, settle, audit archive.
+void add_anchor_flags(cxxopts::Options& options, const char* group) {
+  options.add_options(group)  //
       ("anchor-file",
        "keep the chain's head here, best on another volume (default: beside the "
        "database)",
@@ -111,10 +120,7 @@ void add_call_flags(cxxopts::Options& options) {
       ("anchor-key", "sign anchors with this private Ed25519 key (PEM, mode 600)",
        cxxopts::value<std::string>(), "FILE")  //
       ("anchor-syslog", "send anchors to the system log as well (default socket /dev/log)",
-       cxxopts::value<std::string>()->implicit_value("/dev/log"), "SOCKET")        //
-      ("sandbox", "call a simulator inside this process: no account, no network")  //
-      ("sandbox-scenario", "what the simulator does (docs/sandbox.md)",
-       cxxopts::value<std::string>(), "FILE");
+       cxxopts::value<std::string>()->implicit_value("/dev/log"), "SOCKET");
 }
 
 /// Flags of the commands that release: run, resume.
@@ -211,10 +217,22 @@ void add_reconcile_flags(cxxopts::Options& options) {
       cxxopts::value<std::string>(), "ZONE");
 }
 
-void add_common_flags(cxxopts::Options& options, bool has_database) {
-  if (has_database) {
-    options.add_options("Common")("db", "audit database (default: below the XDG state directory)",
-                                  cxxopts::value<std::string>(), "PATH");
+/// The commands that read several databases together.
+constexpr std::array<std::string_view, 5> k_readers_of_several{
+    "audit log", "audit explain", "audit sql", "audit reconcile", "audit verify"};
+
+bool reads_several(std::string_view command) {
+  return std::ranges::find(k_readers_of_several, command) != k_readers_of_several.end();
+}
+
+void add_common_flags(cxxopts::Options& options, std::string_view command) {
+  if (command != "sandbox") {
+    options.add_options("Common")(
+        "db",
+        reads_several(command)
+            ? "audit database (default: below the XDG state directory); repeatable, for archives"
+            : "audit database (default: below the XDG state directory)",
+        cxxopts::value<std::vector<std::string>>(), "PATH");
   }
   options.add_options("Common")                                                  //
       ("json", "machine-readable output")("q,quiet", "only results and errors")  //
@@ -445,10 +463,27 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
+void read_databases(const cxxopts::ParseResult& parsed, std::string_view command,
+                    Options& options) {
+  if (parsed.count("db") == 0) return;
+  auto paths = parsed["db"].as<std::vector<std::string>>();
+  if (std::ranges::find(paths, "") != paths.end()) throw UsageError("--db must not be empty");
+  if (paths.size() > 1 && !reads_several(command)) {
+    std::string names;
+    for (const std::string_view name : k_readers_of_several) {
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    throw UsageError("--db is given more than once; only these read several databases: " + names);
+  }
+  options.database = std::move(paths.front());
+  paths.erase(paths.begin());
+  options.more_databases = std::move(paths);
+}
+
 Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   Options options;
   read_settings_flags(parsed, options.settings);
-  options.database = get_text(parsed, "db");
+  read_databases(parsed, command, options);
   options.yes = is_given(parsed, "yes");
   options.json = is_given(parsed, "json");
   options.ndjson = is_given(parsed, "ndjson");
@@ -485,6 +520,8 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.ca_out = get_text(parsed, "ca-out");
   options.ledger = get_text(parsed, "ledger");
   options.force = is_given(parsed, "force");
+  options.before = get_text(parsed, "before");
+  options.dry_run = is_given(parsed, "dry-run");
   check_output(options);
   options.words.push_back(std::move(command));
   if (parsed.count("arguments") > 0) {
@@ -504,7 +541,10 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
   }
   if (releases) add_release_flags(options);
   if (command.name == "settle") add_settle_flags(options);
-  if (releases || command.name == "settle") add_call_flags(options);
+  if (releases || command.name == "settle") {
+    add_call_flags(options);
+    add_anchor_flags(options, "Calls");
+  }
   if (command.name == "status") options.add_options("Status")("all", "every run, a line each");
   if (command.name == "audit show") {
     options.add_options("Show")("state", "only items in this state", cxxopts::value<std::string>(),
@@ -547,6 +587,16 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
         ("anchor-file", "hold the copy against this file (default: that beside the database)",
          cxxopts::value<std::string>(), "FILE");
   }
+  if (command.name == "audit archive") {
+    options.add_options("Archive")  //
+        ("before", "runs on which nobody has worked since then: 2026-01-01, or so long ago: 365d",
+         cxxopts::value<std::string>(), "TIME")                                       //
+        ("o,output", "new file, the archive", cxxopts::value<std::string>(), "FILE")  //
+        ("dry-run", "only tell which runs would be moved")                            //
+        ("time-zone", "of --before: UTC (default), local, +02:00, Europe/Berlin, ...",
+         cxxopts::value<std::string>(), "ZONE");
+    add_anchor_flags(options, "Archive");
+  }
   if (command.name == "audit reconcile") add_reconcile_flags(options);
   if (command.name == "report") {
     options.add_options("Report")  //
@@ -568,7 +618,7 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
         ("ledger", "append every request here, before it is answered (NDJSON)",
          cxxopts::value<std::string>(), "FILE");
   }
-  add_common_flags(options, command.name != "sandbox");
+  add_common_flags(options, command.name);
   options.add_options()("arguments", "", cxxopts::value<std::vector<std::string>>());
 }
 

@@ -37,6 +37,8 @@ struct Options {
   JobSettings settings;             ///< what flags say
 
   std::optional<std::string> database;
+  /// audit log, explain, sql, reconcile, verify: further databases of the same chain (archives).
+  std::vector<std::string> more_databases;
   bool yes = false;
   bool json = false;
   bool ndjson = false;
@@ -52,9 +54,9 @@ struct Options {
   // without control characters, not blank, at most k_max_reason_bytes long.
   std::vector<Mark> marks;
   std::optional<std::string> mark_reason;
-  // run, resume, settle, audit verify
+  // run, resume, settle, audit verify, audit archive
   std::optional<std::string> anchor_file;
-  // run, resume, settle
+  // run, resume, settle, audit archive
   std::optional<std::string> anchor_key;
   std::optional<std::string> anchor_syslog;  ///< socket of the system log
   // audit verify
@@ -71,9 +73,12 @@ struct Options {
   std::optional<std::string> since;
   std::optional<std::string> until;
   std::vector<std::string> columns;  ///< empty = the usual ones
+  // audit archive
+  std::optional<std::string> before;
+  bool dry_run = false;
   // report, audit backup
   bool force = false;
-  // audit log, audit explain, audit reconcile
+  // audit log, audit explain, audit reconcile, audit archive
   std::optional<std::string> time_zone;
   // audit sql
   std::optional<std::int64_t> limit;

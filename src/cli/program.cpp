@@ -21,6 +21,7 @@ ExitCode dispatch_command(const Options& options) {
   if (name == "audit export") return audit_export_command(options);
   if (name == "audit reconcile") return audit_reconcile_command(options);
   if (name == "audit backup") return audit_backup_command(options);
+  if (name == "audit archive") return audit_archive_command(options);
   if (name == "audit stats") return audit_stats_command(options);
   if (name == "report") return report_command(options);
   return sandbox_command(options);

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <iostream>
 
+#include "audit/audit_file.h"
 #include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
@@ -9,6 +11,19 @@
 
 namespace diskrelease {
 namespace {
+
+std::string archives_json(const Verification& found) {
+  std::string list;
+  for (const VerifiedArchive& archive : found.archives) {
+    JsonObject object;
+    object.add("archive_id", archive.record.id)
+        .add("file", archive.record.file)
+        .add("chain_block", archive.record.block)
+        .add("chain_hash", archive.hash);
+    list += (list.empty() ? "" : ",") + std::move(object).text();
+  }
+  return '[' + list + ']';
+}
 
 void print_json(const Verification& found, const std::string& database) {
   JsonObject tables;
@@ -23,7 +38,9 @@ void print_json(const Verification& found, const std::string& database) {
       .add("anchors", found.anchors)
       .add_json("rows", std::move(tables).text())
       .add("problem_count", found.problem_count)
-      .add("problems", found.problems);
+      .add("problems", found.problems)
+      .add("sealed", found.sealed_archive != 0)
+      .add_json("archives", archives_json(found));
   std::cout << std::move(object).text() << '\n';
 }
 
@@ -47,6 +64,75 @@ void print_text(const Verification& found, const std::string& database, bool qui
   std::cout << " in " << found.head.block << " blocks\n  head " << found.head.hash << '\n';
 }
 
+/// What the line about anchors needs to know.
+struct AnchorsRead {
+  std::filesystem::path file;
+  bool are_there = false;
+  AnchorFile content;
+};
+
+AnchorsRead read_anchors_of(const Options& options) {
+  AnchorsRead anchors;
+  anchors.file = anchor_path(options);
+  std::error_code error;
+  anchors.are_there = options.anchor_file || std::filesystem::exists(anchors.file, error);
+  std::optional<VerifyingKey> key;
+  if (options.anchor_public_key) key.emplace(VerifyingKey::read(*options.anchor_public_key));
+  if (key && !anchors.are_there) {
+    throw UsageError("--anchor-public-key: there is no anchor file " + anchors.file.string() +
+                     "; name it with --anchor-file");
+  }
+  if (anchors.are_there) anchors.content = read_anchors(anchors.file, key ? &*key : nullptr);
+  if (options.anchor_file && anchors.content.anchors.empty() && anchors.content.problems.empty()) {
+    throw UsageError("anchor file " + anchors.file.string() + ": has no anchor in it");
+  }
+  return anchors;
+}
+
+void print_anchors(const Verification& found, const AnchorsRead& anchors, const Options& options) {
+  if (!anchors.are_there) {
+    std::cout << "  without anchors: a database that was cut off, rolled back or replaced "
+                 "would look the same\n";
+    return;
+  }
+  std::cout << "  " << found.anchors << " anchors of " << visible(anchors.file.string())
+            << (options.anchor_public_key ? " are signed and fit," : " fit,")
+            << " the latest is of block " << found.anchored_block << '\n';
+  if (found.later_anchors > 0) {
+    std::cout << "  " << found.later_anchors
+              << " later anchors are of the database that this archive was taken from\n";
+  }
+}
+
+void print_archives(const Verification& found) {
+  for (const VerifiedArchive& archive : found.archives) {
+    const ArchiveRecord& record = archive.record;
+    std::cout << (record.id == found.sealed_archive ? "  this is archive " : "  archive ")
+              << record.id << ": " << record.runs << (record.runs == 1 ? " run" : " runs")
+              << " with " << record.items << " disks, taken out on " << format_utc(record.created)
+              << (record.id == found.sealed_archive ? "" : ", verify it as well: ")
+              << (record.id == found.sealed_archive ? "" : visible(record.file)) << '\n';
+    if (record.id != found.sealed_archive) std::cout << "    its head is " << archive.hash << '\n';
+  }
+}
+
+/// Adds to archives what does not fit where another of the databases has them on record.
+void compare(std::vector<Verification>& all, const std::vector<std::string>& paths) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].sealed_archive == 0) continue;
+    for (std::size_t j = 0; j < all.size(); ++j) {
+      const auto record =
+          std::ranges::find(all[j].archives, all[i].sealed_archive,
+                            [](const VerifiedArchive& archive) { return archive.record.id; });
+      if (record == all[j].archives.end() || record->hash == all[i].head.hash) continue;
+      all[i].problems.push_back("archive " + std::to_string(all[i].sealed_archive) +
+                                ": it ends with " + all[i].head.hash + ", but " +
+                                visible(paths[j]) + " has it on record with " + record->hash);
+      ++all[i].problem_count;
+    }
+  }
+}
+
 }  // namespace
 
 ExitCode audit_verify_command(const Options& options) {
@@ -54,40 +140,33 @@ ExitCode audit_verify_command(const Options& options) {
     throw UsageError("audit verify takes flags only, not \"" + visible(options.words[1]) +
                      "\"\nSee: diskrelease audit verify --help");
   }
-  Database database = open_evidence(options);
-  const std::filesystem::path anchor_file = anchor_path(options);
-  std::error_code error;
-  const bool has_anchors = options.anchor_file || std::filesystem::exists(anchor_file, error);
-  std::optional<VerifyingKey> key;
-  if (options.anchor_public_key) key.emplace(VerifyingKey::read(*options.anchor_public_key));
-  if (key && !has_anchors) {
-    throw UsageError("--anchor-public-key: there is no anchor file " + anchor_file.string() +
-                     "; name it with --anchor-file");
+  const AnchorsRead anchors = read_anchors_of(options);
+  std::vector<std::string> paths{database_path(options).string()};
+  paths.insert(paths.end(), options.more_databases.begin(), options.more_databases.end());
+  std::vector<Verification> all;
+  for (const std::string& path : paths) {
+    Database database = open_evidence_for_reading(path);
+    Verification& found = all.emplace_back(verify_audit(database, anchors.content.anchors));
+    found.problem_count += std::ssize(anchors.content.problems);
+    found.problems.insert(found.problems.begin(), anchors.content.problems.begin(),
+                          anchors.content.problems.end());
   }
-  const AnchorFile anchors =
-      has_anchors ? read_anchors(anchor_file, key ? &*key : nullptr) : AnchorFile();
-  if (options.anchor_file && anchors.anchors.empty() && anchors.problems.empty()) {
-    throw UsageError("anchor file " + anchor_file.string() + ": has no anchor in it");
-  }
-  Verification found = verify_audit(database, anchors.anchors);
-  found.problem_count += std::ssize(anchors.problems);
-  found.problems.insert(found.problems.begin(), anchors.problems.begin(), anchors.problems.end());
-  if (options.json) {
-    print_json(found, database.path());
-  } else {
-    print_text(found, visible(database.path()), options.quiet);
+  compare(all, paths);
+  bool passed = true;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Verification& found = all[i];
+    passed = passed && found.passed();
+    if (options.json) {
+      print_json(found, paths[i]);
+      continue;
+    }
+    print_text(found, visible(paths[i]), options.quiet);
     if (!options.quiet && found.passed()) {
-      if (has_anchors) {
-        std::cout << "  " << found.anchors << " anchors of " << visible(anchor_file.string())
-                  << (options.anchor_public_key ? " are signed and fit," : " fit,")
-                  << " the latest is of block " << found.anchored_block << '\n';
-      } else {
-        std::cout << "  without anchors: a database that was cut off, rolled back or replaced "
-                     "would look the same\n";
-      }
+      print_archives(found);
+      print_anchors(found, anchors, options);
     }
   }
-  return found.passed() ? ExitCode::done : ExitCode::audit_invalid;
+  return passed ? ExitCode::done : ExitCode::audit_invalid;
 }
 
 }  // namespace diskrelease

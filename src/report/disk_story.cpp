@@ -53,6 +53,10 @@ std::string text_of(const DiskEvent& event, const ExplainCode& explain) {
     return "attempt " + number + " settled as " + visible(event.what) + ", " + visible(event.code) +
            after_colon(event.detail);
   }
+  if (event.kind == "archived") {
+    return std::string(event.what == "destroy" ? "its second stage" : "its release") +
+           " was accepted or may have been; that run is archived in " + visible(event.detail);
+  }
   // Rows of a kind that a later version writes.
   return visible(event.kind) + ' ' + visible(event.what) + after_colon(event.detail);
 }
@@ -85,7 +89,7 @@ void print_disk_story(std::ostream& out, const std::string& disk, const DiskHist
       print_actor(out, event);
     }
     out << "  " << zone.format(event.time) << "  ";
-    if (history.items.size() > 1) out << "run " << event.run_id << ": ";
+    if (history.items.size() > 1 || event.kind == "archived") out << "run " << event.run_id << ": ";
     out << text_of(event, explain);
     if (!event.request_id.empty()) {
       out << "  [" << visible(event.request_id) << ']';

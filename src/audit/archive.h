@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/database.h"
+#include "audit/run_records.h"
+#include "model/time.h"
+
+namespace diskrelease {
+
+/// Moving finished runs out of an audit database, each as a whole, into a sealed one: a database
+/// with the same chain, up to a last block that says what was moved, and with the rows of these
+/// runs only. The database that they leave keeps a memory of what they have released.
+/// docs/audit-database.md, "Archives", describes both.
+
+/// What makes an SQLite file a sealed archive: "DRLA". Nothing more is ever added to it.
+inline constexpr std::int64_t k_archive_application_id = 0x44524C41;
+
+/// Which runs can be moved.
+struct ArchivePlan {
+  std::vector<RunRecord> runs;
+  std::int64_t items = 0;
+
+  /// A run that is old enough and stays.
+  struct Kept {
+    RunRecord run;
+    std::string reason;  ///< for people
+  };
+  std::vector<Kept> kept;
+};
+
+/// Runs whose last activity was before `before` and in which nothing is pending, unknown or under
+/// way. Those with the newest row of any table stay, so that no id is ever given out again.
+[[nodiscard]] ArchivePlan plan_archive(Database& database, UtcTime before);
+
+/// Who archives, and where to; all of it goes on record.
+struct ArchiveDescription {
+  std::filesystem::path file;  ///< its name once it is in place
+  UtcTime before;
+  std::string user;
+  std::string host;
+  std::string tool_version;
+};
+
+/// An archive, as it is on record.
+struct ArchiveRecord {
+  std::int64_t id = 0;
+  std::string file;
+  std::int64_t runs = 0;
+  std::int64_t items = 0;
+  std::int64_t block = 0;  ///< its last block
+  std::string user;
+  std::string host;
+  UtcTime before;
+  UtcTime created;
+};
+
+/// The archive of which this database is the sealed file; 0 for one that is none.
+[[nodiscard]] std::int64_t sealed_archive(Database& database);
+
+/// In their order. Of a sealed file the last one is its own.
+[[nodiscard]] std::vector<ArchiveRecord> read_archives(Database& database);
+
+/// The archive that a run was moved to.
+[[nodiscard]] std::optional<ArchiveRecord> archive_of(Database& database, RunId run);
+
+/// Moves the runs of a plan, in one transaction: `empty_file` is made the sealed archive, then
+/// `put_in_place` has to check it, make it durable and give it its name; when it returns, the rows
+/// leave the database, durably on return. Whatever is thrown before that leaves the database as it
+/// was; so does a crash. Where the last commit fails the archive is in place and the database may
+/// still have the runs.
+///
+/// Precondition: the caller holds the database's lock, and the plan was made under it. Takes a pass
+/// over the database, and makes the derived tables of both anew. Throws AuditUnusable.
+[[nodiscard]] ArchiveRecord archive_runs(Database& database, const ArchivePlan& plan,
+                                         const ArchiveDescription& description,
+                                         const std::filesystem::path& empty_file,
+                                         const std::function<void()>& put_in_place, UtcTime now);
+
+/// Gives the space of removed rows back to the file system. Needs as much free space as is kept.
+void shrink_database(const std::filesystem::path& path);
+
+}  // namespace diskrelease

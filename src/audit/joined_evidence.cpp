@@ -1,0 +1,110 @@
+#include "audit/joined_evidence.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "audit/archive.h"
+#include "audit/audit_file.h"
+#include "audit/chain.h"
+#include "model/errors.h"
+
+namespace diskrelease {
+namespace {
+
+/// SQLite attaches ten at most.
+constexpr std::size_t k_most_databases = 10;
+
+struct Part {
+  std::filesystem::path path;
+  std::string chain;
+  std::int64_t last_block = 0;
+  bool is_sealed = false;
+};
+
+Part examine(const std::filesystem::path& path) {
+  Database database = open_evidence_for_reading(path);
+  const ChainHead head = read_chain_head(database);
+  return {path, head.chain, head.block, sealed_archive(database) != 0};
+}
+
+/// The tables and views of a database that are a row's only place. Chain and archives are in each
+/// of them; derived tables are about one database.
+std::vector<std::string> names_to_join(Database& database) {
+  Statement select = database.prepare(
+      "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view')"
+      " AND name IN ('run', 'item', 'duplicate_line', 'disk_item', 'invocation', 'invocation_end',"
+      "  'attempt', 'outcome', 'disk_read', 'observation', 'verdict', 'decision', 'attempt_log',"
+      "  'item_state', 'run_summary', 'disk_history')");
+  std::vector<std::string> names;
+  while (select.step()) names.emplace_back(select.text(0));
+  return names;
+}
+
+void join(Database& database, const std::vector<std::string>& schemas) {
+  for (const std::string& name : names_to_join(database)) {
+    // An archive that is on record in two of them is told once.
+    const char* const operation = name == "disk_history" ? " UNION " : " UNION ALL ";
+    std::string sql = "CREATE TEMP VIEW " + name + " AS";
+    for (std::size_t i = 0; i < schemas.size(); ++i) {
+      sql += std::string(i == 0 ? " " : operation) + "SELECT * FROM " + schemas[i] + "." + name;
+    }
+    database.execute(sql);
+  }
+  // A day may be in several of them: these two are made again from what is joined.
+  for (const std::string_view name : {"daily_totals", "error_totals"}) {
+    std::string sql;
+    {
+      Statement select = database.prepare("SELECT sql FROM main.sqlite_schema WHERE name = ?1");
+      select.bind(1, name);
+      if (select.step()) sql = select.text(0);
+    }
+    constexpr std::string_view k_create = "CREATE VIEW";
+    if (!sql.starts_with(k_create)) continue;
+    database.execute("CREATE TEMP VIEW" + sql.substr(k_create.size()));
+  }
+}
+
+}  // namespace
+
+Database open_joined_evidence(const std::filesystem::path& path,
+                              std::span<const std::filesystem::path> more) {
+  if (more.empty()) return open_evidence_for_reading(path);
+  if (more.size() >= k_most_databases) {
+    throw UsageError("at most " + std::to_string(k_most_databases) +
+                     " databases can be read together");
+  }
+  std::vector<Part> parts{examine(path)};
+  for (const std::filesystem::path& another : more) {
+    parts.push_back(examine(another));
+    const Part& part = parts.back();
+    if (part.chain != parts.front().chain) {
+      throw UsageError(another.string() + " is not of the same chain as " + path.string() +
+                       ": only a database and the archives that were taken from it can be read "
+                       "together");
+    }
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+      std::error_code error;
+      const bool is_same = std::filesystem::equivalent(parts[i].path, another, error);
+      if (is_same || (parts[i].is_sealed == part.is_sealed &&
+                      (!part.is_sealed || parts[i].last_block == part.last_block))) {
+        throw UsageError(parts[i].path.string() + " and " + another.string() +
+                         " are copies of one database, whose rows would come twice");
+      }
+    }
+  }
+  std::ranges::sort(parts, [](const Part& left, const Part& right) {
+    if (left.is_sealed != right.is_sealed) return right.is_sealed;
+    return left.last_block > right.last_block;
+  });
+  Database database = open_evidence_for_reading(parts.front().path);
+  std::vector<std::string> schemas{"main"};
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    schemas.push_back("archive_" + std::to_string(i));
+    database.attach(parts[i].path, schemas.back());
+  }
+  join(database, schemas);
+  return database;
+}
+
+}  // namespace diskrelease

@@ -1,0 +1,195 @@
+#include <iostream>
+#include <utility>
+
+#include "audit/archive.h"
+#include "audit/audit_file.h"
+#include "audit/chain.h"
+#include "audit/verification.h"
+#include "cli/audit_access.h"
+#include "cli/commands.h"
+#include "cli/new_file.h"
+#include "model/errors.h"
+#include "model/visible_text.h"
+#include "platform/clock.h"
+#include "platform/host.h"
+#include "report/json_object.h"
+
+namespace diskrelease {
+namespace {
+
+/// What the archive would be made of was altered since it was written.
+struct NotVerified {
+  Verification found;
+};
+
+void check_options(const Options& options) {
+  constexpr const char* k_see = "\nSee: diskrelease audit archive --help";
+  if (options.words.size() > 1) {
+    throw UsageError("audit archive takes flags only, not \"" + visible(options.words[1]) + '"' +
+                     k_see);
+  }
+  if (!options.before) {
+    throw UsageError(std::string("audit archive needs --before TIME: runs on which nobody has "
+                                 "worked since then are moved") +
+                     k_see);
+  }
+  if (!options.output && !options.dry_run) {
+    throw UsageError(std::string("audit archive needs -o FILE, a new one; --dry-run tells what "
+                                 "would be moved") +
+                     k_see);
+  }
+  if (options.output == "-") {
+    throw UsageError("a database cannot be written to standard output; name a file with -o");
+  }
+}
+
+/// What is at the path already may be all that is left of an archive that was interrupted.
+void check_output(Database& database, const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return;
+  bool is_left_over = false;
+  try {
+    Database there = open_evidence_for_reading(file);
+    const ChainHead head = read_chain_head(there);
+    Statement block = database.prepare("SELECT hash FROM chain WHERE block_id = ?1");
+    block.bind(1, head.block);
+    is_left_over = sealed_archive(there) != 0 && head.chain == read_chain_head(database).chain &&
+                   (!block.step() || to_hex(block.text(0)) != head.hash);
+  } catch (const AuditUnusable&) {  // NOLINT(bugprone-empty-catch)
+    // Something else stands there, which is refused in any case.
+  }
+  if (is_left_over) {
+    throw UsageError(visible(file.string()) +
+                     " was left by an archiving that did not come to its end: the database still "
+                     "has all of its runs. Remove that file, then archive again.");
+  }
+  throw UsageError(visible(file.string()) +
+                   " exists; nothing was archived, for an archive replaces nothing. Choose another "
+                   "name.");
+}
+
+void print_plan(std::ostream& out, const ArchivePlan& plan, bool is_done) {
+  for (const RunRecord& run : plan.runs) {
+    out << (is_done ? "  moved  run " : "  would be moved: run ") << run.id.value << " ("
+        << visible(run.description.name) << ", " << format_utc(run.created) << ", "
+        << run.item_count << " disks)\n";
+  }
+  for (const ArchivePlan::Kept& kept : plan.kept) {
+    out << "  stays  run " << kept.run.id.value << " (" << visible(kept.run.description.name)
+        << "): " << visible(kept.reason) << '\n';
+  }
+}
+
+std::string json_list(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) {
+    text += (text.empty() ? "" : ",") + std::to_string(number);
+  }
+  return '[' + text + ']';
+}
+
+JsonObject json_of(const Options& options, const ArchivePlan& plan, bool is_done) {
+  std::vector<std::int64_t> moved;
+  for (const RunRecord& run : plan.runs) moved.push_back(run.id.value);
+  std::vector<std::int64_t> kept;
+  for (const ArchivePlan::Kept& run : plan.kept) kept.push_back(run.run.id.value);
+  JsonObject object;
+  object.add("event", "archive")
+      .add("done", is_done)
+      .add_optional("output", options.output.value_or(""))
+      .add_json("runs", json_list(moved))
+      .add("items", plan.items)
+      .add_json("kept_runs", json_list(kept));
+  return object;
+}
+
+/// What was not done, or not yet.
+void tell_plan(const Options& options, const ArchivePlan& plan, UtcTime before) {
+  if (options.json) {
+    std::cout << json_of(options, plan, false).text() << '\n';
+    return;
+  }
+  if (plan.runs.empty()) {
+    std::cout << "nothing to archive: there is no finished run on which nobody has worked since "
+              << format_utc(before) << '\n';
+  }
+  print_plan(std::cout, plan, false);
+}
+
+}  // namespace
+
+ExitCode audit_archive_command(const Options& options) {
+  check_options(options);
+  const SystemClock clock;
+  const UtcTime now = clock.utc_now();
+  const std::optional<UtcTime> before =
+      resolve_time("--before", options.before, time_zone(options), now);
+  const std::filesystem::path path = database_path(options);
+  if (options.dry_run) {
+    Database database = open_audit_for_reading(path);
+    tell_plan(options, plan_archive(database, *before), *before);
+    return ExitCode::done;
+  }
+  require_audit_database(path);
+  const FileLock lock = lock_database(path, "audit archive");
+  Database database = open_audit_for_writing(path);
+  const ArchivePlan plan = plan_archive(database, *before);
+  if (plan.runs.empty()) {
+    tell_plan(options, plan, *before);
+    return ExitCode::done;
+  }
+  check_output(database, *options.output);
+  const std::shared_ptr<AnchorWriter> anchors = open_anchors(options);
+  NewFile file(*options.output, false);
+  const ProcessIdentity me = process_identity();
+  std::int64_t bytes = 0;
+  ArchiveRecord archive;
+  try {
+    archive = archive_runs(
+        database, plan, {*options.output, *before, me.user, me.host, std::string(tool_version())},
+        file.unfinished(),
+        [&] {
+          {
+            Database sealed = open_evidence_for_reading(file.unfinished());
+            Verification found = verify_audit(sealed, {});
+            if (!found.passed()) throw NotVerified{std::move(found)};
+          }
+          std::filesystem::permissions(file.unfinished(), std::filesystem::perms::owner_read);
+          bytes = file.finish();
+        },
+        now);
+  } catch (const NotVerified& error) {
+    for (const std::string& problem : error.found.problems) std::cout << problem << '\n';
+    std::cerr << "diskrelease: nothing was archived: what would be moved was altered after it was "
+                 "written (see above, and `diskrelease audit verify"
+              << database_flag(options) << "`)\n";
+    return ExitCode::audit_invalid;
+  }
+  anchors->append({read_chain_head(database), clock.utc_now()});
+  std::string not_shrunk;
+  try {
+    shrink_database(path);
+  } catch (const AuditUnusable& error) {
+    not_shrunk = error.what();
+  }
+  if (options.json) {
+    JsonObject object = json_of(options, plan, true);
+    object.add("archive_id", archive.id)
+        .add("bytes", bytes)
+        .add("verified", true)
+        .add("chain_block", archive.block);
+    std::cout << std::move(object).text() << '\n';
+  } else if (!options.quiet) {
+    std::cout << "archived " << archive.runs << (archive.runs == 1 ? " run" : " runs") << " with "
+              << archive.items << " disks in " << visible(options.output.value_or("")) << " ("
+              << (bytes + 1'023) / 1'024 << " KiB), verified up to block " << archive.block << '\n';
+    print_plan(std::cout, plan, true);
+  }
+  if (!not_shrunk.empty()) {
+    std::cerr << "diskrelease: the runs were archived, but the database keeps its size: "
+              << not_shrunk << '\n';
+  }
+  return ExitCode::done;
+}
+
+}  // namespace diskrelease
