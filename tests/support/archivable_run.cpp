@@ -21,8 +21,8 @@ RunRecord add_finished_run(const std::filesystem::path& file, const std::string&
                            "rejected", "skipped"}) {
     disks.push_back(prefix + disk);
   }
-  const RunRecord run = enrol(database, disks);
-  const InvocationId invocation = begin_test_invocation(database, run.id);
+  const RunRecord run = enrol(database, disks, test_description(), at);
+  const InvocationId invocation = begin_test_invocation(database, run.id, at);
   AttemptLog log(std::move(database), run.id, invocation);
   const auto item = [&](int place) { return ItemId{run.first_item.value + place}; };
   ReadRecord read;

@@ -19,15 +19,15 @@ RunDescription test_description() {
 }
 
 RunRecord enrol(Database& database, const std::vector<std::string>& disks,
-                const RunDescription& description) {
+                const RunDescription& description, UtcTime at) {
   Enrolment enrolment(database);
   std::int64_t line = 0;
   for (const std::string& disk : disks) enrolment.add({disk_id(disk), ++line});
   static_cast<void>(enrolment.finish());
-  return enrolment.commit(description, k_test_time);
+  return enrolment.commit(description, at);
 }
 
-InvocationId begin_test_invocation(Database& database, RunId run) {
+InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at) {
   InvocationDescription description;
   description.command = "run";
   description.user = "operator";
@@ -38,7 +38,7 @@ InvocationId begin_test_invocation(Database& database, RunId run) {
   description.credential_id = "AKTEST0001";
   description.credential_source = "test";
   description.settings_json = "{}";
-  return begin_invocation(database, run, description, k_test_time);
+  return begin_invocation(database, run, description, at);
 }
 
 std::vector<std::string> numbered_disks(int count) {

@@ -20,9 +20,10 @@ inline constexpr UtcTime k_test_time{std::chrono::milliseconds(1'795'000'000'000
 
 /// A run over these disks, on lines 1, 2, ...
 RunRecord enrol(Database& database, const std::vector<std::string>& disks,
-                const RunDescription& description = test_description());
+                const RunDescription& description = test_description(),
+                UtcTime at = k_test_time);
 
-InvocationId begin_test_invocation(Database& database, RunId run);
+InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at = k_test_time);
 
 /// "disk-1" .. "disk-<count>".
 [[nodiscard]] std::vector<std::string> numbered_disks(int count);
