@@ -24,7 +24,7 @@ _diskrelease() {
       ;;
     --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
       --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --name | \
-      --column | --run | --disk | --code | --request-id | --since | --until | --limit | --window | --event | --port | \
+      --column | --run | --disk | --code | --request-id | --since | --until | --before | --limit | --window | --event | --port | \
       --job | --http-status | --text | --user | --host | --credential | --columns | --time-zone)
       return
       ;;
@@ -34,7 +34,7 @@ _diskrelease() {
     if ((COMP_CWORD == 1)); then
       words='run resume settle status audit report sandbox --help --version'
     elif [[ $command == audit ]] && ((COMP_CWORD == 2)); then
-      words='show log explain sql verify export reconcile stats backup --help'
+      words='show log explain sql verify export reconcile stats backup archive --help'
     elif [[ $current == -* ]]; then
       case $command in
         run)
@@ -57,6 +57,7 @@ _diskrelease() {
             verify) words+=' --anchor-file --anchor-public-key' ;;
             export) words+=' --output --key --anchor-file' ;;
             backup) words+=' --output --force --anchor-file' ;;
+            archive) words+=' --before --output --dry-run --time-zone --anchor-file --anchor-key --anchor-syslog' ;;
             reconcile) words+=' --csv --provider-log --run --since --until --window --event --time-zone' ;;
           esac
           ;;

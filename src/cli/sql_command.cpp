@@ -51,17 +51,23 @@ ExitCode audit_sql_command(const Options& options) {
   Table table(std::cout, options.table_format(), columns);
   const std::int64_t most = options.limit.value_or(k_usual_rows);
   bool cut = false;
-  for (std::int64_t rows = 0; question.step() && std::cout.good(); ++rows) {
-    if (rows == most) {
-      cut = true;
-      break;
+  try {
+    for (std::int64_t rows = 0; question.step() && std::cout.good(); ++rows) {
+      if (rows == most) {
+        cut = true;
+        break;
+      }
+      std::vector<Cell> cells;
+      cells.reserve(columns.size());
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        cells.push_back(cell_of(question.row(), static_cast<int>(i)));
+      }
+      table.add(std::move(cells));
     }
-    std::vector<Cell> cells;
-    cells.reserve(columns.size());
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      cells.push_back(cell_of(question.row(), static_cast<int>(i)));
-    }
-    table.add(std::move(cells));
+  } catch (const InvocationError&) {
+    // What was printed before the time was over is whole.
+    table.finish();
+    throw;
   }
   table.finish();
   if (cut) {
