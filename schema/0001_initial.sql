@@ -181,6 +181,8 @@ CREATE TABLE archive (
   -- The entries of the blocks up to this one are about rows in archives, this one or earlier ones. They are kept in the
   -- archive; of the blocks here only the hashes are left.
   emptied_blocks INTEGER NOT NULL CHECK (emptied_blocks >= 0),
+  -- SHA-256, in hex, over the hashes of these blocks: nothing else binds them, but for the last one's.
+  emptied_sha256 TEXT    NOT NULL,
   user           TEXT    NOT NULL,
   host           TEXT    NOT NULL,
   tool_version   TEXT    NOT NULL,

@@ -13,6 +13,7 @@
 #include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
 #include "audit/raw_rows.h"
+#include "audit/run_queries.h"
 #include "model/errors.h"
 
 namespace diskrelease {
@@ -216,18 +217,18 @@ void make_sealed(Database& source, std::int64_t archive, const std::filesystem::
   transaction.commit();
 }
 
-void remove_rows(Database& database, std::int64_t archive, std::int64_t emptied_blocks) {
+void remove_rows(Database& database, const ArchiveRecord& archive) {
   const std::vector<std::string> triggers = take_triggers(database);
   Statement disks = database.prepare(
       "DELETE FROM disk_item WHERE item_id <= coalesce(("
       "SELECT last_id FROM archived_rows WHERE archive_id = ?1 AND kind = 'item'"
       " AND first_id <= item_id ORDER BY first_id DESC LIMIT 1), 0)");
-  disks.bind(1, archive).run();
+  disks.bind(1, archive.id).run();
   for (const MovedTable& moved : k_moved_tables) {
-    for_ranges(database, archive, moved, "DELETE", [](Statement& rows) { rows.run(); });
+    for_ranges(database, archive.id, moved, "DELETE", [](Statement& rows) { rows.run(); });
   }
   Statement empty = database.prepare("UPDATE chain SET entries = x'' WHERE block_id <= ?1");
-  empty.bind(1, emptied_blocks).run();
+  empty.bind(1, archive.emptied_blocks).run();
   put_triggers(database, triggers);
   make_derived_tables(database);
   Statement check = database.prepare("PRAGMA foreign_key_check");
@@ -240,8 +241,9 @@ void remove_rows(Database& database, std::int64_t archive, std::int64_t emptied_
 }
 
 constexpr std::string_view k_select_archive =
-    "SELECT archive_id, file, run_count, item_count, block_id, user, host, before_utc_ms,"
-    " created_utc_ms FROM archive ";
+    "SELECT archive_id, file, run_count, item_count, archive.block_id, user, host, before_utc_ms,"
+    " created_utc_ms, hash, emptied_blocks, emptied_sha256"
+    " FROM archive LEFT JOIN chain USING (block_id) ";
 
 ArchiveRecord read_archive(const Statement& row) {
   ArchiveRecord archive;
@@ -254,7 +256,35 @@ ArchiveRecord read_archive(const Statement& row) {
   archive.host = row.text(6);
   archive.before = row.utc(7);
   archive.created = row.utc(8);
+  archive.hash = to_hex(row.text(9));
+  archive.emptied_blocks = row.integer(10);
+  archive.emptied_sha256 = row.text(11);
   return archive;
+}
+
+/// Without foreign keys as long as it lives: parents are removed after their children, and SQLite
+/// would look for further ones, row by row, without an index to find them by.
+class WithoutForeignKeys {
+ public:
+  explicit WithoutForeignKeys(Database& database) : database_(database) {
+    database_.execute("PRAGMA foreign_keys = OFF");
+  }
+  ~WithoutForeignKeys() {
+    try {
+      database_.execute("PRAGMA foreign_keys = ON");
+    } catch (const AuditUnusable&) {  // NOLINT(bugprone-empty-catch)
+      // The connection is of no use any more.
+    }
+  }
+  WithoutForeignKeys(const WithoutForeignKeys&) = delete;
+  WithoutForeignKeys& operator=(const WithoutForeignKeys&) = delete;
+
+ private:
+  Database& database_;
+};
+
+bool has_open_items(const StateCounts& counts) {
+  return counts[ItemState::pending] > 0 || counts[ItemState::unknown] > 0;
 }
 
 }  // namespace
@@ -272,12 +302,12 @@ ArchivePlan plan_archive(Database& database, UtcTime before) {
   while (runs.step()) {
     const std::optional<RunRecord> run = find_run(database, RunId{runs.integer(0)});
     if (!run) continue;
-    const std::string id = std::to_string(run->id.value);
-    if (is_unfinished(database, *run)) {
-      plan.kept.push_back({*run, "not finished; see `diskrelease status " + id + "`"});
-    } else if (runs.integer(1) != 0) {
-      plan.kept.push_back(
-          {*run, "an invocation did not write its end; `diskrelease resume " + id + "` does"});
+    if (runs.integer(1) != 0) {
+      plan.kept.push_back({*run,
+                           "an invocation has not written its end; the next run, resume or "
+                           "settle on this database does, where it has died"});
+    } else if (has_open_items(recount_states(database, *run))) {
+      plan.kept.push_back({*run, "not finished: disks are pending or unknown"});
     } else if (newest.contains(run->id.value)) {
       plan.kept.push_back({*run, "it has the newest rows, whose numbers must not be used again"});
     } else {
@@ -286,6 +316,19 @@ ArchivePlan plan_archive(Database& database, UtcTime before) {
     }
   }
   return plan;
+}
+
+std::vector<ArchiveRecord> archives_elsewhere(Database& database) {
+  // Not the runs of main alone, where databases are joined.
+  std::vector<ArchiveRecord> archives;
+  Statement select = database.prepare(
+      std::string(k_select_archive) +
+      "WHERE NOT EXISTS (SELECT 1 FROM archived_rows JOIN run ON run_id BETWEEN first_id AND "
+      "last_id"
+      "                  WHERE archived_rows.archive_id = archive.archive_id AND kind = 'run')"
+      " ORDER BY archive_id");
+  while (select.step()) archives.push_back(read_archive(select));
+  return archives;
 }
 
 std::int64_t sealed_archive(Database& database) {
@@ -314,53 +357,54 @@ ArchiveRecord archive_runs(Database& database, const ArchivePlan& plan,
                            const ArchiveDescription& description,
                            const std::filesystem::path& empty_file,
                            const std::function<void()>& put_in_place, UtcTime now) {
-  // Parents are removed after their children, and SQLite would look for further ones, row by row,
-  // without an index to find them by; all are looked for at the end.
-  database.execute("PRAGMA foreign_keys = OFF");
+  const WithoutForeignKeys foreign_keys(database);
+  Transaction transaction(database);
   ArchiveRecord archive;
-  {
-    Transaction transaction(database);
-    archive.id = database.query_integer("SELECT coalesce(max(archive_id), 0) + 1 FROM archive");
-    archive.file = std::filesystem::absolute(description.file).string();
-    archive.runs = std::ssize(plan.runs);
-    archive.items = plan.items;
-    archive.block = read_chain_head(database).block + 1;
-    archive.user = description.user;
-    archive.host = description.host;
-    archive.before = description.before;
-    archive.created = now;
-    RangeWriter(database, archive.id, plan).write();
-    remember_releases(database, archive.id);
-    const std::int64_t emptied = blocks_to_empty(database, ArchivedRows(database, 1, archive.id));
-    Statement insert = database.prepare(
-        "INSERT INTO archive (archive_id, file, before_utc_ms, run_count, item_count, block_id,"
-        " emptied_blocks, user, host, tool_version, created_utc_ms)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
-    insert.bind(1, archive.id)
-        .bind(2, archive.file)
-        .bind(3, milliseconds(archive.before))
-        .bind(4, archive.runs)
-        .bind(5, archive.items)
-        .bind(6, archive.block)
-        .bind(7, emptied)
-        .bind(8, archive.user)
-        .bind(9, archive.host)
-        .bind(10, description.tool_version)
-        .bind(11, milliseconds(now));
-    insert.run();
-    transaction.complete();
-    make_sealed(database, archive.id, empty_file);
-    put_in_place();
-    remove_rows(database, archive.id, emptied);
-    transaction.commit();
-  }
-  database.execute("PRAGMA foreign_keys = ON");
+  archive.id = database.query_integer("SELECT coalesce(max(archive_id), 0) + 1 FROM archive");
+  archive.file = std::filesystem::absolute(description.file).string();
+  archive.runs = std::ssize(plan.runs);
+  archive.items = plan.items;
+  archive.block = read_chain_head(database).block + 1;
+  archive.user = description.user;
+  archive.host = description.host;
+  archive.before = description.before;
+  archive.created = now;
+  RangeWriter(database, archive.id, plan).write();
+  remember_releases(database, archive.id);
+  archive.emptied_blocks = blocks_to_empty(database, ArchivedRows(database, 1, archive.id));
+  archive.emptied_sha256 = digest_of_hashes(database, archive.emptied_blocks);
+  Statement insert = database.prepare(
+      "INSERT INTO archive (archive_id, file, before_utc_ms, run_count, item_count, block_id,"
+      " emptied_blocks, emptied_sha256, user, host, tool_version, created_utc_ms)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+  insert.bind(1, archive.id)
+      .bind(2, archive.file)
+      .bind(3, milliseconds(archive.before))
+      .bind(4, archive.runs)
+      .bind(5, archive.items)
+      .bind(6, archive.block)
+      .bind(7, archive.emptied_blocks)
+      .bind(8, archive.emptied_sha256)
+      .bind(9, archive.user)
+      .bind(10, archive.host)
+      .bind(11, description.tool_version)
+      .bind(12, milliseconds(now));
+  insert.run();
+  transaction.complete();
+  archive.hash = read_chain_head(database).hash;
+  make_sealed(database, archive.id, empty_file);
+  put_in_place();
+  remove_rows(database, archive);
+  if (const auto displaced = database.displacement()) throw AuditUnusable(*displaced);
+  transaction.commit();
   return archive;
 }
 
-void shrink_database(const std::filesystem::path& path) {
-  Database database(path, Database::Access::read_write);
-  database.execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+bool shrink_database(Database& database) {
+  // What VACUUM inserts is nothing new.
+  database.observe(nullptr);
+  database.execute("VACUUM");
+  return database.query_integer("PRAGMA wal_checkpoint(TRUNCATE)") == 0;
 }
 
 }  // namespace diskrelease

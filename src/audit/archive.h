@@ -36,6 +36,8 @@ struct ArchivePlan {
 
 /// Runs whose last activity was before `before` and in which nothing is pending, unknown or under
 /// way. Those with the newest row of any table stay, so that no id is ever given out again.
+///
+/// States are counted from the evidence, not from the derived tables.
 [[nodiscard]] ArchivePlan plan_archive(Database& database, UtcTime before);
 
 /// Who archives, and where to; all of it goes on record.
@@ -54,11 +56,18 @@ struct ArchiveRecord {
   std::int64_t runs = 0;
   std::int64_t items = 0;
   std::int64_t block = 0;  ///< its last block
+  std::string hash;        ///< hex of that block's: what the head of its file must be
+  std::int64_t emptied_blocks = 0;
+  std::string emptied_sha256;
   std::string user;
   std::string host;
   UtcTime before;
   UtcTime created;
 };
+
+/// The archives on record whose runs are in none of the databases that `database` reads: a sealed
+/// file has its own, a joined one those that it was joined with.
+[[nodiscard]] std::vector<ArchiveRecord> archives_elsewhere(Database& database);
 
 /// The archive of which this database is the sealed file; 0 for one that is none.
 [[nodiscard]] std::int64_t sealed_archive(Database& database);
@@ -72,8 +81,8 @@ struct ArchiveRecord {
 /// Moves the runs of a plan, in one transaction: `empty_file` is made the sealed archive, then
 /// `put_in_place` has to check it, make it durable and give it its name; when it returns, the rows
 /// leave the database, durably on return. Whatever is thrown before that leaves the database as it
-/// was; so does a crash. Where the last commit fails the archive is in place and the database may
-/// still have the runs.
+/// was; so does a crash. Where something is thrown after it the archive is in place, and the
+/// database has the runs unless its record has the archive.
 ///
 /// Precondition: the caller holds the database's lock, and the plan was made under it. Takes a pass
 /// over the database, and makes the derived tables of both anew. Throws AuditUnusable.
@@ -82,7 +91,9 @@ struct ArchiveRecord {
                                          const std::filesystem::path& empty_file,
                                          const std::function<void()>& put_in_place, UtcTime now);
 
-/// Gives the space of removed rows back to the file system. Needs as much free space as is kept.
-void shrink_database(const std::filesystem::path& path);
+/// Gives the space of removed rows back to the file system. Needs twice as much free space as what
+/// is kept takes, in the folder of temporary files and beside the database. False where readers
+/// keep the log from being taken in: the next process that closes the database does it.
+[[nodiscard]] bool shrink_database(Database& database);
 
 }  // namespace diskrelease

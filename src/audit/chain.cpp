@@ -102,6 +102,15 @@ DigestOfAll digest_of_all(Statement& rows, std::string_view table) {
   return result;
 }
 
+std::string digest_of_hashes(Database& database, std::int64_t last) {
+  Statement hashes =
+      database.prepare("SELECT hash FROM chain WHERE block_id <= ?1 ORDER BY block_id");
+  hashes.bind(1, last);
+  Sha256 digest;
+  while (hashes.step()) digest.update(hashes.text(0));
+  return digest.finish_hex();
+}
+
 Sha256::Digest archive_digest(Database& database, std::int64_t archive) {
   Sha256 digest;
   std::string text;

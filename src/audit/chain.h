@@ -87,6 +87,9 @@ struct DigestOfAll {
 };
 [[nodiscard]] DigestOfAll digest_of_all(Statement& rows, std::string_view table);
 
+/// Hex of the SHA-256 over the hashes of the blocks 1 to `last`.
+[[nodiscard]] std::string digest_of_hashes(Database& database, std::int64_t last);
+
 /// What is hashed for an archive: its row, its archived_rows and its archived_releases.
 [[nodiscard]] Sha256::Digest archive_digest(Database& database, std::int64_t archive);
 

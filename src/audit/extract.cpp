@@ -121,7 +121,7 @@ ExtractedChain copy_chain(Database& source, Database& target, const RunRecord& r
       source.prepare("SELECT * FROM chain WHERE block_id BETWEEN ?1 AND ?2 ORDER BY block_id");
   wanted.bind(1, chain.first_block).bind(2, chain.last_block);
   RowCopy copy(target, "chain", wanted.columns());
-  while (wanted.step()) copy.copy(wanted);
+  copy.copy_all(wanted);
   return chain;
 }
 
@@ -141,7 +141,7 @@ ExtractedChain make_extract(Database& source, const RunRecord& run,
       Statement select =
           source.prepare("SELECT * FROM " + std::string(rows.table) + " WHERE " + rows.condition);
       RowCopy copy(target, rows.table, select.columns());
-      while (select.step()) copy.copy(select);
+      copy.copy_all(select);
     }
     chain = copy_chain(source, target, run);
     target.execute(

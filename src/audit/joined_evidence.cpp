@@ -35,22 +35,46 @@ std::vector<std::string> names_to_join(Database& database) {
       "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view')"
       " AND name IN ('run', 'item', 'duplicate_line', 'disk_item', 'invocation', 'invocation_end',"
       "  'attempt', 'outcome', 'disk_read', 'observation', 'verdict', 'decision', 'attempt_log',"
-      "  'item_state', 'run_summary', 'disk_history')");
+      "  'item_state', 'run_summary')");
   std::vector<std::string> names;
   while (select.step()) names.emplace_back(select.text(0));
   return names;
 }
 
+/// Whether a sealed file is on record in main: otherwise rows of it may be there as well.
+void require_on_record(Database& database, const std::string& schema,
+                       const std::filesystem::path& path) {
+  if (database.query_integer(
+          "SELECT EXISTS (SELECT 1 FROM main.archive JOIN main.chain USING (block_id)"
+          " WHERE archive_id = (SELECT max(archive_id) FROM " +
+          schema + ".archive) AND hash = (SELECT hash FROM " + schema +
+          ".chain ORDER BY block_id DESC LIMIT 1))") != 1) {
+    throw UsageError(path.string() + ": " + database.path() +
+                     " does not have this archive on record, so it may have the same rows; they "
+                     "cannot be read together");
+  }
+}
+
+/// All schemas, with a condition for each.
+std::string union_of(const std::vector<std::string>& schemas, const std::string& name,
+                     const std::string& condition = {}) {
+  std::string sql;
+  for (const std::string& schema : schemas) {
+    sql += (sql.empty() ? "SELECT * FROM " : " UNION ALL SELECT * FROM ") + schema + '.' + name;
+    sql += condition;
+  }
+  return sql;
+}
+
 void join(Database& database, const std::vector<std::string>& schemas) {
   for (const std::string& name : names_to_join(database)) {
-    // An archive that is on record in two of them is told once.
-    const char* const operation = name == "disk_history" ? " UNION " : " UNION ALL ";
-    std::string sql = "CREATE TEMP VIEW " + name + " AS";
-    for (std::size_t i = 0; i < schemas.size(); ++i) {
-      sql += std::string(i == 0 ? " " : operation) + "SELECT * FROM " + schemas[i] + "." + name;
-    }
-    database.execute(sql);
+    database.execute("CREATE TEMP VIEW " + name + " AS " + union_of(schemas, name));
   }
+  // Of archives main tells; of those that are joined nothing.
+  database.execute("CREATE TEMP VIEW disk_history AS " +
+                   union_of(schemas, "disk_history", " WHERE kind <> 'archived'") +
+                   " UNION ALL SELECT * FROM main.disk_history WHERE kind = 'archived'"
+                   " AND run_id NOT IN (SELECT run_id FROM temp.run)");
   // A day may be in several of them: these two are made again from what is joined.
   for (const std::string_view name : {"daily_totals", "error_totals"}) {
     std::string sql;
@@ -102,6 +126,11 @@ Database open_joined_evidence(const std::filesystem::path& path,
   for (std::size_t i = 1; i < parts.size(); ++i) {
     schemas.push_back("archive_" + std::to_string(i));
     database.attach(parts[i].path, schemas.back());
+  }
+  // Everything is of one moment: an archiving that goes on meanwhile moves rows.
+  database.execute("BEGIN");
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    require_on_record(database, schemas[i], parts[i].path);
   }
   join(database, schemas);
   return database;

@@ -15,10 +15,13 @@ std::vector<std::string> take_triggers(Database& database) {
   std::vector<std::string> definitions;
   std::string drops;
   {
-    Statement select =
-        database.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'");
+    Statement select = database.prepare(
+        "SELECT '\"' || replace(name, '\"', '\"\"') || '\"', sql FROM sqlite_schema WHERE type = "
+        "'trigger'");
     while (select.step()) {
-      drops += "DROP TRIGGER \"" + std::string(select.text(0)) + "\";";
+      drops += "DROP TRIGGER ";
+      drops += select.text(0);
+      drops += ';';
       definitions.emplace_back(select.text(1));
     }
   }

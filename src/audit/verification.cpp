@@ -246,15 +246,13 @@ class Verifier {
   void look_at_archives() {
     result_.sealed_archive = sealed_archive(database_);
     const std::int64_t sealed = result_.sealed_archive;
-    for (ArchiveRecord& record : read_archives(database_)) {
-      result_.archives.push_back({std::move(record), {}});
-    }
-    const std::int64_t last = result_.archives.empty() ? 0 : result_.archives.back().record.id;
+    result_.archives = read_archives(database_);
+    const std::int64_t last = result_.archives.empty() ? 0 : result_.archives.back().id;
     archived_.emplace(database_, sealed == 0 ? 1 : sealed, sealed == 0 ? last : sealed);
-    // The file of an archive was made before its blocks were emptied.
-    emptied_blocks_ = database_.query_integer(
-        "SELECT coalesce(max(emptied_blocks), 0) FROM archive WHERE archive_id <> " +
-        std::to_string(sealed));
+    for (const ArchiveRecord& archive : result_.archives) {
+      // The file of an archive was made before its blocks were emptied.
+      if (archive.id != sealed) emptied_blocks_ = std::max(emptied_blocks_, archive.emptied_blocks);
+    }
     may_skip_items_ = emptied_blocks_ > 0;
   }
 
@@ -469,9 +467,7 @@ class Verifier {
 
   void check_archive(const ChainEntry& entry, std::int64_t block) {
     const std::string name = "archive " + std::to_string(entry.id) + ": ";
-    const auto found =
-        std::ranges::find(result_.archives, entry.id,
-                          [](const VerifiedArchive& archive) { return archive.record.id; });
+    const auto found = std::ranges::find(result_.archives, entry.id, &ArchiveRecord::id);
     if (found == result_.archives.end()) {
       problem(name + "is missing; block " + std::to_string(block) + " has it");
       return;
@@ -487,18 +483,17 @@ class Verifier {
   }
 
   void check_archives() {
-    Statement hash = database_.prepare("SELECT hash FROM chain WHERE block_id = ?1");
-    for (VerifiedArchive& archive : result_.archives) {
-      const std::string name = "archive " + std::to_string(archive.record.id) + ": ";
-      if (!archive_digests_.contains(archive.record.id)) {
+    for (const ArchiveRecord& archive : result_.archives) {
+      const std::string name = "archive " + std::to_string(archive.id) + ": ";
+      if (!archive_digests_.contains(archive.id)) {
         problem(name + "is not in the chain, so it was not written by this program");
       }
-      hash.bind(1, archive.record.block);
-      if (hash.step()) archive.hash = to_hex(hash.text(0));
-      hash.reset();
-      const bool is_this = archive.record.id == result_.sealed_archive;
-      if (is_this && archive.record.block != result_.head.block) {
-        problem(name + "ends with block " + std::to_string(archive.record.block) +
+      if (digest_of_hashes(database_, archive.emptied_blocks) != archive.emptied_sha256) {
+        problem(name + "a hash of the blocks 1 to " + std::to_string(archive.emptied_blocks) +
+                " was changed");
+      }
+      if (archive.id == result_.sealed_archive && archive.block != result_.head.block) {
+        problem(name + "ends with block " + std::to_string(archive.block) +
                 ", the chain here with " + std::to_string(result_.head.block));
       }
     }

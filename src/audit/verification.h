@@ -16,18 +16,12 @@ struct VerifiedTable {
   std::int64_t rows = 0;  ///< that have an entry
 };
 
-/// An archive that the chain has on record.
-struct VerifiedArchive {
-  ArchiveRecord record;
-  std::string hash;  ///< hex of its last block's: what the head of its file must be
-};
-
 /// What a verification has found.
 struct Verification {
   ChainHead head;
   /// The archive that the database is the file of; 0 = it is one that runs are added to.
   std::int64_t sealed_archive = 0;
-  std::vector<VerifiedArchive> archives;
+  std::vector<ArchiveRecord> archives;  ///< that the chain has on record
   std::vector<VerifiedTable> tables;
   std::int64_t anchors = 0;         ///< that fit
   std::int64_t anchored_block = 0;  ///< of the latest anchor
@@ -51,8 +45,8 @@ struct Verification {
 /// end, rolled back, or replaced by another. What is in the derived tables is not looked at.
 ///
 /// Rows that the chain has and that are in an archive by its record must not be here; in the file
-/// of an archive the others. Of blocks that were emptied for an archive only the hashes are looked
-/// at, which nothing but anchors can show to be right.
+/// of an archive the others. What archives have is not looked at: somebody who can add to the chain
+/// can put an archive on record that nobody has, and remove the rows. Each has to be verified, too.
 [[nodiscard]] Verification verify_audit(Database& database, const std::vector<Anchor>& anchors);
 
 }  // namespace diskrelease

@@ -43,29 +43,43 @@ void check_options(const Options& options) {
   }
 }
 
-/// What is at the path already may be all that is left of an archive that was interrupted.
-void check_output(Database& database, const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) return;
-  bool is_left_over = false;
+std::string hash_of_block(Database& database, std::int64_t block) {
+  Statement select = database.prepare("SELECT hash FROM chain WHERE block_id = ?1");
+  select.bind(1, block);
+  return select.step() ? to_hex(select.text(0)) : std::string();
+}
+
+/// Why an archive of this chain, which the database does not have on record, stands at the path;
+/// empty for whatever else does.
+std::string why_not_on_record(Database& database, const std::filesystem::path& file) {
   try {
     Database there = open_evidence_for_reading(file);
     const ChainHead head = read_chain_head(there);
-    Statement block = database.prepare("SELECT hash FROM chain WHERE block_id = ?1");
-    block.bind(1, head.block);
-    is_left_over = sealed_archive(there) != 0 && head.chain == read_chain_head(database).chain &&
-                   (!block.step() || to_hex(block.text(0)) != head.hash);
-  } catch (const AuditUnusable&) {  // NOLINT(bugprone-empty-catch)
-    // Something else stands there, which is refused in any case.
+    if (sealed_archive(there) == 0 || head.chain != read_chain_head(database).chain ||
+        hash_of_block(database, head.block) == head.hash) {
+      return {};
+    }
+    // Up to the block before its own it is a copy of the database.
+    if (hash_of_block(database, head.block - 1) == hash_of_block(there, head.block - 1)) {
+      return " was left by an archiving that did not come to its end: the database still has all "
+             "of its runs. Remove that file, then archive again.";
+    }
+    return " is an archive that this database does not have on record: the database is older than "
+           "it, or another copy. Keep that file: it may be the only place of its runs.";
+  } catch (const AuditUnusable&) {
+    return {};
   }
-  if (is_left_over) {
-    throw UsageError(visible(file.string()) +
-                     " was left by an archiving that did not come to its end: the database still "
-                     "has all of its runs. Remove that file, then archive again.");
-  }
+}
+
+/// What is at the path already may be all that is left of an archive that was interrupted.
+void check_output(Database& database, const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(file, error))) return;
+  const std::string why = why_not_on_record(database, file);
   throw UsageError(visible(file.string()) +
-                   " exists; nothing was archived, for an archive replaces nothing. Choose another "
-                   "name.");
+                   (why.empty() ? " exists; nothing was archived, for an archive replaces nothing. "
+                                  "Choose another name."
+                                : why));
 }
 
 void print_plan(std::ostream& out, const ArchivePlan& plan, bool is_done) {
@@ -101,6 +115,35 @@ JsonObject json_of(const Options& options, const ArchivePlan& plan, bool is_done
       .add("items", plan.items)
       .add_json("kept_runs", json_list(kept));
   return object;
+}
+
+/// Verifies the archive, takes away the right to write it, and gives it its name. Returns its size.
+std::int64_t put_in_place(NewFile& file) {
+  {
+    Database sealed = open_evidence_for_reading(file.unfinished());
+    Verification found = verify_audit(sealed, {});
+    if (!found.passed()) throw NotVerified{std::move(found)};
+  }
+  // Some file systems have no modes.
+  std::error_code error;
+  std::filesystem::permissions(file.unfinished(), std::filesystem::perms::owner_read, error);
+  try {
+    return file.finish();
+  } catch (const UsageError& failure) {
+    throw UsageError(std::string(failure.what()) +
+                     "\nNothing was archived: the database has all of its runs.");
+  }
+}
+
+/// What was thrown; empty = nothing.
+template <class Do>
+std::string failure_of(const Do& act) {
+  try {
+    act();
+    return {};
+  } catch (const AuditUnusable& error) {
+    return error.what();
+  }
 }
 
 /// What was not done, or not yet.
@@ -140,6 +183,7 @@ ExitCode audit_archive_command(const Options& options) {
   }
   check_output(database, *options.output);
   const std::shared_ptr<AnchorWriter> anchors = open_anchors(options);
+  anchors->append({read_chain_head(database), now});
   NewFile file(*options.output, false);
   const ProcessIdentity me = process_identity();
   std::int64_t bytes = 0;
@@ -147,47 +191,49 @@ ExitCode audit_archive_command(const Options& options) {
   try {
     archive = archive_runs(
         database, plan, {*options.output, *before, me.user, me.host, std::string(tool_version())},
-        file.unfinished(),
-        [&] {
-          {
-            Database sealed = open_evidence_for_reading(file.unfinished());
-            Verification found = verify_audit(sealed, {});
-            if (!found.passed()) throw NotVerified{std::move(found)};
-          }
-          std::filesystem::permissions(file.unfinished(), std::filesystem::perms::owner_read);
-          bytes = file.finish();
-        },
-        now);
+        file.unfinished(), [&] { bytes = put_in_place(file); }, now);
   } catch (const NotVerified& error) {
     for (const std::string& problem : error.found.problems) std::cout << problem << '\n';
     std::cerr << "diskrelease: nothing was archived: what would be moved was altered after it was "
                  "written (see above, and `diskrelease audit verify"
               << database_flag(options) << "`)\n";
     return ExitCode::audit_invalid;
-  }
-  anchors->append({read_chain_head(database), clock.utc_now()});
-  std::string not_shrunk;
-  try {
-    shrink_database(path);
   } catch (const AuditUnusable& error) {
-    not_shrunk = error.what();
+    if (bytes == 0) throw;
+    throw AuditUnusable(std::string(error.what()) + "\n" + visible(*options.output) +
+                        " is whole. Unless `diskrelease audit stats" + database_flag(options) +
+                        "` lists that archive, the database has all of its runs: then remove the "
+                        "file and archive again.");
   }
+  const std::string not_anchored = failure_of([&] {
+    anchors->append({read_chain_head(database), clock.utc_now()});
+  });
+  const std::string not_shrunk = failure_of([&] {
+    if (!shrink_database(database)) throw AuditUnusable("others are reading it");
+  });
   if (options.json) {
     JsonObject object = json_of(options, plan, true);
     object.add("archive_id", archive.id)
         .add("bytes", bytes)
         .add("verified", true)
-        .add("chain_block", archive.block);
+        .add("chain_block", archive.block)
+        .add("chain_hash", archive.hash);
     std::cout << std::move(object).text() << '\n';
   } else if (!options.quiet) {
     std::cout << "archived " << archive.runs << (archive.runs == 1 ? " run" : " runs") << " with "
-              << archive.items << " disks in " << visible(options.output.value_or("")) << " ("
+              << archive.items << " disks in " << visible(*options.output) << " ("
               << (bytes + 1'023) / 1'024 << " KiB), verified up to block " << archive.block << '\n';
     print_plan(std::cout, plan, true);
   }
+  std::cout.flush();
   if (!not_shrunk.empty()) {
-    std::cerr << "diskrelease: the runs were archived, but the database keeps its size: "
+    std::cerr << "diskrelease: the runs were archived, but the database keeps its size for now: "
               << not_shrunk << '\n';
+  }
+  if (!not_anchored.empty()) {
+    std::cerr << "diskrelease: the runs were archived, but no anchor tells of it: " << not_anchored
+              << "\nKeep this head: block " << archive.block << ", " << archive.hash << '\n';
+    return ExitCode::audit_unusable;
   }
   return ExitCode::done;
 }

@@ -1,6 +1,7 @@
 #include "cli/audit_access.h"
 
 #include <charconv>
+#include <iostream>
 
 #include "audit/archive.h"
 #include "audit/audit_file.h"
@@ -85,6 +86,23 @@ Database open_for_reading(const Options& options) {
   return open_audit_for_reading(database_path(options));
 }
 
+void tell_of_archives(const Options& options, Database& database) {
+  if (options.quiet) return;
+  for (const ArchiveRecord& archive : archives_elsewhere(database)) {
+    std::cerr << "diskrelease: what is in archive " << archive.id
+              << " is not looked at; to have it read as well: --db " << visible(archive.file)
+              << '\n';
+  }
+}
+
+void refuse_archived(Database& database, RunId run) {
+  if (find_run(database, run)) return;
+  const std::optional<ArchiveRecord> archive = archive_of(database, run);
+  if (!archive) return;
+  throw UsageError("run " + std::to_string(run.value) + " was moved to " + visible(archive->file) +
+                   " on " + format_utc(archive->created) + "; name that file with --db");
+}
+
 std::optional<RunRecord> named_run(Database& database, const Options& options) {
   if (options.words.size() < 2) return std::nullopt;
   if (options.words.size() > 2) {
@@ -97,13 +115,8 @@ std::optional<RunRecord> named_run(Database& database, const Options& options) {
   if (error == std::errc() && end == text.data() + text.size()) {
     run = find_run(database, RunId{number});
   }
-  if (!run && error == std::errc() && end == text.data() + text.size()) {
-    if (const auto archive = archive_of(database, RunId{number})) {
-      throw UsageError("run " + visible(text) + " was moved to " + visible(archive->file) + " on " +
-                       format_utc(archive->created) + "; name that file with --db");
-    }
-  }
   if (!run) {
+    if (error == std::errc()) refuse_archived(database, RunId{number});
     throw UsageError("there is no run \"" + visible(text) + "\" in " + database.path() +
                      "; `diskrelease status --all" + database_flag(options) + "` lists them");
   }

@@ -31,6 +31,13 @@ namespace diskrelease {
 [[nodiscard]] Database open_evidence(const Options& options);
 [[nodiscard]] Database open_for_reading(const Options& options);
 
+/// Says which archives on record are not among the databases that are read, for a command that
+/// would draw conclusions from what it does not find.
+void tell_of_archives(const Options& options, Database& database);
+
+/// Throws UsageError for a run that is in an archive, which it names.
+void refuse_archived(Database& database, RunId run);
+
 /// The run that a command line names as its n-th word, or nullopt if there is none. Throws
 /// UsageError for what is no number or no run.
 [[nodiscard]] std::optional<RunRecord> named_run(Database& database, const Options& options);

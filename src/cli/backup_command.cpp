@@ -10,6 +10,7 @@
 #include "cli/new_file.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
+#include "report/archive_list.h"
 #include "report/json_object.h"
 
 namespace diskrelease {
@@ -39,24 +40,6 @@ std::uint64_t size_of(const std::filesystem::path& file) {
 std::string in_mib(std::uint64_t bytes) {
   const std::uint64_t tenths = (bytes * 10 + (std::uint64_t{1} << 19U)) >> 20U;
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
-}
-
-std::string archives_json(const std::vector<ArchiveRecord>& archives) {
-  std::string list;
-  for (const ArchiveRecord& archive : archives) {
-    JsonObject object;
-    object.add("archive_id", archive.id)
-        .add("file", archive.file)
-        .add("runs", archive.runs)
-        .add("items", archive.items)
-        .add("chain_block", archive.block)
-        .add("user", archive.user)
-        .add("host", archive.host)
-        .add("before", format_utc(archive.before))
-        .add("created", format_utc(archive.created));
-    list += (list.empty() ? "" : ",") + std::move(object).text();
-  }
-  return '[' + list + ']';
 }
 
 }  // namespace
@@ -149,10 +132,8 @@ ExitCode audit_stats_command(const Options& options) {
   }
   if (!stats.archives.empty()) std::cout << "  archives:\n";
   for (const ArchiveRecord& archive : stats.archives) {
-    std::cout << "    " << archive.id << "  " << archive.runs
-              << (archive.runs == 1 ? " run, " : " runs, ") << archive.items << " disks, by "
-              << visible(archive.user) << '@' << visible(archive.host) << " on "
-              << format_utc(archive.created) << ", in " << visible(archive.file) << '\n';
+    std::cout << "    " << archive.id << "  " << describe(archive) << ", in "
+              << visible(archive.file) << '\n';
   }
   return ExitCode::done;
 }

@@ -121,6 +121,7 @@ ExitCode audit_log_command(const Options& options) {
   }
   filter.limit = options.limit.value_or(-1);
   Database database = open_evidence(options);
+  if (filter.run) refuse_archived(database, RunId{*filter.run});
   std::vector<std::string> names;
   names.reserve(columns.size());
   for (const Column* column : columns) names.emplace_back(column->name);

@@ -263,10 +263,12 @@ void print_json(const Reconciliation& found, const Books& books, const std::stri
 ExitCode audit_reconcile_command(const Options& options) {
   check_options(options);
   Database database = open_evidence(options);
+  if (options.filter.run) refuse_archived(database, RunId{*options.filter.run});
   if (options.filter.run && !find_run(database, RunId{*options.filter.run})) {
     throw UsageError("there is no run " + std::to_string(*options.filter.run) + " in " +
                      database.path());
   }
+  tell_of_archives(options, database);
   const AskedFor asked = asked_for(options);
   Books books;
   read_their_log(options, books);

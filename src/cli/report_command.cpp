@@ -62,6 +62,7 @@ ExitCode report_command(const Options& options) {
   const std::optional<UtcTime> since = resolve_time("--since", options.since, TimeZone(), now);
   Database database = open_for_reading(options);
   const std::optional<RunRecord> run = named_run(database, options);
+  if (!run) tell_of_archives(options, database);
   if (*options.output == "-") {
     write_page(std::cout, database, run, since, now, options);
     return ExitCode::done;

@@ -1,31 +1,33 @@
 #include <algorithm>
 #include <iostream>
 
+#include "audit/archive.h"
 #include "audit/audit_file.h"
 #include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
+#include "report/archive_list.h"
 #include "report/json_object.h"
 
 namespace diskrelease {
 namespace {
 
-std::string archives_json(const Verification& found) {
-  std::string list;
-  for (const VerifiedArchive& archive : found.archives) {
-    JsonObject object;
-    object.add("archive_id", archive.record.id)
-        .add("file", archive.record.file)
-        .add("chain_block", archive.record.block)
-        .add("chain_hash", archive.hash);
-    list += (list.empty() ? "" : ",") + std::move(object).text();
+/// Archives on record that were not verified together with the database.
+std::vector<ArchiveRecord> not_verified(const Verification& found,
+                                        const std::vector<Verification>& all) {
+  std::vector<ArchiveRecord> archives;
+  for (const ArchiveRecord& archive : found.archives) {
+    if (std::ranges::find(all, archive.id, &Verification::sealed_archive) == all.end()) {
+      archives.push_back(archive);
+    }
   }
-  return '[' + list + ']';
+  return archives;
 }
 
-void print_json(const Verification& found, const std::string& database) {
+void print_json(const Verification& found, const std::vector<ArchiveRecord>& left_out,
+                const std::string& database) {
   JsonObject tables;
   for (const VerifiedTable& table : found.tables) tables.add(table.name, table.rows);
   JsonObject object;
@@ -40,11 +42,13 @@ void print_json(const Verification& found, const std::string& database) {
       .add("problem_count", found.problem_count)
       .add("problems", found.problems)
       .add("sealed", found.sealed_archive != 0)
-      .add_json("archives", archives_json(found));
+      .add_json("archives", archives_json(found.archives))
+      .add("archives_not_verified", std::ssize(left_out));
   std::cout << std::move(object).text() << '\n';
 }
 
-void print_text(const Verification& found, const std::string& database, bool quiet) {
+void print_text(const Verification& found, const std::vector<ArchiveRecord>& left_out,
+                const std::string& database, bool quiet) {
   if (!found.passed()) {
     for (const std::string& problem : found.problems) std::cout << problem << '\n';
     const auto shown = static_cast<std::int64_t>(found.problems.size());
@@ -57,7 +61,12 @@ void print_text(const Verification& found, const std::string& database, bool qui
     return;
   }
   if (quiet) return;
-  std::cout << "verified: " << database << " is as it was written\n ";
+  std::cout << "verified: " << database << " is as it was written";
+  if (!left_out.empty()) {
+    std::cout << ", but for what is in " << left_out.size()
+              << (left_out.size() == 1 ? " archive" : " archives");
+  }
+  std::cout << "\n ";
   for (const VerifiedTable& table : found.tables) {
     if (table.rows > 0) std::cout << ' ' << table.rows << ' ' << table.name << ',';
   }
@@ -104,33 +113,48 @@ void print_anchors(const Verification& found, const AnchorsRead& anchors, const 
   }
 }
 
-void print_archives(const Verification& found) {
-  for (const VerifiedArchive& archive : found.archives) {
-    const ArchiveRecord& record = archive.record;
-    std::cout << (record.id == found.sealed_archive ? "  this is archive " : "  archive ")
-              << record.id << ": " << record.runs << (record.runs == 1 ? " run" : " runs")
-              << " with " << record.items << " disks, taken out on " << format_utc(record.created)
-              << (record.id == found.sealed_archive ? "" : ", verify it as well: ")
-              << (record.id == found.sealed_archive ? "" : visible(record.file)) << '\n';
-    if (record.id != found.sealed_archive) std::cout << "    its head is " << archive.hash << '\n';
+void print_archives(const Verification& found, const std::vector<ArchiveRecord>& left_out) {
+  if (found.sealed_archive != 0) {
+    std::cout << "  this is archive " << found.sealed_archive << ": "
+              << describe(found.archives.back()) << '\n';
+  }
+  for (const ArchiveRecord& archive : left_out) {
+    std::cout << "  archive " << archive.id << ": " << describe(archive)
+              << "; verify it as well, with --db " << visible(archive.file) << '\n';
   }
 }
 
-/// Adds to archives what does not fit where another of the databases has them on record.
+/// Adds to sealed files what does not fit where another of the databases has to have them on
+/// record: the one that they were taken from, and later archives.
 void compare(std::vector<Verification>& all, const std::vector<std::string>& paths) {
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].sealed_archive == 0) continue;
+  for (Verification& sealed : all) {
+    if (sealed.sealed_archive == 0) continue;
     for (std::size_t j = 0; j < all.size(); ++j) {
+      const Verification& other = all[j];
+      if (other.sealed_archive != 0 && other.sealed_archive <= sealed.sealed_archive) continue;
       const auto record =
-          std::ranges::find(all[j].archives, all[i].sealed_archive,
-                            [](const VerifiedArchive& archive) { return archive.record.id; });
-      if (record == all[j].archives.end() || record->hash == all[i].head.hash) continue;
-      all[i].problems.push_back("archive " + std::to_string(all[i].sealed_archive) +
-                                ": it ends with " + all[i].head.hash + ", but " +
-                                visible(paths[j]) + " has it on record with " + record->hash);
-      ++all[i].problem_count;
+          std::ranges::find(other.archives, sealed.sealed_archive, &ArchiveRecord::id);
+      if (record != other.archives.end() && record->hash == sealed.head.hash) continue;
+      sealed.problems.push_back(
+          "archive " + std::to_string(sealed.sealed_archive) + ": " + visible(paths[j]) +
+          (record == other.archives.end() ? " does not have it on record"
+                                          : " has it on record with the head " + record->hash +
+                                                ", not with " + sealed.head.hash));
+      ++sealed.problem_count;
     }
   }
+}
+
+/// Anchors lie beside the database that runs are added to.
+Options with_anchors_of(const Options& options, const std::vector<std::string>& paths) {
+  Options chosen = options;
+  for (const std::string& path : paths) {
+    Database database = open_evidence_for_reading(path);
+    if (sealed_archive(database) != 0) continue;
+    chosen.database = path;
+    break;
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -140,9 +164,10 @@ ExitCode audit_verify_command(const Options& options) {
     throw UsageError("audit verify takes flags only, not \"" + visible(options.words[1]) +
                      "\"\nSee: diskrelease audit verify --help");
   }
-  const AnchorsRead anchors = read_anchors_of(options);
   std::vector<std::string> paths{database_path(options).string()};
   paths.insert(paths.end(), options.more_databases.begin(), options.more_databases.end());
+  const AnchorsRead anchors =
+      read_anchors_of(paths.size() == 1 ? options : with_anchors_of(options, paths));
   std::vector<Verification> all;
   for (const std::string& path : paths) {
     Database database = open_evidence_for_reading(path);
@@ -156,13 +181,14 @@ ExitCode audit_verify_command(const Options& options) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Verification& found = all[i];
     passed = passed && found.passed();
+    const std::vector<ArchiveRecord> left_out = not_verified(found, all);
     if (options.json) {
-      print_json(found, paths[i]);
+      print_json(found, left_out, paths[i]);
       continue;
     }
-    print_text(found, visible(paths[i]), options.quiet);
+    print_text(found, left_out, visible(paths[i]), options.quiet);
     if (!options.quiet && found.passed()) {
-      print_archives(found);
+      print_archives(found, left_out);
       print_anchors(found, anchors, options);
     }
   }

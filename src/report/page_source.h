@@ -100,6 +100,7 @@ footer { margin-top: 3rem; color: var(--quiet); font-size: .9em; }
   tr, figure, .warning { break-inside: avoid; }
   th, td { overflow-wrap: anywhere; }
   .message { min-width: 0; }
+  #invocations td:nth-child(2) { min-width: 5em; }
 }
 )css";
 

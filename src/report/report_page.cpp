@@ -160,6 +160,7 @@ void end_section(Html& page) { page.raw("</section>\n"); }
 
 std::string spoken(std::chrono::milliseconds time) {
   const std::int64_t seconds = time.count() / 1'000;
+  if (seconds < 1) return std::to_string(time.count()) + " ms";
   if (seconds < 60) return decimal(static_cast<double>(time.count()) / 1'000, 1) + " s";
   if (seconds < 3'600) {
     return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";

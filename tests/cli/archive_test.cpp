@@ -57,9 +57,14 @@ TEST_F(ArchiveCommandTest, MovesVerifiesAnchorsAndTells) {
   const ChildResult verified =
       run({"audit", "verify", "--db", path("a.db"), "--db", path("old.db")});
   EXPECT_EQ(verified.exit_code, 0) << verified.out;
-  EXPECT_THAT(verified.out, AllOf(HasSubstr("archive 1: 2 runs with 14 disks, taken out on"),
-                                  HasSubstr("verify it as well: " + path("old.db")),
-                                  HasSubstr("this is archive 1"), HasSubstr("1 anchors of")));
+  EXPECT_THAT(verified.out, AllOf(HasSubstr("this is archive 1: 2 runs, 14 disks, by "),
+                                  HasSubstr("2 anchors of"), Not(HasSubstr("but for"))));
+  EXPECT_THAT(run({"audit", "verify", "--db", path("a.db")}).out,
+              AllOf(HasSubstr("is as it was written, but for what is in 1 archive"),
+                    HasSubstr("verify it as well, with --db " + path("old.db"))));
+  // Whichever comes first, the anchors beside the database are held against it.
+  EXPECT_THAT(run({"audit", "verify", "--db", path("old.db"), "--db", path("a.db")}).out,
+              Not(HasSubstr("without anchors")));
   EXPECT_THAT(run({"audit", "stats", "--db", path("a.db")}).out,
               HasSubstr("1  2 runs, 14 disks, by "));
   EXPECT_THAT(run({"audit", "stats", "--json", "--db", path("a.db")}).out,
@@ -125,10 +130,41 @@ TEST_F(ArchiveCommandTest, WhatAnInterruptedArchivingLeftIsRecognised) {
   EXPECT_THAT(refused.error, HasSubstr("left by an archiving that did not come to its end"));
   const ChildResult verified =
       run({"audit", "verify", "--db", path("a.db"), "--db", path("old.db")});
-  EXPECT_EQ(verified.exit_code, 0) << verified.out;
+  EXPECT_EQ(verified.exit_code, 9) << verified.out;
+  EXPECT_THAT(verified.out, HasSubstr("does not have it on record"));
   std::filesystem::remove(path("old.db"));
   EXPECT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
   EXPECT_EQ(run({"audit", "verify", "--db", path("a.db"), "--db", path("old.db")}).exit_code, 0);
+}
+
+TEST_F(ArchiveCommandTest, AnArchiveThatAnOlderCopyDoesNotKnowIsToBeKept) {
+  std::filesystem::copy_file(path("a.db"), path("backup.db"));
+  add_finished_run(path("a.db"), "d-", SystemClock().utc_now());
+  ASSERT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
+  std::filesystem::rename(path("backup.db"), path("a.db"));
+  const ChildResult refused = archive({"--before", "30d", "-o", path("old.db")});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.error, AllOf(HasSubstr("Keep that file"), Not(HasSubstr("Remove"))));
+}
+
+TEST_F(ArchiveCommandTest, CommandsSayWhichArchivesTheyDoNotLookAt) {
+  ASSERT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
+  const std::string note = "what is in archive 1 is not looked at";
+  EXPECT_THAT(run({"report", "--since", "400d", "-o", path("r.html"), "--db", path("a.db")}).error,
+              HasSubstr(note));
+  std::ofstream(path("log.json")) << R"({"requestId":"T","response":{"logs":[]}})";
+  const auto reconcile = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"audit",   "reconcile", "--provider-log", path("log.json"),
+                                   "--since", "400d",      "--until",        "1h",
+                                   "--db",    path("a.db")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(std::move(words));
+  };
+  EXPECT_THAT(reconcile({}).error, HasSubstr(note));
+  EXPECT_THAT(reconcile({"--db", path("old.db")}).error, Not(HasSubstr(note)));
+  const ChildResult log = run({"audit", "log", "--run", "1", "--db", path("a.db")});
+  EXPECT_EQ(log.exit_code, 2);
+  EXPECT_THAT(log.error, HasSubstr("run 1 was moved to"));
 }
 
 TEST_F(ArchiveCommandTest, AlteredRowsAreNotMoved) {
@@ -159,7 +195,7 @@ TEST_F(ArchiveCommandTest, AnArchiveOfAnotherHistoryIsFound) {
   const ChildResult found =
       run({"audit", "verify", "--db", path("a.db"), "--db", path("forged.db"), "--quiet"});
   EXPECT_EQ(found.exit_code, 9);
-  EXPECT_THAT(found.out, HasSubstr("archive 1: it ends with "));
+  EXPECT_THAT(found.out, HasSubstr("has it on record with the head"));
 }
 
 TEST_F(ArchiveCommandTest, OthersThanReadersTakeOneDatabase) {

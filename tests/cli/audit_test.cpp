@@ -147,6 +147,16 @@ TEST_F(AuditCommandTest, SqlAnswersInEveryFormatAndWithinItsLimits) {
   EXPECT_THAT(slow.error, HasSubstr("took longer than --timeout allows"));
 }
 
+TEST_F(AuditCommandTest, WhatAQueryHasGivenBeforeItsTimeIsOverIsWholeJson) {
+  const ChildResult ended =
+      run({"audit", "sql", "--json", "--timeout", "200ms",
+           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+           " WHERE i < 3 OR i % 2 = 3"});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.error, HasSubstr("it took longer than --timeout allows"));
+  EXPECT_THAT(ended.out, ::testing::MatchesRegex("\\[[^]]*\"i\":1[^]]*\"i\":2[^]]*\\]\n"));
+}
+
 TEST_F(AuditCommandTest, StatsAndBackupWorkOnWhatIsThere) {
   EXPECT_THAT(out({"audit", "stats"}), AllOf(HasSubstr("    attempt             2\n"),
                                              HasSubstr("    item                2\n")));

@@ -115,7 +115,8 @@ TEST_F(ArchiveTest, MovesWholeRunsIntoAFileOfTheSameChain) {
   EXPECT_EQ(there.sealed_archive, 1);
   ASSERT_THAT(here.archives, SizeIs(1));
   EXPECT_EQ(here.archives[0].hash, there.head.hash);
-  EXPECT_EQ(here.archives[0].record.file, old_.string());
+  EXPECT_EQ(here.archives[0].file, old_.string());
+  EXPECT_EQ(here.archives[0].hash, archive.hash);
   Database database = open_audit_for_writing(file_);
   EXPECT_THAT(derived_differences(database), IsEmpty());
   Database sealed = open_audit_for_reading(old_);
@@ -146,10 +147,25 @@ TEST_F(ArchiveTest, OnlyOldAndFinishedRunsAreMovedAndNeverTheNewestRows) {
   for (const ArchivePlan::Kept& run : found.kept) {
     kept.push_back(std::to_string(run.run.id.value) + " " + run.reason);
   }
-  EXPECT_THAT(kept, ElementsAre(HasSubstr("3 not finished"), HasSubstr("4 an invocation did not"),
+  EXPECT_THAT(kept, ElementsAre(HasSubstr("3 not finished"), HasSubstr("4 an invocation has not"),
                                 HasSubstr("5 it has the newest rows")));
   // Nobody has worked since: the time itself is not before.
   EXPECT_THAT(plan(k_test_time).runs, IsEmpty());
+}
+
+/// They are not verified, and what they say cannot be taken back here.
+TEST_F(ArchiveTest, DerivedTablesDoNotDecideWhatIsFinished) {
+  {
+    Database database = open_audit_for_writing(file_);
+    const RunRecord run = enrol(database, {"disk"});
+    end_invocation(database, begin_test_invocation(database, run.id), EndReason::interrupted, "", 6,
+                   k_test_time);
+    database.execute(
+        "INSERT INTO run_tally VALUES (1, 1, 'released', '', '', 1, NULL);"
+        "INSERT INTO item_now VALUES (1, 1, 0)");
+  }
+  add_run("b-");
+  EXPECT_THAT(plan().runs, IsEmpty());
 }
 
 TEST_F(ArchiveTest, AnUnknownOutcomeKeepsItsRun) {
@@ -455,7 +471,10 @@ TEST_F(ArchiveTest, TheFileBecomesSmaller) {
   }
   add_run("b-");
   archive_all(file_, old_, k_later);
-  shrink_database(file_);
+  {
+    Database database = open_audit_for_writing(file_);
+    EXPECT_TRUE(shrink_database(database));
+  }
   EXPECT_LT(std::filesystem::file_size(file_) * 2, std::filesystem::file_size(old_));
   EXPECT_THAT(verified(file_).problems, IsEmpty());
 }
@@ -483,6 +502,7 @@ TEST_F(ArchiveTamperTest, EachChangeOfWhatIsRememberedIsFound) {
            "UPDATE archive SET item_count = item_count + 1",
            "UPDATE archive SET emptied_blocks = emptied_blocks - 1",
            "UPDATE archive SET block_id = block_id + 1",
+           "UPDATE archive SET emptied_sha256 = list_sha256 FROM run",
            "DELETE FROM archive",
            "UPDATE archived_rows SET last_id = last_id + 1 WHERE kind = 'attempt'",
            "DELETE FROM archived_rows WHERE kind = 'observation'",
@@ -493,7 +513,7 @@ TEST_F(ArchiveTamperTest, EachChangeOfWhatIsRememberedIsFound) {
            "DELETE FROM archived_release WHERE disk_id = 'a-gone'",
            "INSERT INTO archived_release VALUES ('more', 1, 1, 1)",
            "INSERT INTO archived_release VALUES ('more', 1, 2, 1)",
-           "INSERT INTO archive SELECT 2, file, 1, 1, 1, block_id, 0, user, host, '0', 1"
+           "INSERT INTO archive SELECT 2, file, 1, 1, 1, block_id, 0, '', user, host, '0', 1"
            " FROM archive",
        }) {
     EXPECT_GT(after(file_, change).problem_count, 0) << change;
@@ -546,6 +566,12 @@ TEST_F(ArchiveTamperTest, FurtherBlocksCannotBeEmptied) {
                 .problem_count,
             0);
   EXPECT_GT(after(file_, "DELETE FROM chain WHERE block_id = 2").problem_count, 0);
+  // Nor can the others change, which the chain by itself does not bind any more.
+  for (const char* block : {"1", "2", "3"}) {
+    const std::string change =
+        std::string("UPDATE chain SET hash = zeroblob(32) WHERE block_id = ") + block;
+    EXPECT_GT(after(file_, change).problem_count, 0) << block;
+  }
 }
 
 TEST_F(ArchiveTamperTest, AnArchiveThatIsCutOrPresentedAsTheDatabaseIsFound) {

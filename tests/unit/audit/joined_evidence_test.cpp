@@ -123,9 +123,33 @@ TEST_F(JoinedEvidenceTest, TheStoryOfADiskIsToldOnce) {
   const DiskHistory history = read_disk_history(database, "a-gone");
   std::vector<std::string> kinds;
   for (const DiskEvent& event : history.events) kinds.push_back(event.kind);
-  EXPECT_THAT(kinds, ElementsAre("listed", "attempted", "answered", "settled", "archived"));
+  EXPECT_THAT(kinds, ElementsAre("listed", "attempted", "answered", "settled"));
   ASSERT_EQ(history.items.size(), 1U);
   EXPECT_EQ(history.items[0].state, "already_gone");
+  // Of what is not read, where it is.
+  Database without = open_joined_evidence(file_, Paths{older_});
+  const DiskHistory elsewhere = read_disk_history(without, "a-gone");
+  ASSERT_EQ(elsewhere.events.size(), 1U);
+  EXPECT_EQ(elsewhere.events[0].kind, "archived");
+  EXPECT_EQ(elsewhere.events[0].detail, old_.string());
+}
+
+TEST_F(JoinedEvidenceTest, OneDiskIsSearchedForAndNotAllAreRead) {
+  Database database = open_joined_evidence(file_, Paths{old_, older_});
+  for (const char* sql :
+       {"SELECT * FROM disk_history LEFT JOIN invocation USING (invocation_id)"
+        " WHERE disk_id = 'a-gone'",
+        "SELECT * FROM attempt_log WHERE item_id IN"
+        " (SELECT item_id FROM disk_item WHERE disk_id = 'a-gone')",
+        "SELECT * FROM item_state JOIN run USING (run_id)"
+        " WHERE item_id IN (SELECT item_id FROM disk_item WHERE disk_id = 'a-gone')"}) {
+    Statement plan = database.prepare(std::string("EXPLAIN QUERY PLAN ") + sql);
+    std::string text;
+    while (plan.step()) text += std::string(plan.text(3)) + '\n';
+    for (const char* table : {"disk_item", "item", "attempt", "outcome", "observation"}) {
+      EXPECT_THAT(text, ::testing::Not(HasSubstr(std::string("SCAN ") + table + "\n"))) << sql;
+    }
+  }
 }
 
 TEST_F(JoinedEvidenceTest, AQuestionIsAnsweredFromAllAndStillCannotWrite) {
@@ -151,6 +175,13 @@ TEST_F(JoinedEvidenceTest, WhatDoesNotBelongTogetherIsRefused) {
   std::filesystem::copy_file(file_, directory_ / "backup.db");
   EXPECT_THAT(refusal(file_, {directory_ / "backup.db"}), HasSubstr("copies of one database"));
   EXPECT_THAT(refusal(file_, Paths(10, old_)), HasSubstr("at most 10"));
+  // The database as it was before that archive was made, which still has its rows.
+  std::filesystem::copy_file(file_, directory_ / "before.db");
+  add_finished_run(file_, "f-", day(9));
+  archive_all(file_, directory_ / "third.db", day(8));
+  EXPECT_THAT(refusal(directory_ / "before.db", {directory_ / "third.db"}),
+              HasSubstr("does not have this archive on record"));
+  EXPECT_EQ(refusal(file_, {directory_ / "third.db", old_}), "");
 }
 
 }  // namespace

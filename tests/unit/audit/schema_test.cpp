@@ -110,7 +110,7 @@ TEST_F(SchemaTest, RefusesToChangeOrRemoveARowOfAnyTableOfEvidence) {
   insert_outcome("unknown");
   insert_verdict("executed");
   database_.execute(
-      "INSERT INTO archive VALUES (1, 'old.db', 1, 1, 1, 1, 0, 'operator', 'host', '0', 1);"
+      "INSERT INTO archive VALUES (1, 'old.db', 1, 1, 1, 1, 0, '', 'operator', 'host', '0', 1);"
       "INSERT INTO archived_rows VALUES (1, 'run', 100, 100);"
       "INSERT INTO archived_release VALUES ('disk-100', 1, 1, 100)");
   const std::vector<std::string> tables =
