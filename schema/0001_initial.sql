@@ -85,11 +85,12 @@ CREATE TABLE attempt (
 
 CREATE TABLE outcome (
   attempt_id      INTEGER PRIMARY KEY REFERENCES attempt,
-  outcome         TEXT    NOT NULL CHECK (outcome IN ('accepted', 'already_gone', 'rejected', 'throttled',
-                                                      'not_sent', 'unknown')),
+  -- Written out here and below, for a longer list in IN would be built anew for every row.
+  outcome         TEXT    NOT NULL CHECK (outcome = 'accepted' OR outcome = 'already_gone' OR outcome = 'rejected' OR
+                                          outcome = 'throttled' OR outcome = 'not_sent' OR outcome = 'unknown'),
   -- 'disk': the answer concerns this disk; 'run': every call would have ended so, the item stays pending.
   -- 'moment': refused for the status that the disk has at present, the item is looked at again.
-  scope           TEXT    NOT NULL CHECK (scope IN ('disk', 'run', 'moment')),
+  scope           TEXT    NOT NULL CHECK (scope = 'disk' OR scope = 'run' OR scope = 'moment'),
   http_status     INTEGER,
   api_code        TEXT,
   request_id      TEXT,
@@ -124,9 +125,11 @@ CREATE TABLE observation (
   observation_id INTEGER PRIMARY KEY,
   read_id        INTEGER NOT NULL REFERENCES disk_read,
   item_id        INTEGER NOT NULL REFERENCES item,
-  status         TEXT    NOT NULL CHECK (status IN ('CREATING', 'AVAILABLE', 'IN_USE', 'ATTACHING', 'DETACHING',
-                                                    'CHANGING', 'SNAPSHOT_CREATING', 'ROLLING_BACK', 'RECYCLING',
-                                                    'RECYCLED', 'DELETING', 'FAILED', 'ABSENT', 'OTHER')),
+  status         TEXT    NOT NULL CHECK (status = 'AVAILABLE' OR status = 'RECYCLED' OR status = 'RECYCLING' OR
+                                         status = 'ABSENT' OR status = 'DELETING' OR status = 'IN_USE' OR
+                                         status = 'CREATING' OR status = 'ATTACHING' OR status = 'DETACHING' OR
+                                         status = 'CHANGING' OR status = 'SNAPSHOT_CREATING' OR
+                                         status = 'ROLLING_BACK' OR status = 'FAILED' OR status = 'OTHER'),
   -- As received, where the status is OTHER.
   status_text    TEXT,
   disk_type      TEXT,

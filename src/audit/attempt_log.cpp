@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <future>
 #include <mutex>
@@ -65,10 +64,6 @@ struct FlushEntry {
 
 using Entry =
     std::variant<IntentEntry, OutcomeEntry, DecisionEntry, ReadEntry, VerdictEntry, FlushEntry>;
-
-bool somebody_waits_for(const Entry& entry) {
-  return std::holds_alternative<IntentEntry>(entry) || std::holds_alternative<FlushEntry>(entry);
-}
 
 /// The statements of the hot path, prepared once.
 class EntryWriter {
@@ -224,12 +219,17 @@ class EntryWriter {
 
 struct AttemptLog::Private {
   Private(Database connection, RunId run_id, InvocationId invocation_id,
-          std::chrono::milliseconds longest_delay, std::function<void()> tell)
-      : max_delay(longest_delay), after_intents(std::move(tell)), database(std::move(connection)) {
+          std::chrono::milliseconds longest_delay, std::function<void()> tell,
+          std::chrono::microseconds longest_intent_delay)
+      : max_delay(longest_delay),
+        intent_delay(longest_intent_delay),
+        after_intents(std::move(tell)),
+        database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
 
   const std::chrono::milliseconds max_delay;
+  const std::chrono::microseconds intent_delay;
   const std::function<void()> after_intents;
 
   // Used by the writer thread alone while it runs.
@@ -239,8 +239,10 @@ struct AttemptLog::Private {
   std::mutex mutex;
   std::condition_variable work;
   // Guarded by mutex.
-  std::deque<Entry> queue;
-  std::size_t waited_for = 0;  // entries in the queue that somebody waits for
+  std::vector<Entry> queue;
+  std::size_t intents = 0;        // in the queue
+  bool flush_waits = false;       // there is one in the queue
+  std::size_t open_attempts = 0;  // taken out of the queue as intents, without an outcome so far
   bool closing = false;
   std::exception_ptr failure;
 
@@ -250,24 +252,42 @@ struct AttemptLog::Private {
     const std::lock_guard lock(mutex);
     if (failure) std::rethrow_exception(failure);
     const bool first = queue.empty();
-    const bool first_waited_for = somebody_waits_for(entry) && waited_for++ == 0;
+    const bool was_due = due();
+    bool first_intent = false;
+    if (std::holds_alternative<IntentEntry>(entry)) {
+      first_intent = intents++ == 0;
+    } else if (std::holds_alternative<OutcomeEntry>(entry)) {
+      if (open_attempts > 0) --open_attempts;
+    } else if (std::holds_alternative<FlushEntry>(entry)) {
+      flush_waits = true;
+    }
     queue.push_back(std::move(entry));
-    // The writer sleeps while the queue is empty, and dozes for max_delay while nobody waits.
-    if (first || first_waited_for) work.notify_one();
+    // The writer sleeps while the queue is empty, dozes for max_delay while nobody waits, and for
+    // intent_delay while there are few who do.
+    if (first || first_intent || (!was_due && due())) work.notify_one();
+  }
+
+  /// Whether the next commit is not to wait for more. Until as many intents have come together as
+  /// half of the attempts that are open, the others have enough to do for the time of a commit.
+  [[nodiscard]] bool due() const {
+    return flush_waits || closing || (intents > 0 && 2 * intents >= open_attempts);
   }
 
   void loop() {
-    std::deque<Entry> batch;
+    std::vector<Entry> batch;
     while (true) {
       {
         std::unique_lock lock(mutex);
         work.wait(lock, [&] { return !queue.empty() || closing; });
         if (queue.empty()) return;
-        if (waited_for == 0 && !closing) {
-          work.wait_for(lock, max_delay, [&] { return waited_for > 0 || closing; });
+        if (intents == 0 && !due()) {
+          work.wait_for(lock, max_delay, [&] { return intents > 0 || due(); });
         }
+        if (intents > 0 && !due()) work.wait_for(lock, intent_delay, [&] { return due(); });
         batch.swap(queue);
-        waited_for = 0;
+        open_attempts += intents;
+        intents = 0;
+        flush_waits = false;
       }
       try {
         commit(batch);
@@ -279,13 +299,13 @@ struct AttemptLog::Private {
     }
   }
 
-  void commit(std::deque<Entry>& batch) {
+  void commit(std::vector<Entry>& batch) {
     const std::optional<std::string> displacement = database.displacement();
-    std::vector<std::pair<IntentEntry*, AttemptId>> intents;
+    std::vector<std::pair<IntentEntry*, AttemptId>> announced;
     Transaction transaction(database);
     for (Entry& entry : batch) {
       if (auto* intent = std::get_if<IntentEntry>(&entry)) {
-        if (!displacement) intents.emplace_back(intent, writer->write(*intent));
+        if (!displacement) announced.emplace_back(intent, writer->write(*intent));
       } else if (auto* outcome = std::get_if<OutcomeEntry>(&entry)) {
         writer->write(*outcome);
       } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
@@ -300,20 +320,20 @@ struct AttemptLog::Private {
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
-    for (auto& [intent, id] : intents) {
+    for (auto& [intent, id] : announced) {
       intent->announced->attempt = id;
       intent->announced->decide();
     }
-    if (!intents.empty() && after_intents) after_intents();
+    if (!announced.empty() && after_intents) after_intents();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
     }
   }
 
-  void fail(const std::exception_ptr& error, std::deque<Entry>& batch) {
+  void fail(const std::exception_ptr& error, std::vector<Entry>& batch) {
     const std::lock_guard lock(mutex);
     failure = error;
-    for (std::deque<Entry>* entries : {&batch, &queue}) {
+    for (std::vector<Entry>* entries : {&batch, &queue}) {
       for (Entry& entry : *entries) {
         if (auto* intent = std::get_if<IntentEntry>(&entry)) {
           intent->announced->failure = error;
@@ -357,9 +377,10 @@ OpenAttempt Announcement::take() {
 }
 
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
-                       std::chrono::milliseconds max_delay, std::function<void()> after_intents)
+                       std::chrono::milliseconds max_delay, std::function<void()> after_intents,
+                       std::chrono::microseconds intent_delay)
     : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay,
-                                         std::move(after_intents))) {
+                                         std::move(after_intents), intent_delay)) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 

@@ -103,14 +103,18 @@ class Announcement {
 class AttemptLog {
  public:
   static constexpr std::chrono::milliseconds k_max_delay{5};
+  static constexpr std::chrono::microseconds k_intent_delay{1'000};
 
   /// Takes over the connection until close(). An outcome or a decision waits at most `max_delay`
   /// for the company of an intent; with a very long one, commits happen only with intents and
-  /// flushes, so that a simulation can be repeated exactly. `after_intents` is called by the writer
-  /// thread when announcements have been decided.
+  /// flushes, so that a simulation can be repeated exactly. An intent waits at most `intent_delay`
+  /// for that of others, and only while many attempts are open: a commit costs nearly the same for
+  /// one as for thirty. `after_intents` is called by the writer thread when announcements have been
+  /// decided.
   AttemptLog(Database database, RunId run, InvocationId invocation,
              std::chrono::milliseconds max_delay = k_max_delay,
-             std::function<void()> after_intents = {});
+             std::function<void()> after_intents = {},
+             std::chrono::microseconds intent_delay = k_intent_delay);
   /// Like close(), without telling about failures.
   ~AttemptLog();
   AttemptLog(const AttemptLog&) = delete;

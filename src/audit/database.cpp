@@ -246,6 +246,9 @@ struct Database::Private {
   Poco::Data::Session session;
   sqlite3* handle = nullptr;
   std::vector<NotedFile> noted;
+  // Prepared by the first transaction.
+  std::optional<Statement> begin;
+  std::optional<Statement> commit;
   std::unique_ptr<InsertObserver> observer;  ///< may hold statements: goes before the session
 };
 
@@ -351,7 +354,12 @@ void Database::observe(std::unique_ptr<InsertObserver> observer) {
 }
 
 Transaction::Transaction(Database& database) : database_(database) {
-  database_.execute("BEGIN IMMEDIATE");
+  Database::Private& my = *database_.private_;
+  if (!my.begin) {
+    my.begin.emplace(database_.prepare("BEGIN IMMEDIATE"));
+    my.commit.emplace(database_.prepare("COMMIT"));
+  }
+  my.begin->run();
 }
 
 Transaction::~Transaction() {
@@ -373,7 +381,7 @@ void Transaction::complete() {
 
 void Transaction::commit() {
   complete();
-  database_.execute("COMMIT");
+  database_.private_->commit->run();
   open_ = false;
 }
 

@@ -11,10 +11,10 @@ namespace {
 constexpr std::size_t k_number_bytes = sizeof(std::int64_t);
 constexpr std::size_t k_longest_record = 1 + 255 + k_number_bytes;
 
-constexpr std::size_t k_piece_bytes = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t k_piece_bytes = std::size_t{512} * 1024;
 
 /// Shared by the pieces that are merged, within bounds for each.
-constexpr std::size_t k_merge_bytes = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t k_merge_bytes = std::size_t{512} * 1024;
 constexpr std::size_t k_least_buffer = 4 * 1024;
 
 }  // namespace

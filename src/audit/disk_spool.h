@@ -50,8 +50,8 @@ class DiskSpool {
 };
 
 /// Sorts disk ids with a number each: by disk, in the order of their bytes as SQLite has it, then
-/// by number. Sorts pieces of some megabytes in memory and merges them; what it keeps in memory
-/// does not grow with their number by more than a few kilobytes a million.
+/// by number. Sorts pieces of half a megabyte in memory and merges them; what it keeps in memory
+/// grows with their number by less than half a megabyte a million.
 class DiskSorter {
  public:
   DiskSorter();

@@ -1,11 +1,10 @@
 #include "net/hardened_session.h"
 
-#include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/SSLException.h>
 
 #include <algorithm>
 #include <array>
-#include <ostream>
+#include <string_view>
 #include <utility>
 
 #include "net/answer_head.h"
@@ -14,6 +13,9 @@ namespace diskrelease {
 namespace {
 
 constexpr int k_end = std::char_traits<char>::eof();
+
+/// With one call: a TLS record.
+constexpr std::size_t k_most_written = 16 * 1024;
 
 }  // namespace
 
@@ -38,17 +40,22 @@ bool HardenedSession::is_stale() noexcept {
 void HardenedSession::send(const HttpRequest& request, const std::string& host,
                            const Bounds& bounds) {
   tls_->begin_exchange(bounds);
-  Poco::Net::HTTPRequest message(Poco::Net::HTTPRequest::HTTP_POST, request.path,
-                                 Poco::Net::HTTPMessage::HTTP_1_1);
-  message.add(Poco::Net::HTTPRequest::HOST, host);
-  for (const auto& [name, value] : request.headers) message.add(name, value);
-  message.setContentLength64(static_cast<Poco::Int64>(request.body.size()));
-  message.add(Poco::Net::HTTPMessage::CONNECTION, "keep-alive");
-  std::ostream& out = sendRequest(message);
-  out.write(request.body.data(), static_cast<std::streamsize>(request.body.size()));
-  const bool complete = out.good();
-  flushRequest();
-  if (!complete) throw Poco::IOException("the request could not be written");
+  constexpr std::size_t usual_size = 4 * 1024;
+  std::string message;
+  message.reserve(usual_size);
+  const auto add = [&](std::string_view name, std::string_view value) {
+    message.append(name).append(": ").append(value).append("\r\n");
+  };
+  message.append("POST ").append(request.path).append(" HTTP/1.1\r\n");
+  add("Host", host);
+  for (const auto& [name, value] : request.headers) add(name, value);
+  add("Content-Length", std::to_string(request.body.size()));
+  add("Connection", "keep-alive");
+  message.append("\r\n").append(request.body);
+  for (std::string_view rest = message; !rest.empty();) {
+    const int length = static_cast<int>(std::min(rest.size(), k_most_written));
+    rest.remove_prefix(static_cast<std::size_t>(write(rest.data(), length)));
+  }
 }
 
 bool HardenedSession::take_answer(std::size_t body_cap) {
@@ -72,6 +79,17 @@ bool HardenedSession::take_answer(std::size_t body_cap) {
 
 ReadEnd HardenedSession::read_head(std::string& head) {
   head.clear();
+  if (buffered() == 0) {
+    const std::string_view taken = tls_->taken();
+    const auto end = taken.find("\r\n\r\n");
+    if (end != std::string_view::npos && end + 4 <= k_head_cap && taken.starts_with("HTTP/1.")) {
+      head.resize(end + 4);
+      static_cast<void>(tls_->receiveBytes(head.data(), static_cast<int>(head.size()), 0));
+      answered_ = true;
+      return ReadEnd::whole;
+    }
+  }
+  // Part of it has still to come, or it is not a head.
   bool first_line = true;
   while (!head.ends_with("\r\n\r\n")) {
     if (head.size() == k_head_cap) return ReadEnd::too_large;

@@ -34,7 +34,7 @@ class HardenedSession final : public Poco::Net::HTTPSClientSession {
   /// something that nobody asked for.
   [[nodiscard]] bool is_stale() noexcept;
 
-  /// Writes the request; up to 4096 bytes of head and body go out in one TLS record.
+  /// Writes the request; up to 16 KiB of head and body go out in one TLS record.
   void send(const HttpRequest& request, const std::string& host, const Bounds& bounds);
 
   [[nodiscard]] const TlsSocketImpl& tls() const { return *tls_; }

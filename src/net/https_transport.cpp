@@ -33,7 +33,8 @@ struct SslLibrary {
 };
 
 bool breaks_head(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 /// A line break in a field would end the head early, and what follows could pass for a second

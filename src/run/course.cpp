@@ -1,5 +1,7 @@
 #include "run/course.h"
 
+#include <malloc.h>
+
 #include <memory>
 #include <mutex>
 
@@ -44,6 +46,8 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
 std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
                        const std::function<Database()>& open_reader, const CourseObserver& observer,
                        const Driver& drive) {
+  // What enrolling a long list has freed would stay with the process otherwise.
+  ::malloc_trim(0);
   std::mutex mutex;
   const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
     const std::lock_guard lock(mutex);

@@ -20,7 +20,7 @@ namespace diskrelease {
 namespace {
 
 /// One thread can keep as many busy as a processor has time for.
-constexpr std::size_t k_actors_per_thread = 64;
+constexpr std::size_t k_actors_per_thread = 128;
 /// Without polling in between, so that no actor keeps the others of its thread from their answers.
 constexpr int k_most_steps_in_a_row = 8;
 

@@ -153,7 +153,8 @@ class StorageFaultTest : public ::testing::Test {
       const StateCounts at_start = count_states(writer, run);
       ScriptedTransport transport([&](const HttpRequest& request) { return api.answer(request); });
       // No commit by the passing of time, so that the n-th operation is the same one every time.
-      AttemptLog log(std::move(writer), run.id, invocation, std::chrono::hours(1));
+      AttemptLog log(std::move(writer), run.id, invocation, std::chrono::hours(1), {},
+                     std::chrono::microseconds(0));
       send_all(log, file_, run, at_start, transport, clock);
       writer = log.close();
       api.everything_is_on_record();

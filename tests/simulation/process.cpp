@@ -70,7 +70,8 @@ struct Process::Private {
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),
         // Commits happen with intents and flushes only, at the same places every time.
-        log(std::move(writer), run.id, invocation, std::chrono::hours(1)),
+        log(std::move(writer), run.id, invocation, std::chrono::hours(1), {},
+            std::chrono::microseconds(0)),
         parts{log,  model_server, clock, clock_guard, RunRig::made_up_caller(),
               gate, dispatch,     spec} {
     scheduler.attach(gate, dispatch, model_server);

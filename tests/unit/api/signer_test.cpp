@@ -169,6 +169,20 @@ TEST(SignerTest, TheSignatureChangesWithEverySignedPart) {
   EXPECT_EQ(zc2_signature(k_secret, k_vectors[0].parts()), original);
 }
 
+TEST(SignerTest, NothingOfAKeyStaysForTheNext) {
+  const SignedParts parts = k_vectors[0].parts();
+  const std::string_view none;
+  const std::string without_key = zc2_signature(none, parts);
+  // HMAC takes a short key for the same one with zeros behind it.
+  EXPECT_EQ(zc2_signature(std::string_view("\0\0", 2), parts), without_key);
+  EXPECT_EQ(zc2_signature(k_secret, parts), k_vectors[0].signature);
+  EXPECT_EQ(zc2_signature(none, parts), without_key);
+  EXPECT_EQ(zc2_signature("", parts), without_key);
+  const std::string long_key(100, 'k');
+  EXPECT_NE(zc2_signature(long_key, parts), without_key);
+  EXPECT_EQ(zc2_signature(k_secret, parts), k_vectors[0].signature);
+}
+
 TEST(SignerTest, AKeyPairIsWrittenAsCredentialSignedHeadersSignature) {
   const Credential credential{.kind = Credential::Kind::key_pair,
                               .id = std::string(k_key_id),

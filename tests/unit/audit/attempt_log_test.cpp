@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
@@ -165,6 +168,67 @@ TEST_F(AttemptLogTest, KeepsTheRecordsOfManyThreadsApartAndAllOfThem) {
   EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome = 'accepted'"
                   " AND request_id = disk_id"),
             k_threads * k_each);
+}
+
+/// Nothing here happens because time has passed: every wait of the log is an hour.
+class AttemptLogCompanyTest : public AttemptLogTest {
+ protected:
+  AttemptLogCompanyTest() { enrol_disks(8); }
+
+  Announcement hand_over(int number) {
+    return log().announce(item(number), disk_id("disk-" + std::to_string(number)), 1,
+                          Stage::release, k_test_time);
+  }
+  AttemptLog& log() {
+    if (!log_) {
+      log_.emplace(open_audit_for_writing(file_), run_.id, invocation_, std::chrono::hours(1),
+                   std::function<void()>(), std::chrono::hours(1));
+    }
+    return *log_;
+  }
+  /// Three attempts that are open.
+  std::vector<OpenAttempt> open_three() {
+    std::vector<OpenAttempt> open;
+    for (int number = 1; number <= 3; ++number) open.push_back(hand_over(number).take());
+    return open;
+  }
+  std::optional<AttemptLog> log_;
+};
+
+TEST_F(AttemptLogCompanyTest, AnIntentWaitsForAnotherWhileManyAttemptsAreOpen) {
+  const std::vector<OpenAttempt> open = open_three();
+  const std::int64_t before = query("SELECT count(*) FROM chain");
+  Announcement fourth = hand_over(4);
+  Announcement fifth = hand_over(5);
+  static_cast<void>(fourth.take());
+  static_cast<void>(fifth.take());
+  EXPECT_EQ(query("SELECT count(*) FROM chain"), before + 1);
+}
+
+TEST_F(AttemptLogCompanyTest, AnIntentDoesNotWaitForLongerThanAttemptsAreOpen) {
+  std::vector<OpenAttempt> open = open_three();
+  Announcement fourth = hand_over(4);
+  log().record_outcome(std::move(open.back()), {});
+  static_cast<void>(fourth.take());
+  EXPECT_EQ(query("SELECT count(*) FROM outcome"), 1);
+}
+
+TEST_F(AttemptLogCompanyTest, AFlushAndTheEndDoNotWaitForCompany) {
+  const std::vector<OpenAttempt> open = open_three();
+  Announcement fourth = hand_over(4);
+  log().flush();
+  EXPECT_TRUE(fourth.decided());
+  static_cast<void>(hand_over(5));
+  log_.reset();
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 5);
+}
+
+TEST_F(AttemptLogTest, AnIntentWithoutCompanyIsCommittedAllTheSame) {
+  enrol_disks(4);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  std::vector<OpenAttempt> open;
+  for (int number = 1; number <= 4; ++number) open.push_back(announce(log, number));
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 4);
 }
 
 TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {

@@ -89,7 +89,7 @@ TEST(DiskSorterTest, AnEmptySorterHasNothing) {
 }
 
 TEST(DiskSorterTest, MergesWhatDoesNotFitIntoMemory) {
-  // Some pieces of 4 MiB, and a rest.
+  // Some pieces of 512 KiB, and a rest.
   for (const char* prefix : {"", "99000000000000"}) {
     std::vector<Record> records = random_records(450'000, prefix);
     DiskSorter sorter;
