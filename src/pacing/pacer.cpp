@@ -147,6 +147,24 @@ std::optional<Slot> Pacer::depart(const Slot& slot, SteadyTime now) {
   return std::nullopt;
 }
 
+void Pacer::left_late(SteadyTime counted, SteadyTime now) {
+  require_usable(now);
+  if (!limit_.per_second) return;
+  const std::uint64_t most = std::min(per_window_, state_->departed);
+  std::uint64_t back = 0;  // so many of the latest were counted then or later
+  while (back < most && state_->departures[place(state_->departed - back - 1)] >= stored(counted)) {
+    ++back;
+  }
+  if (back == 0) return;
+  // The others move up, one by one: on the way each is as late as before or later.
+  for (; back > 1; --back) {
+    const std::uint64_t at = state_->departed - back;
+    store(state_->departures[place(at)], state_->departures[place(at + 1)]);
+  }
+  std::int64_t& latest = state_->departures[place(state_->departed - 1)];
+  store(latest, std::max(latest, stored(now)));
+}
+
 void Pacer::throttled(SteadyTime sent, SteadyTime now,
                       std::optional<std::chrono::milliseconds> retry_after) {
   require_usable(now);

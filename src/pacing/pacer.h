@@ -53,6 +53,11 @@ class Pacer {
   /// nullopt = the request leaves now, and counts. Else the slot to wait for instead.
   [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);
 
+  /// A request whose departure was counted at `counted` or later was held up and has left by `now`
+  /// only: it counts from then. If others were counted meanwhile, the earliest of them is taken for
+  /// it, so that no window can hold more than if it were known.
+  void left_late(SteadyTime counted, SteadyTime now);
+
   /// `sent` is when the throttled request left: answers to requests from before the last cut do not
   /// cut again.
   void throttled(SteadyTime sent, SteadyTime now,

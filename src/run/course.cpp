@@ -19,11 +19,20 @@ constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
 /// One for each thread, and a few for databases, name look-ups and the like.
 constexpr std::size_t k_other_files = 64;
+/// A step that sends takes a few tenths of it.
+constexpr std::chrono::milliseconds k_prompt{1};
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
 
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
+}
+
+/// A request has left in a step that began then. Where the processor was taken away in the middle
+/// of it, the departure may be counted and the request not written until much later.
+void note_departure(const RunParts& parts, SteadyTime step_began) {
+  const SteadyTime now = parts.clock.steady_now();
+  if (now - step_began > k_prompt) parts.gate.left_late(step_began, now);
 }
 
 /// Where there are hundreds of lanes, connects them before anything is due. Their handshakes take
@@ -50,10 +59,12 @@ void connect_lanes(const RunParts& parts, const Driver& drive) {
 void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
                   const AttemptObserver& observer, const Driver& drive) {
   const std::size_t connections = parts.sending_lanes() + parts.scouts();
-  if (!make_room_for_open_files(connections + k_other_files)) {
+  // Where there is no room for the others, it may still do; where not for these, it cannot.
+  if (!make_room_for_open_files(connections + k_other_files) &&
+      !make_room_for_open_files(connections)) {
     parts.dispatch.stop({EndReason::failed, "out_of_resources",
-                         std::to_string(connections) +
-                             " connections need more open files than this process may have "
+                         "too many open files: " + std::to_string(connections) +
+                             " connections need more than this process may have "
                              "(RLIMIT_NOFILE); raise the limit, or lower in_flight"});
     return;
   }
@@ -67,7 +78,15 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
     const auto turn = std::make_shared<LaneTurn>();
     for (int i = 0; i < senders_per_lane; ++i) {
       auto sender = std::make_shared<Sender>(parts, lane, turn, observer);
-      actors.push_back({[sender] { return sender->step(); }, false, lane});
+      actors.push_back({[&parts, sender, waits = false]() mutable -> Due {
+                          const SteadyTime began = parts.clock.steady_now();
+                          Due due = sender->step();
+                          const bool waited =
+                              std::exchange(waits, std::holds_alternative<AwaitReply>(due));
+                          if (waits && !waited) note_departure(parts, began);
+                          return due;
+                        },
+                        false, lane});
     }
   }
   for (std::size_t i = 0; i < parts.scouts(); ++i) {

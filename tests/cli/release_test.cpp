@@ -668,7 +668,7 @@ TEST_F(ReleaseTest, WhereTooFewFilesMayBeOpenForAllConnectionsNothingIsSent) {
   };
   const ChildResult refused = limited("ulimit -n 400", "1000");
   EXPECT_EQ(refused.exit_code, 10) << refused.error;
-  EXPECT_THAT(refused.out, HasSubstr("out_of_resources: 1001 connections need more open files"));
+  EXPECT_THAT(refused.out, HasSubstr("out_of_resources: too many open files: 1001 connections"));
   EXPECT_TRUE(server_->ledger().empty());
   EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 3);
 

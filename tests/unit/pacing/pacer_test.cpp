@@ -90,6 +90,34 @@ TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
   EXPECT_FALSE(pacer.depart(*instead, instead->at));
 }
 
+TEST(PacerTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
+  PacerAlone pacer(limit(2), 1);
+  std::vector<Slot> slots;
+  for (int i = 0; i < 4; ++i) slots.push_back(pacer.reserve(k_start));
+  ASSERT_FALSE(pacer.depart(slots[0], slots[0].at));
+  ASSERT_FALSE(pacer.depart(slots[1], slots[1].at));
+  // The first one leaves after the second.
+  const SteadyTime left = slots[1].at + milliseconds(20);
+  pacer.left_late(slots[0].at, left);
+  const std::optional<Slot> third = pacer.depart(slots[2], slots[2].at);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->at, slots[1].at + milliseconds(1'008));
+  ASSERT_FALSE(pacer.depart(*third, third->at));
+  const std::optional<Slot> fourth = pacer.depart(slots[3], third->at + nanoseconds(1));
+  ASSERT_TRUE(fourth);
+  EXPECT_EQ(fourth->at, left + milliseconds(1'008));
+}
+
+TEST(PacerTest, WhatWasCountedBeforeARequestWasHeldUpStaysAsItIs) {
+  PacerAlone pacer(limit(1), 1);
+  pacer.left_late(k_start, k_start + seconds(1));
+  const Slot first = pacer.reserve(k_start);
+  ASSERT_FALSE(pacer.depart(first, k_start));
+  pacer.left_late(k_start + nanoseconds(1), k_start + seconds(1));
+  const Slot second = pacer.reserve(k_start);
+  EXPECT_FALSE(pacer.depart(second, k_start + milliseconds(1'008)));
+}
+
 struct Traffic {
   double rate;
   int burst;
