@@ -112,10 +112,9 @@ def nginx(folder):
 
 
 @contextlib.contextmanager
-def simulator(program, folder, scenario, ledger_folder=None, niceness=0):
+def simulator(program, folder, scenario, ledger_folder=None, first=()):
     """Yields endpoint, path of the CA's certificate and path of the ledger, which is in
-    `ledger_folder` where one is given, else in `folder`. A niceness that is not permitted is left
-    out."""
+    `ledger_folder` where one is given, else in `folder`. `first`: before its command line."""
     paths = {name: os.path.join(folder, name) for name in ("scenario.json", "sandbox-ca.pem",
                                                            "sandbox")}
     paths["ledger"] = os.path.join(ledger_folder or folder, "ledger")
@@ -124,7 +123,6 @@ def simulator(program, folder, scenario, ledger_folder=None, niceness=0):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(paths["ledger"])
     with open(paths["sandbox"], "wb") as said:
-        first = ["nice", "-n", niceness] if niceness else []
         server = processes.start(
             [*first, program, "sandbox", "--scenario", paths["scenario.json"],
              "--ca-out", paths["sandbox-ca.pem"], "--ledger", paths["ledger"], "--json"],
