@@ -37,7 +37,8 @@ def options():
                         help="how often each is run; the median counts (5; with --smoke 1)")
     parser.add_argument("--smoke", action="store_true",
                         help="tiny sizes, about a minute: shows that all parts work, no figures")
-    parser.add_argument("--large", action="store_true", help="lists of 10,000,000 disks as well")
+    parser.add_argument("--large", action="store_true",
+                        help="lists of 10,000,000 disks, and 1,000,000 interrupted requests, too")
     parser.add_argument("--folder", metavar="DIR",
                         help="the disk to measure: databases are made below DIR (build/bench)",
                         type=os.path.abspath)

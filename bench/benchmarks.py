@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import json
-import math
 import os
 import shutil
 import signal
@@ -16,14 +15,13 @@ import machine
 import make_history
 import peers
 import processes
+import rates
 import servers
 import setting as common
 from report import row, write_curve_csv, write_curve_svg
 
-SHARED_MEMORY = "/dev/shm"
 IN_FLIGHT = 32  # where only one number is measured
 UNLIMITED = ["--rate", "unlimited"]
-INTERRUPTED = 6  # exit code of a run that a signal has ended
 
 
 def field(results, name):
@@ -86,14 +84,14 @@ def throughput(setting):
 
 def storage(setting):
     """What durability costs: the same run with the database where nothing has to reach a disk."""
-    if machine.file_system(SHARED_MEMORY) != "tmpfs":
-        raise processes.Broken(f"{SHARED_MEMORY} is not in memory")
+    if machine.file_system(common.SHARED_MEMORY) != "tmpfs":
+        raise processes.Broken(f"{common.SHARED_MEMORY} is not in memory")
     items = setting.pick(20_000, 1000)
     with servers.nginx(setting.folder) as server:
         found = common.repeat(setting, "storage", {
             "on disk": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT),
             "in memory": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT,
-                                                   SHARED_MEMORY),
+                                                   common.SHARED_MEMORY),
             "writer": lambda: peers.sqlite_writer(setting, items, IN_FLIGHT),
         })
     added = [(disk.wall_s - memory.wall_s) * 1e6 / items
@@ -137,7 +135,7 @@ def enrolled(setting, folder, count):
         measured = processes.measure(
             run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--json", "-q",
                           "--no-verify"),
-            common.environment(folder), folder, 1800, (INTERRUPTED,), has_begun)
+            common.environment(folder), folder, 1800, (common.INTERRUPTED,), has_begun)
     events = [json.loads(line) for line in measured.output.splitlines()]
     if not begun or events[0].get("listed") != count:
         raise processes.Broken(f"enrolling {count} disks: {measured.output[:400]}")
@@ -311,59 +309,7 @@ def curve(setting):
             for size, values in speeds.items()]
 
 
-# ---- rate and rest -------------------------------------------------------------------------------
-
-
-def most_within_a_second(arrivals):
-    """The greatest number of arrivals in any window of one second, its end not included."""
-    most = first = 0
-    for last, at in enumerate(arrivals):
-        while at - arrivals[first] >= 1_000_000_000:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
-
-
-def rate_cell(setting, rate, latency_ms, seconds):
-    """Arrivals at the server, from the first release on: before it lies the answer to the first
-    look. Returns requests per second and the most within any second."""
-    count = max(2, rate * seconds)
-    # Enough for the answers under way and for the commit that comes before each request.
-    in_flight = min(256, math.ceil(rate * (latency_ms + 50) / 1000 * 1.2) + 8)
-    with common.scratch(setting.folder) as folder:
-        scenario = {"latency": {"fixed_ms": latency_ms}} if latency_ms else {}
-        with servers.simulator(setting.program, folder, scenario) as (endpoint, ca_file, ledger):
-            processes.measure(
-                run_arguments(setting, common.list_of(setting, count), folder, endpoint,
-                              "--ca-file", ca_file, "--rate", rate, "--in-flight", in_flight, "-q",
-                              "--no-verify"),
-                common.environment(folder), folder, seconds + 30, (0, INTERRUPTED),
-                lambda elapsed: elapsed > seconds + 3)
-            requests = servers.requests_in(ledger)
-    arrivals = [at for at, _ in requests]
-    releases = [at for at, action in requests if action == "ReleaseDisk"]
-    if len(releases) < 2:
-        raise processes.Broken(f"rate {rate}/s, latency {latency_ms} ms: nothing was released")
-    counted = [at for at in arrivals if at >= releases[0]]
-    return (len(counted) - 1) / ((counted[-1] - counted[0]) / 1e9), most_within_a_second(arrivals)
-
-
-def rate(setting):
-    """The rate at the server beside the one that was asked for, once for each cell."""
-    cells = setting.pick([(each, latency) for each in (1, 5, 20, 100, 1000)
-                          for latency in (0, 50, 500)], [(5, 0), (100, 50)])
-    seconds = setting.pick(20, 2)
-    rows = []
-    for each, latency in cells:
-        common.tell(f"rate: {each}/s, latency {latency} ms")
-        achieved, most = rate_cell(setting, each, latency, seconds)
-        # 256 in flight is the most that the program allows.
-        possible = min(each, 256 * 1000 / latency) if latency else each
-        case = f"{each}/s set, {latency} ms latency"
-        peer = "set" if possible == each else "256 in flight / latency"
-        rows.append(row("rate", case, "requests/s", [achieved], peer, [possible]))
-        rows.append(row("rate", case, "in the fullest second", [most], "set", [each]))
-    return rows
+# ---- rest ----------------------------------------------------------------------------------------
 
 
 def idle(setting):
@@ -417,7 +363,7 @@ def memory_once(setting, count, seconds):
         measured = processes.measure(
             run_arguments(setting, common.list_of(setting, count), folder, endpoint, "--ca-file",
                           ca_file, *UNLIMITED, "-q", "--no-verify"),
-            common.environment(folder), folder, seconds + 300, (0, INTERRUPTED),
+            common.environment(folder), folder, seconds + 300, (0, common.INTERRUPTED),
             some_time_after_first(ledger, seconds))
     if not peers.released(measured.output):
         raise processes.Broken("memory: nothing was released")
@@ -543,4 +489,4 @@ def audit(setting):
 
 
 ALL = {function.__name__: function for function in (
-    throughput, storage, enrol, resume, rate, idle, curve, memory, start, audit)}
+    throughput, storage, enrol, resume, rates.rate, rates.storm, idle, curve, memory, start, audit)}

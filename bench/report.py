@@ -85,15 +85,34 @@ def write_curve_csv(path, points):
         file.writelines(f"{size},{speed:.1f}\n" for size, speed in points)
 
 
+CURVE_STYLE = """\
+text { fill: #24292f; font: 12px sans-serif; }
+.title { font-size: 15px; font-weight: bold; }
+.ground { fill: #ffffff; }
+.grid { stroke: #d0d7de; }
+.own { fill: #0550ae; stroke: #0550ae; }
+.peer { fill: #a40e26; stroke: #a40e26; }
+path, polyline { fill: none !important; }
+text.own, text.peer { stroke: none; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3; }
+  .ground { fill: #0d1117; }
+  .grid { stroke: #3d444d; }
+  .own { fill: #79c0ff; stroke: #79c0ff; }
+  .peer { fill: #ffa198; stroke: #ffa198; }
+}"""
+
+
 def write_curve_svg(path, points, line, line_name):
-    """The points over a logarithmic axis, and `line` as a level to compare them with."""
-    width, height, left, right, top, bottom = 720, 400, 80, 20, 40, 60
+    """The points over a logarithmic axis, and `line` as a level to compare them with. Light or
+    dark, as the reader's system is."""
+    width, height, left, right, top, bottom = 720, 420, 90, 50, 60, 60
     low = math.floor(math.log10(points[0][0]))
     high = max(low + 1, math.ceil(math.log10(points[-1][0])))
     peak = max(line, *(speed for _, speed in points))
     step = 10 ** math.floor(math.log10(peak))
     step = next(step * part for part in (0.2, 0.5, 1, 2) if peak / (step * part) <= 8)
-    ceiling = math.ceil(peak / step) * step
+    ceiling = math.ceil(peak * 1.08 / step) * step  # room for the figures above the points
 
     def x(size):
         return left + (math.log10(size) - low) / (high - low) * (width - left - right)
@@ -101,27 +120,37 @@ def write_curve_svg(path, points, line, line_name):
     def y(speed):
         return height - bottom - speed / ceiling * (height - top - bottom)
 
-    def text(at_x, at_y, words, anchor="middle"):
-        return f'<text x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{words}</text>'
+    def text(at_x, at_y, words, anchor="middle", kind=""):
+        named = f' class="{kind}"' if kind else ""
+        return f'<text{named} x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{words}</text>'
 
+    said = "; ".join(f"{size:,} disks: {speed:,.0f} a second" for size, speed in points)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-             'font-family="sans-serif" font-size="12">',
-             f'<rect width="{width}" height="{height}" fill="white"/>',
-             text(width / 2, 20, "Items per second against the length of the list"),
-             text(width / 2, height - 15, "disks in the list")]
+             f'width="{width}" height="{height}" role="img" aria-labelledby="title description">',
+             '<title id="title">Items per second against the length of the list</title>',
+             f'<desc id="description">{said}. {line_name}: {line:,.0f} a second.</desc>',
+             f"<style>{CURVE_STYLE}</style>",
+             f'<rect class="ground" width="{width}" height="{height}"/>',
+             text(left, 24, "Items per second against the length of the list", "start", "title"),
+             text(left, 44, "items per second, from start to end of the program", "start"),
+             text((left + width - right) / 2, height - 15, "disks in the list (logarithmic)")]
     for number in range(round(ceiling / step) + 1):
         level = y(number * step)
-        parts.append(f'<path d="M{left} {level:.1f}H{width - right}" stroke="#ddd"/>')
+        parts.append(f'<path class="grid" d="M{left} {level:.1f}H{width - right}"/>')
         parts.append(text(left - 8, level + 4, f"{number * step:,.0f}", "end"))
     for power in range(low, high + 1):
+        parts.append(f'<path class="grid" d="M{x(10 ** power):.1f} {top}V{height - bottom}"/>')
         parts.append(text(x(10 ** power), height - bottom + 20, f"{10 ** power:,}"))
-    parts.append(f'<path d="M{left} {y(line):.1f}H{width - right}" stroke="#c33" '
-                 'stroke-dasharray="6 4"/>')
-    parts.append(text(width - right, y(line) - 6, line_name, "end"))
+    parts.append(f'<path class="peer" d="M{left} {y(line):.1f}H{width - right}" '
+                 'stroke-width="2" stroke-dasharray="6 4"/>')
+    parts.append(text(width - right, y(line) - 7, f"{line_name}: {line:,.0f}", "end", "peer"))
     track = " ".join(f"{x(size):.1f},{y(speed):.1f}" for size, speed in points)
-    parts.append(f'<polyline points="{track}" fill="none" stroke="#269" stroke-width="2"/>')
-    parts += [f'<circle cx="{x(size):.1f}" cy="{y(speed):.1f}" r="4" fill="#269"/>'
-              for size, speed in points]
+    parts.append(f'<polyline class="own" points="{track}" stroke-width="2"/>')
+    for size, speed in points:
+        parts.append(f'<circle class="own" cx="{x(size):.1f}" cy="{y(speed):.1f}" r="4"/>')
+        # The first and the last stay within the axes.
+        anchor = {points[0][0]: "start", points[-1][0]: "end"}.get(size, "middle")
+        parts.append(text(x(size), y(speed) - 10, f"{speed:,.0f}", anchor, "own"))
     parts.append("</svg>")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(parts) + "\n")

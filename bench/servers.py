@@ -112,17 +112,19 @@ def nginx(folder):
 
 
 @contextlib.contextmanager
-def simulator(program, folder, scenario):
-    """Yields endpoint, path of the CA's certificate and path of the ledger."""
+def simulator(program, folder, scenario, ledger_folder=None, first=()):
+    """Yields endpoint, path of the CA's certificate and path of the ledger, which is in
+    `ledger_folder` where one is given, else in `folder`. `first`: before its command line."""
     paths = {name: os.path.join(folder, name) for name in ("scenario.json", "sandbox-ca.pem",
-                                                           "ledger", "sandbox")}
+                                                           "sandbox")}
+    paths["ledger"] = os.path.join(ledger_folder or folder, "ledger")
     with open(paths["scenario.json"], "w", encoding="utf-8") as file:
         json.dump(scenario, file)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(paths["ledger"])
     with open(paths["sandbox"], "wb") as said:
         server = processes.start(
-            [program, "sandbox", "--scenario", paths["scenario.json"],
+            [*first, program, "sandbox", "--scenario", paths["scenario.json"],
              "--ca-out", paths["sandbox-ca.pem"], "--ledger", paths["ledger"], "--json"],
             dict(os.environ), said)
 
@@ -140,12 +142,14 @@ def simulator(program, folder, scenario):
         processes.end(server)
 
 
-def requests_in(ledger):
-    """Arrival (steady clock, nanoseconds) and action of every request so far, earliest first."""
-    found = []
+def entries_in(ledger):
+    """What the ledger says of every request so far, in no certain order."""
     with contextlib.suppress(FileNotFoundError), open(ledger, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith('{"event":"request"') and line.endswith("\n"):
-                entry = json.loads(line)
-                found.append((entry["arrived_steady_ns"], entry["action"]))
-    return sorted(found)
+                yield json.loads(line)
+
+
+def requests_in(ledger):
+    """Arrival (steady clock, nanoseconds) and action of every request so far, earliest first."""
+    return sorted((entry["arrived_steady_ns"], entry["action"]) for entry in entries_in(ledger))

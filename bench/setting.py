@@ -10,6 +10,10 @@ import tempfile
 import signing
 
 
+SHARED_MEMORY = "/dev/shm"
+INTERRUPTED = 6  # exit code of a run that a signal has ended
+
+
 @dataclasses.dataclass
 class Setting:
     program: str  # the release binary

@@ -92,8 +92,8 @@ struct JobSpec {
   std::optional<std::string> ca_file;
   std::optional<std::string> proxy;  ///< http://[user:password@]host:port
   RateLimit rate;
-  int in_flight = 4;                          ///< requests under way at once = sender threads
-  std::chrono::milliseconds timeout{30'000};  ///< one request, connect to last byte
+  int in_flight = 4;                                 ///< requests under way at once
+  std::chrono::milliseconds timeout{30'000};         ///< one request, connect to last byte
   std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
   RetryLimits retry;
   std::optional<std::int64_t> max_disks;
@@ -119,9 +119,9 @@ struct JobSpec {
 [[nodiscard]] std::vector<std::string> check_settings(const JobSettings& settings);
 
 inline constexpr std::size_t k_max_name_length = 100;  ///< Unicode characters; a line of a table
-inline constexpr int k_max_in_flight = 256;      ///< more senders than that were slower, measured
-inline constexpr double k_max_rate = 100'000.0;  ///< requests per second
-inline constexpr double k_min_rate = 0.001;      ///< one request in about 17 minutes
+inline constexpr int k_max_in_flight = 1'000;          ///< 1,000 a second at a latency of a second
+inline constexpr double k_max_rate = 100'000.0;        ///< requests per second
+inline constexpr double k_min_rate = 0.001;            ///< one request in about 17 minutes
 inline constexpr int k_max_burst = 10'000;
 inline constexpr std::chrono::milliseconds k_min_timeout{
     10};  ///< less fails beyond a local network

@@ -92,7 +92,17 @@ void Pacer::require_usable(SteadyTime now) {
   if (state_->magic != PaceState::k_magic) begin_anew(now);
 }
 
-nanoseconds Pacer::interval(SteadyTime now) const { return stretched(1.0 / *rate(now)); }
+nanoseconds Pacer::interval(SteadyTime from) const {
+  const double full = *limit_.per_second;
+  const double now = share(from);
+  if (now >= 1.0) return stretched(1.0 / full);
+  // The requests that become due in t seconds of growth: full * (now * t + growth / 2 * t^2).
+  constexpr double growth = k_recovery_per_second;
+  const double grows = (1.0 - now) / growth;
+  const double due_by_then = full * grows * (now + 1.0) / 2;
+  if (due_by_then < 1.0) return stretched(grows + (1.0 - due_by_then) / full);
+  return stretched((std::sqrt(now * now + 2 * growth / full) - now) / growth);
+}
 
 std::optional<SteadyTime> Pacer::departure_that_limits() const {
   if (state_->departed < per_window_) return time_of(state_->began);
@@ -112,7 +122,7 @@ Slot Pacer::reserve(SteadyTime now) {
   if (const std::optional<SteadyTime> next = time_of(state_->next)) {
     due = *next > earliest + step * k_longest_line ? earliest + step : std::max(due, *next);
   }
-  store(state_->next, stored(due + step));
+  store(state_->next, stored(due + interval(std::max(due, earliest))));
   return {std::max(due, earliest), state_->epoch};
 }
 
@@ -137,6 +147,24 @@ std::optional<Slot> Pacer::depart(const Slot& slot, SteadyTime now) {
   return std::nullopt;
 }
 
+void Pacer::left_late(SteadyTime counted, SteadyTime now) {
+  require_usable(now);
+  if (!limit_.per_second) return;
+  const std::uint64_t most = std::min(per_window_, state_->departed);
+  std::uint64_t back = 0;  // so many of the latest were counted then or later
+  while (back < most && state_->departures[place(state_->departed - back - 1)] >= stored(counted)) {
+    ++back;
+  }
+  if (back == 0) return;
+  // The others move up, one by one: on the way each is as late as before or later.
+  for (; back > 1; --back) {
+    const std::uint64_t at = state_->departed - back;
+    store(state_->departures[place(at)], state_->departures[place(at + 1)]);
+  }
+  std::int64_t& latest = state_->departures[place(state_->departed - 1)];
+  store(latest, std::max(latest, stored(now)));
+}
+
 void Pacer::throttled(SteadyTime sent, SteadyTime now,
                       std::optional<std::chrono::milliseconds> retry_after) {
   require_usable(now);
@@ -144,16 +172,16 @@ void Pacer::throttled(SteadyTime sent, SteadyTime now,
   const bool new_storm = !cut || sent > *cut;
   if (!new_storm && !retry_after) return;
   // A storm is over once the rate has had time to grow back by half.
-  const bool storm_goes_on = cut && now - *cut < std::chrono::seconds(10);
+  const bool storm_goes_on = cut && now - *growth_begins() < std::chrono::seconds(10);
   std::int64_t in_a_row = state_->throttled_in_a_row;
   if (new_storm) in_a_row = storm_goes_on ? in_a_row + 1 : 1;
   nanoseconds pause{0};
   if (retry_after) {
     pause = std::clamp<nanoseconds>(*retry_after, nanoseconds(0), k_longest_pause);
   } else {
-    const auto doublings = std::clamp<std::int64_t>(in_a_row - 1, 0, 6);
+    const auto doublings = std::clamp<std::int64_t>(in_a_row - 1, 0, 3);
     const auto ceiling = std::min<std::chrono::milliseconds>(
-        k_first_pause * (std::int64_t{1} << doublings), k_longest_pause);
+        k_first_pause * (std::int64_t{1} << doublings), k_longest_own_pause);
     std::uniform_int_distribution<std::int64_t> jitter(0, nanoseconds(ceiling).count());
     pause = nanoseconds(jitter(random_));
   }
@@ -172,12 +200,23 @@ void Pacer::throttled(SteadyTime sent, SteadyTime now,
   }
 }
 
-std::optional<double> Pacer::rate(SteadyTime now) const {
+std::optional<SteadyTime> Pacer::growth_begins() const {
   const std::optional<SteadyTime> cut = time_of(state_->cut_at);
-  if (!limit_.per_second || !cut) return limit_.per_second;
-  const double seconds = std::max(0.0, std::chrono::duration<double>(now - *cut).count());
-  const double share = std::min(1.0, state_->share_at_cut + k_recovery_per_second * seconds);
-  return *limit_.per_second * share;
+  if (!cut) return std::nullopt;
+  // Not within the pause: it would end with a rate that nobody has tried.
+  return std::max(*cut, time_of(state_->paused_until).value_or(*cut));
+}
+
+double Pacer::share(SteadyTime now) const {
+  const std::optional<SteadyTime> begins = growth_begins();
+  if (!begins) return 1.0;
+  const double seconds = std::max(0.0, std::chrono::duration<double>(now - *begins).count());
+  return std::min(1.0, state_->share_at_cut + k_recovery_per_second * seconds);
+}
+
+std::optional<double> Pacer::rate(SteadyTime now) const {
+  if (!limit_.per_second) return std::nullopt;
+  return *limit_.per_second * share(now);
 }
 
 std::optional<SteadyTime> Pacer::paused_until(SteadyTime now) const {

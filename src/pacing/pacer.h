@@ -32,9 +32,10 @@ struct Slot {
 /// the rate asks, so that requests which travel for different times still arrive within the limit.
 ///
 /// Throttling: throttled() voids all slots, pauses all senders together (Retry-After, else
-/// exponential with full jitter) and halves the rate; the rate then grows back by
-/// k_recovery_per_second of the full rate each second. An unlimited rate has no number to halve: it
-/// only pauses.
+/// exponential with full jitter) and halves the rate; from the end of the pause it grows back by
+/// k_recovery_per_second of the full rate each second. So it is back half a minute after the last
+/// refusal at the latest, unless Retry-After asks for more. An unlimited rate has no number to
+/// halve: it only pauses.
 class Pacer {
  public:
   /// Does not touch the state, which has to outlive the Pacer and be usable: made by its
@@ -52,6 +53,11 @@ class Pacer {
   /// nullopt = the request leaves now, and counts. Else the slot to wait for instead.
   [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);
 
+  /// A request whose departure was counted at `counted` or later was held up and has left by `now`
+  /// only: it counts from then. If others were counted meanwhile, the earliest of them is taken for
+  /// it, so that no window can hold more than if it were known.
+  void left_late(SteadyTime counted, SteadyTime now);
+
   /// `sent` is when the throttled request left: answers to requests from before the last cut do not
   /// cut again.
   void throttled(SteadyTime sent, SteadyTime now,
@@ -67,13 +73,20 @@ class Pacer {
   static constexpr double k_lowest_share =
       1.0 / 64;  ///< of the full rate, however often it is halved
   static constexpr std::chrono::milliseconds k_first_pause{1'000};
+  static constexpr std::chrono::milliseconds k_longest_own_pause{8'000};  ///< without Retry-After
   static constexpr std::chrono::milliseconds k_longest_pause{60'000};
   /// Slots that may be promised ahead: those of four processes with all the senders they may have.
   /// A longer line is that of a much slower limit, or an error, and is not waited for.
   static constexpr std::int64_t k_longest_line = 4 * k_max_in_flight;
 
  private:
-  [[nodiscard]] std::chrono::nanoseconds interval(SteadyTime now) const;
+  /// From a time at which one request is due until the next one is, though the rate grows
+  /// meanwhile: slots that are promised on the way back must not keep the pace of its beginning.
+  [[nodiscard]] std::chrono::nanoseconds interval(SteadyTime from) const;
+  /// Of the full rate.
+  [[nodiscard]] double share(SteadyTime now) const;
+  /// When the rate has begun, or will begin, to grow back; nullopt = it is the full one.
+  [[nodiscard]] std::optional<SteadyTime> growth_begins() const;
   [[nodiscard]] bool plausible(SteadyTime now) const;
   void begin_anew(SteadyTime now);
   void require_usable(SteadyTime now);

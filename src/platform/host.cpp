@@ -1,6 +1,8 @@
 #include "platform/host.h"
 
 #include <pwd.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -64,6 +66,19 @@ std::optional<BootId> boot_id() {
                     low.ec == std::errc() && low.ptr == end;
   if (!read) return std::nullopt;
   return boot;
+}
+
+bool make_room_for_open_files(std::size_t more) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return true;  // whoever opens one will find out
+  // The lowest free number. Few are open beyond it.
+  const int probe = ::eventfd(0, EFD_CLOEXEC);
+  const rlim_t open = probe >= 0 ? static_cast<rlim_t>(probe) : limit.rlim_cur;
+  if (probe >= 0) ::close(probe);
+  const rlim_t needed = open + more;
+  if (limit.rlim_cur >= needed) return true;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == needed;
 }
 
 std::optional<std::string> environment_variable(const char* name) {

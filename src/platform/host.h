@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,11 @@ struct BootId {
 
 /// nullopt when the kernel does not tell.
 [[nodiscard]] std::optional<BootId> boot_id();
+
+/// Sees to it that `more` descriptors can be opened beyond those that are open, and raises this
+/// process's soft limit where it has to. False: the hard limit, up to which it is raised then, does
+/// not allow so many.
+[[nodiscard]] bool make_room_for_open_files(std::size_t more);
 
 /// An environment variable; nullopt when unset or empty.
 [[nodiscard]] std::optional<std::string> environment_variable(const char* name);

@@ -2,10 +2,13 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "audit/run_queries.h"
+#include "platform/host.h"
 #include "run/reconciler.h"
 #include "run/scout.h"
 
@@ -16,26 +19,81 @@ namespace {
 constexpr std::uint64_t k_scout_seed = 1'000'003;
 constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
+/// One for each thread, and a few for databases, name look-ups and the like.
+constexpr std::size_t k_other_files = 64;
+/// A step that sends takes a few tenths of it.
+constexpr std::chrono::milliseconds k_prompt{1};
+/// Few enough that none of them meets its time-out for want of a processor.
+constexpr std::size_t k_connect_at_once = 100;
+
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
 }
 
+/// A request has left in a step that began then. Where the processor was taken away in the middle
+/// of it, the departure may be counted and the request not written until much later.
+void note_departure(const RunParts& parts, SteadyTime step_began) {
+  const SteadyTime now = parts.clock.steady_now();
+  if (now - step_began > k_prompt) parts.gate.left_late(step_began, now);
+}
+
+/// Where there are hundreds of lanes, connects them before anything is due. Their handshakes take
+/// the processor for a second, and requests that are due meanwhile would leave late and together. A
+/// lane that cannot be connected is left to its sender, who puts it on record.
+void connect_lanes(const RunParts& parts, const Driver& drive) {
+  const auto pending = parts.dispatch.progress(parts.clock.steady_now()).counts[ItemState::pending];
+  const std::size_t lanes =
+      std::min(parts.sending_lanes(), static_cast<std::size_t>(std::max<std::int64_t>(0, pending)));
+  if (lanes < k_connect_at_once) return;
+  std::vector<Actor> actors;
+  for (std::size_t first = 0; first < k_connect_at_once; ++first) {
+    actors.push_back({[&parts, lanes, lane = first, apart = false]() mutable -> Due {
+      if (parts.gate.stopping() || lane >= lanes) return Finished{};
+      if (!std::exchange(apart, !apart)) return StepApart{};
+      static_cast<void>(parts.transport.prepare(lane));
+      lane += k_connect_at_once;
+      return SleepUntil{parts.clock.steady_now()};
+    }});
+  }
+  drive(std::move(actors));
+}
+
 void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
                   const AttemptObserver& observer, const Driver& drive) {
+  const std::size_t connections = parts.sending_lanes() + parts.scouts();
+  // Where there is no room for the others, it may still do; where not for these, it cannot.
+  if (!make_room_for_open_files(connections + k_other_files) &&
+      !make_room_for_open_files(connections)) {
+    parts.dispatch.stop({EndReason::failed, "out_of_resources",
+                         "too many open files: " + std::to_string(connections) +
+                             " connections need more than this process may have "
+                             "(RLIMIT_NOFILE); raise the limit, or lower in_flight"});
+    return;
+  }
+  connect_lanes(parts, drive);
   parts.dispatch.open(PendingFeed(std::move(reader), run));
   std::vector<Actor> actors;
   // Without slots to wait for, the next intent of a lane becomes durable while a request is under
   // way: up to twice as many attempts are open then.
   const int senders_per_lane = parts.spec.rate.per_second ? 1 : 2;
-  for (std::size_t lane = 0; lane < parts.reading_lane(); ++lane) {
+  for (std::size_t lane = 0; lane < parts.sending_lanes(); ++lane) {
     const auto turn = std::make_shared<LaneTurn>();
     for (int i = 0; i < senders_per_lane; ++i) {
       auto sender = std::make_shared<Sender>(parts, lane, turn, observer);
-      actors.push_back({[sender] { return sender->step(); }, false, lane});
+      actors.push_back({[&parts, sender, waits = false]() mutable -> Due {
+                          const SteadyTime began = parts.clock.steady_now();
+                          Due due = sender->step();
+                          const bool waited =
+                              std::exchange(waits, std::holds_alternative<AwaitReply>(due));
+                          if (waits && !waited) note_departure(parts, began);
+                          return due;
+                        },
+                        false, lane});
     }
   }
-  if (parts.spec.preflight) {
-    auto scout = std::make_shared<Scout>(parts, seed_of(run) + k_scout_seed);
+  for (std::size_t i = 0; i < parts.scouts(); ++i) {
+    auto scout =
+        std::make_shared<Scout>(parts, parts.reading_lane() - i, seed_of(run) + k_scout_seed + i);
     actors.push_back({[scout] { return scout->step(); }, true});
   }
   drive(std::move(actors));

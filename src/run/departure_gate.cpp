@@ -54,6 +54,11 @@ std::optional<Slot> DepartureGate::depart(const Slot& slot, SteadyTime now) {
   return later;
 }
 
+void DepartureGate::left_late(SteadyTime counted, SteadyTime now) {
+  const std::lock_guard lock(*region_);
+  pacer_.left_late(counted, now);
+}
+
 void DepartureGate::throttled(SteadyTime sent, SteadyTime now,
                               std::optional<std::chrono::milliseconds> retry_after) {
   ++refusals_;

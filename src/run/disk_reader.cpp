@@ -23,7 +23,8 @@ std::string_view result_text(DescribeReading::Kind kind) {
 
 }  // namespace
 
-DiskReader::DiskReader(const RunParts& parts, std::uint64_t seed) : parts_(parts), random_(seed) {}
+DiskReader::DiskReader(const RunParts& parts, std::size_t lane, std::uint64_t seed)
+    : parts_(parts), lane_(lane), random_(seed) {}
 
 void DiskReader::begin(ReadPurpose purpose, Batch batch) {
   purpose_ = purpose;
@@ -50,7 +51,7 @@ std::optional<SteadyTime> DiskReader::step() {
     return finish(std::move(stopped));
   }
   if (!connected_) {
-    if (std::optional<TransportFailure> failure = parts_.transport.prepare(parts_.reading_lane())) {
+    if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
       return ended(*std::move(failure), now, parts_.clock.utc_now());
     }
     connected_ = true;
@@ -64,7 +65,7 @@ std::optional<SteadyTime> DiskReader::step() {
     slot_ = later;
     return slot_->at;
   }
-  return ended(parts_.transport.exchange(parts_.reading_lane(), request), departed, sent);
+  return ended(parts_.transport.exchange(lane_, request), departed, sent);
 }
 
 std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <random>
 #include <utility>
@@ -14,7 +15,8 @@ namespace diskrelease {
 /// each in a slot of the same limiter that releases use, each on record with what it has shown.
 class DiskReader {
  public:
-  DiskReader(const RunParts& parts, std::uint64_t seed);
+  /// The lane of the transport is its own.
+  DiskReader(const RunParts& parts, std::size_t lane, std::uint64_t seed);
 
   using Batch = std::vector<std::pair<ItemId, DiskId>>;
   /// 1 to k_max_described_disks different disks.
@@ -47,6 +49,7 @@ class DiskReader {
   std::optional<SteadyTime> finish(DescribeReading reading);
 
   RunParts parts_;
+  std::size_t lane_;
   std::mt19937_64 random_;
   ReadPurpose purpose_ = ReadPurpose::preflight;
   Batch batch_;

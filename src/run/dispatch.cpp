@@ -40,12 +40,13 @@ Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& 
       counts_(at_start) {
   if (spec.rate.per_second) {
     // About a minute's worth.
-    const double minute = std::ceil(*spec.rate.per_second * 60);
-    batch_size_ = minute < static_cast<double>(k_batch)
-                      ? std::max(k_smallest_batch, static_cast<std::size_t>(minute))
-                      : k_batch;
+    most_ahead_ = static_cast<std::size_t>(std::ceil(*spec.rate.per_second * 60));
+    batch_size_ = std::clamp(most_ahead_, k_smallest_batch, k_batch);
+    // Slots are promised to all senders ahead of the next read, and it takes that long to its slot.
+    const auto senders = static_cast<std::size_t>(spec.in_flight);
     enough_ready_ =
-        std::max(batch_size_, static_cast<std::size_t>(std::min(*spec.rate.per_second, 500.0)));
+        std::max({batch_size_, static_cast<std::size_t>(std::min(*spec.rate.per_second, 500.0)),
+                  std::min(most_ahead_, senders)});
   } else {
     enough_ready_ = k_ready_when_unlimited;
   }
@@ -76,6 +77,20 @@ bool Dispatch::scout_has_work() const {
   return preflight_ && (scouting_ > 0 || !looks_.empty() || !page_.empty() || !feed_ended_);
 }
 
+bool Dispatch::more_to_scout() const {
+  // Other scouts may be at work. What all of them bring must not grow old before it is used.
+  const std::size_t ahead = ready_.size() + static_cast<std::size_t>(scouting_);
+  return (!page_.empty() || !feed_ended_) && ready_.size() < enough_ready_ &&
+         (scouting_ == 0 || ahead + batch_size_ <= most_ahead_) &&
+         retries_.size() + looks_.size() < k_max_waiting;
+}
+
+void Dispatch::call_scouts() {
+  if (!scout_waits_ || !more_to_scout()) return;
+  scout_waits_ = false;
+  announce_change();
+}
+
 WorkItem Dispatch::take(WaitingQueue& queue) {
   WorkItem item = queue.top().item;
   queue.pop();
@@ -87,6 +102,7 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
   if (gate_.stopping()) return Finished{};
   while (!retries_.empty() && retries_.top().not_before <= now) {
     WorkItem item = take(retries_);
+    call_scouts();
     if (stale(item, now)) {
       looks_.push({now, order_++, std::move(item)});
       announce_change();
@@ -108,7 +124,7 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
   while (!ready_.empty() && room) {
     WorkItem item = std::move(ready_.front());
     ready_.pop_front();
-    if (ready_.size() + 1 == enough_ready_) announce_change();  // the scout may go on
+    call_scouts();
     if (stale(item, now)) {
       looks_.push({now, order_++, std::move(item)});
       announce_change();
@@ -129,7 +145,7 @@ Dispatch::NextBatch Dispatch::next_batch(SteadyTime now) {
   while (batch.size() < batch_size_ && !looks_.empty() && looks_.top().not_before <= now) {
     batch.push_back(take(looks_));
   }
-  if (ready_.size() < enough_ready_ && retries_.size() + looks_.size() < k_max_waiting) {
+  if (more_to_scout()) {
     while (batch.size() < batch_size_) {
       refill();
       if (page_.empty()) break;
@@ -141,6 +157,7 @@ Dispatch::NextBatch Dispatch::next_batch(SteadyTime now) {
     scouting_ += std::ssize(batch);
     return batch;
   }
+  scout_waits_ = true;
   if (!looks_.empty()) return AwaitWork{looks_.top().not_before, version_};
   // A refusal may send an item back for another look.
   if (!page_.empty() || !feed_ended_ || !ready_.empty() || !retries_.empty() || assigned_ > 0) {
@@ -208,7 +225,19 @@ std::optional<DecisionRecord> Dispatch::ended(WorkItem item, const Classificatio
                                               SteadyTime now) {
   const std::lock_guard lock(mutex_);
   --assigned_;
-  announce_change();
+  const std::size_t waiting = retries_.size() + looks_.size();
+  std::optional<DecisionRecord> decision = decide(std::move(item), result, now);
+  // An item that is done gives nobody work. To wake all who wait for some costs more than the rest.
+  if (assigned_ == 0 || retries_.size() + looks_.size() != waiting || gate_.stopping()) {
+    announce_change();
+  } else {
+    call_scouts();
+  }
+  return decision;
+}
+
+std::optional<DecisionRecord> Dispatch::decide(WorkItem item, const Classification& result,
+                                               SteadyTime now) {
   ++item.pending.attempts;
   item.pending.first_accepted = false;
   if (result.outcome == Outcome::throttled) {

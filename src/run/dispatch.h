@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -105,6 +106,10 @@ class Dispatch {
   using WaitingQueue = std::priority_queue<Waiting, std::vector<Waiting>, LaterFirst>;
 
   void refill();
+  std::optional<DecisionRecord> decide(WorkItem item, const Classification& result, SteadyTime now);
+  /// Whether a scout should look at new items.
+  [[nodiscard]] bool more_to_scout() const;
+  void call_scouts();
   [[nodiscard]] bool stale(const WorkItem& item, SteadyTime now) const;
   [[nodiscard]] bool scout_has_work() const;
   WorkItem take(WaitingQueue& queue);
@@ -127,6 +132,7 @@ class Dispatch {
   std::int64_t retry_budget_;
   std::size_t batch_size_ = k_batch;
   std::size_t enough_ready_ = k_batch;
+  std::size_t most_ahead_ = std::numeric_limits<std::size_t>::max();
 
   std::atomic<std::uint64_t> version_{0};
 
@@ -141,7 +147,8 @@ class Dispatch {
   std::uint64_t order_ = 0;
   std::int64_t retries_spent_ = 0;
   std::int64_t assigned_ = 0;  // with senders
-  std::int64_t scouting_ = 0;  // with the scout
+  std::int64_t scouting_ = 0;  // with the scouts
+  bool scout_waits_ = false;   // for call_scouts() or another change
   CircuitBreaker breaker_;
   std::mt19937_64 random_;
   StateCounts counts_;

@@ -1,8 +1,11 @@
 #include "run/drive.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <deque>
@@ -41,7 +44,47 @@ class ErrorKeeper {
 };
 
 /// What is read from one descriptor, as poll(2) has it.
-pollfd watched(int fd) { return {.fd = fd, .events = POLLIN, .revents = 0}; }
+pollfd readable(int fd) { return {.fd = fd, .events = POLLIN, .revents = 0}; }
+
+/// Descriptors that are waited for, each until it has become readable once. Unlike a list that is
+/// handed to poll(2) each time, it costs the same however many there are. A descriptor that is
+/// closed drops out by itself.
+class WatchList {
+ public:
+  WatchList() : fd_(::epoll_create1(EPOLL_CLOEXEC)) {
+    if (fd_ < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
+  }
+  ~WatchList() { ::close(fd_); }
+  WatchList(const WatchList&) = delete;
+  WatchList& operator=(const WatchList&) = delete;
+
+  /// False where it cannot be waited for.
+  [[nodiscard]] bool add(int fd, void* owner) const noexcept {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLONESHOT;
+    event.data.ptr = owner;
+    // Most have been watched before, on the same connection.
+    return ::epoll_ctl(fd_, EPOLL_CTL_MOD, fd, &event) == 0 ||
+           ::epoll_ctl(fd_, EPOLL_CTL_ADD, fd, &event) == 0;
+  }
+
+  /// Calls `found(owner)` for each that is readable now.
+  template <class Found>
+  void look(Found found) const {
+    std::array<epoll_event, 64> events;
+    for (;;) {
+      const int count = ::epoll_wait(fd_, events.data(), static_cast<int>(std::ssize(events)), 0);
+      for (int i = 0; i < count; ++i) found(events[static_cast<std::size_t>(i)].data.ptr);
+      if (count < std::ssize(events)) return;
+    }
+  }
+
+  /// Readable while any of them is.
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
 
 /// Drives some actors on the calling thread.
 class Loop {
@@ -130,9 +173,18 @@ class Loop {
       } else if (!has<StepApart>(task) || task.actor->blocks || !step_apart(task)) {
         step(task);
       }
+      if (!task.apart.joinable()) watch(task);
       now_ = clock_.steady_now();
     }
     return stepped;
+  }
+
+  /// Where the task waits for an answer, its descriptor is watched from now on.
+  void watch(Task& task) {
+    const auto* reply = std::get_if<AwaitReply>(&task.due);
+    if (reply == nullptr || reply->watch.reply_fd < 0) return;
+    abort_fd_ = reply->watch.abort_fd;
+    if (!watched_.add(reply->watch.reply_fd, &task)) task.readable = true;
   }
 
   /// False where there can be no further thread.
@@ -176,29 +228,20 @@ class Loop {
 
   /// Waits for answers, the bell, an abort or the time; SteadyTime::min() = looks without waiting.
   void poll(SteadyTime until) {
-    polled_.clear();
-    polled_.push_back(watched(ear_.fd()));
-    polled_.push_back(watched(-1));
-    waiting_.clear();
-    for (Task& task : tasks_) {
-      if (task.apart.joinable()) continue;
-      const auto* reply = std::get_if<AwaitReply>(&task.due);
-      if (reply == nullptr || reply->watch.reply_fd < 0) continue;
-      polled_[1].fd = reply->watch.abort_fd;
-      polled_.push_back(watched(reply->watch.reply_fd));
-      waiting_.push_back(&task);
-    }
-    if (until == SteadyTime::min() && waiting_.empty()) return;
+    std::array<pollfd, 3> polled{readable(ear_.fd()), readable(abort_fd_), readable(watched_.fd())};
     std::timespec timeout{};
     if (until != SteadyTime::min() && until != SteadyTime::max()) {
       timeout = timeout_of(until - clock_.steady_now());
     }
     const bool without_end = until == SteadyTime::max();
-    if (::ppoll(polled_.data(), polled_.size(), without_end ? nullptr : &timeout, nullptr) <= 0) {
+    if (::ppoll(polled.data(), polled.size(), without_end ? nullptr : &timeout, nullptr) <= 0) {
       return;  // it was the time, or a signal
     }
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      waiting_[i]->readable = polled_[1].revents != 0 || polled_[i + 2].revents != 0;
+    if (polled[1].revents != 0) {
+      for (Task& task : tasks_) task.readable = task.readable || !task.apart.joinable();
+    }
+    if (polled[2].revents != 0) {
+      watched_.look([](void* task) { static_cast<Task*>(task)->readable = true; });
     }
   }
 
@@ -209,8 +252,8 @@ class Loop {
   Bell::Ear ear_;
   std::deque<Task> tasks_;  // they stay where they are
   SteadyTime now_;
-  std::vector<pollfd> polled_;
-  std::vector<Task*> waiting_;
+  WatchList watched_;
+  int abort_fd_ = -1;
 };
 
 std::size_t threads_for(std::size_t actors) {

@@ -36,7 +36,10 @@ ItemState state_half_way(std::optional<DiskStatus> seen) {
 
 Reconciler::Reconciler(const RunParts& parts, Database database, const RunRecord& run,
                        std::uint64_t seed)
-    : parts_(parts), database_(std::move(database)), run_(run), reader_(parts, seed) {}
+    : parts_(parts),
+      database_(std::move(database)),
+      run_(run),
+      reader_(parts, parts.reading_lane(), seed) {}
 
 Due Reconciler::step() {
   const SteadyTime now = parts_.clock.steady_now();

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+
 #include "api/calls.h"
 #include "audit/attempt_log.h"
 #include "model/job_spec.h"
@@ -14,7 +19,7 @@ namespace diskrelease {
 /// What the actors of an invocation work with. All of it must outlive them.
 struct RunParts {
   AttemptLog& log;
-  Transport& transport;  ///< a lane for each sender, and one more for reading
+  Transport& transport;  ///< `in_flight` lanes, and one more for reading
   const Clock& clock;
   ClockGuard& clock_guard;
   const Caller& caller;
@@ -22,9 +27,29 @@ struct RunParts {
   Dispatch& dispatch;
   const JobSpec& spec;
 
-  /// The lane of the scout and the reconciler, behind those of the senders.
+  /// The lane of the first scout and of the reconciler, behind those of the senders.
   [[nodiscard]] std::size_t reading_lane() const {
     return static_cast<std::size_t>(spec.in_flight);
+  }
+
+  /// So many that the preflight keeps up with the senders whatever the latency: half of them cover
+  /// as many disks as the senders need while a read waits for its slot, behind those of all
+  /// senders, and for its answer. The other half is for the beginning, when nothing is ready.
+  [[nodiscard]] std::size_t scouts() const {
+    if (!spec.preflight) return 0;
+    return 1 + 2 * static_cast<std::size_t>(spec.in_flight) / k_max_described_disks;
+  }
+
+  /// Of the lanes 0 to in_flight - 1. The last ones are those of the second and later scouts:
+  /// `in_flight` bounds what is under way, reads included, but for one. And no more than the rate
+  /// keeps busy when every answer takes the whole time-out: the others would hold items for slots
+  /// so far ahead that what was seen of them grows old.
+  [[nodiscard]] std::size_t sending_lanes() const {
+    const std::size_t left = reading_lane() - (scouts() > 1 ? scouts() - 1 : 0);
+    if (!spec.rate.per_second) return left;
+    const std::chrono::duration<double> longest = spec.timeout + std::chrono::minutes(1);
+    return std::min(left,
+                    static_cast<std::size_t>(std::ceil(*spec.rate.per_second * longest.count())));
   }
 
   /// Whether anything may still be sent. A clock that has jumped stops the run.

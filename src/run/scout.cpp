@@ -26,7 +26,8 @@ ItemState state_after(DecisionKind kind) {
 
 }  // namespace
 
-Scout::Scout(const RunParts& parts, std::uint64_t seed) : parts_(parts), reader_(parts, seed) {}
+Scout::Scout(const RunParts& parts, std::size_t lane, std::uint64_t seed)
+    : parts_(parts), reader_(parts, lane, seed) {}
 
 Due Scout::step() {
   if (reader_.under_way()) {

@@ -8,10 +8,10 @@ namespace diskrelease {
 
 /// The preflight: looks at items in batches ahead of the senders and hands on those that may be
 /// sent. One read for about a hundred disks; side by side with sending, so that a long run starts
-/// at once.
+/// at once, and where many requests are in flight, side by side with other scouts.
 class Scout {
  public:
-  Scout(const RunParts& parts, std::uint64_t seed);
+  Scout(const RunParts& parts, std::size_t lane, std::uint64_t seed);
   [[nodiscard]] Due step();
 
  private:

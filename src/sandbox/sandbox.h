@@ -23,7 +23,7 @@ struct SandboxOptions {
   std::optional<std::filesystem::path> ledger_file;
   /// The CA certificate is written here, for a client's ca_file.
   std::optional<std::filesystem::path> ca_file;
-  std::size_t max_connections = 512;
+  std::size_t max_connections = 2'048;
 };
 
 struct SandboxStats {

@@ -271,6 +271,8 @@ void read_rate_limit(Fields fields, std::optional<RateLimitSettings>& limit) {
     settings.retry_after = std::chrono::seconds(*seconds);
   }
   put(settings.body, fields.choice("body", k_body_forms));
+  put(settings.begins, fields.duration("begins_ms"));
+  if (const auto lasts = fields.duration("lasts_ms")) settings.lasts = *lasts;
   fields.refuse_the_rest();
   limit = settings;
 }

@@ -5,6 +5,9 @@
 namespace diskrelease::sandbox {
 
 bool ServerRateLimit::admit(SteadyTime now) {
+  if (!first_) first_ = now;
+  const SteadyTime begins = *first_ + settings_.begins;
+  if (now < begins || (settings_.lasts && now >= begins + *settings_.lasts)) return true;
   if (last_) {
     const std::chrono::duration<double> passed = now - *last_;
     tokens_ = std::min(static_cast<double>(settings_.burst),

@@ -14,9 +14,12 @@ struct RateLimitSettings {
   int burst = 10;
   std::optional<std::chrono::seconds> retry_after;  ///< set = the 429 carries Retry-After
   BodyForm body = BodyForm::json;
+  /// The limit holds from this long after the first request, for so long: a storm that passes.
+  std::chrono::milliseconds begins{0};
+  std::optional<std::chrono::milliseconds> lasts = std::nullopt;
 };
 
-/// The provider's token bucket; full at first. Pure, not thread-safe.
+/// The provider's token bucket; full when the limit begins. Pure, not thread-safe.
 class ServerRateLimit {
  public:
   explicit ServerRateLimit(const RateLimitSettings& settings)
@@ -30,6 +33,7 @@ class ServerRateLimit {
  private:
   const RateLimitSettings settings_;
   double tokens_;
+  std::optional<SteadyTime> first_;
   std::optional<SteadyTime> last_;
 };
 

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "platform/host.h"
 #include "sandbox/certificate.h"
 #include "sandbox/request_reader.h"
 
@@ -195,6 +196,9 @@ TlsServer::TlsServer(const Settings& settings, Handler handler)
   auto identity = make_server_identity();
   context_.reset(new_context(identity).release());
   ca_pem_ = std::move(identity.ca_pem);
+
+  // Fewer connections than may be there are accepted then.
+  static_cast<void>(make_room_for_open_files(settings.max_connections));
 
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (listener_ < 0) throw cannot_listen(settings.port);

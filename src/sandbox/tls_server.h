@@ -46,7 +46,7 @@ class TlsServer {
 
   struct Settings {
     std::uint16_t port = 0;  ///< 0 = any free one
-    std::size_t max_connections = 512;
+    std::size_t max_connections = 2'048;
     std::optional<IdleClose> idle_close;
   };
 

@@ -658,6 +658,34 @@ TEST_F(ReleaseTest, AnUnknownCaStopsTheRunBeforeAnyRequest) {
   EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 3);
 }
 
+TEST_F(ReleaseTest, WhereTooFewFilesMayBeOpenForAllConnectionsNothingIsSent) {
+  serve("{}");
+  const auto limited = [&](const std::string& limit, const std::string& in_flight) {
+    std::vector<std::string> words = calling({"run", write_list(3), "--rate", "1000", "--in-flight",
+                                              in_flight, "--yes", "--max-disks", "3"});
+    words.insert(words.begin(), {"/bin/sh", "-c", limit + "; exec \"$@\"", "sh"});
+    return run(words);
+  };
+  const ChildResult refused = limited("ulimit -n 400", "1000");
+  EXPECT_EQ(refused.exit_code, 10) << refused.error;
+  EXPECT_THAT(refused.out, HasSubstr("out_of_resources: too many open files: 1001 connections"));
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 3);
+
+  EXPECT_EQ(limited("ulimit -n 400", "200").exit_code, 0);
+  EXPECT_EQ(releases(), 3u);
+}
+
+TEST_F(ReleaseTest, ASoftLimitOfOpenFilesIsRaisedForTheConnections) {
+  serve("{}");
+  std::vector<std::string> words = calling({"run", write_list(200), "--rate", "1000", "--in-flight",
+                                            "200", "--yes", "--max-disks", "200"});
+  words.insert(words.begin(), {"/bin/sh", "-c", "ulimit -S -n 100; exec \"$@\"", "sh"});
+  const ChildResult result = run(words);
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(releases(), 200u);
+}
+
 TEST_F(ReleaseTest, ThrottlingDelaysButLosesNothing) {
   // So low that the slowest build goes beyond it.
   serve(R"({"rate_limit": {"per_second": 20, "burst": 2, "retry_after_s": 0}})");

@@ -29,9 +29,12 @@ std::vector<std::string> asked_disks(const std::string& body) {
 
 }  // namespace
 
-Reply AccountTransport::exchange(std::size_t /*lane*/, const HttpRequest& request) {
+Reply AccountTransport::exchange(std::size_t lane, const HttpRequest& request) {
   const std::lock_guard lock(mutex_);
-  if (is_describe(request)) return describe(request);
+  if (is_describe(request)) {
+    reading_lanes_.insert(lane);
+    return describe(request);
+  }
   const std::string disk = disk_of(request);
   releases_.push_back(disk);
   if (on_release) {
@@ -46,6 +49,12 @@ Reply AccountTransport::exchange(std::size_t /*lane*/, const HttpRequest& reques
   }
   execute(disk);
   return accepted_reply();
+}
+
+std::optional<TransportFailure> AccountTransport::connect(std::size_t lane) {
+  const std::lock_guard lock(mutex_);
+  if (reads_ == 0 && releases_.empty()) early_lanes_.insert(lane);
+  return std::nullopt;
 }
 
 void AccountTransport::execute(const std::string& disk) {

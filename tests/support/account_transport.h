@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,15 +35,20 @@ class AccountTransport final : public WaitingTransport {
   /// The disks of all ReleaseDisk requests so far, in their order.
   [[nodiscard]] const std::vector<std::string>& releases() const { return releases_; }
   [[nodiscard]] int reads() const { return reads_; }
+  [[nodiscard]] const std::set<std::size_t>& reading_lanes() const { return reading_lanes_; }
+  /// Lanes that were connected before the first request of any kind.
+  [[nodiscard]] const std::set<std::size_t>& early_lanes() const { return early_lanes_; }
 
  private:
-  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override { return {}; }
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t lane) override;
   [[nodiscard]] Reply describe(const HttpRequest& request);
 
   std::recursive_mutex mutex_;
   std::map<std::string, DiskStatus> disks_;
   std::vector<std::string> releases_;
   int reads_ = 0;
+  std::set<std::size_t> reading_lanes_;
+  std::set<std::size_t> early_lanes_;
 };
 
 /// A data disk that can be detached, seen in this status.

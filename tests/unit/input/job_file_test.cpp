@@ -325,10 +325,10 @@ TEST_F(JobFileTest, SaysWhichFormatsAListMayHave) {
 }
 
 TEST_F(JobFileTest, SaysTheAllowedRange) {
-  EXPECT_THAT(problems(R"({"list": "-", "rate": 0, "in_flight": 257})"),
+  EXPECT_THAT(problems(R"({"list": "-", "rate": 0, "in_flight": 1001})"),
               ElementsAre(": $.rate.per_second: must be a number from 0.001 to 100000, or "
                           "\"unlimited\".",
-                          ": $.in_flight: must be a whole number from 1 to 256."));
+                          ": $.in_flight: must be a whole number from 1 to 1000."));
 }
 
 TEST_F(JobFileTest, DoesNotLetANumberWrapIntoItsRange) {

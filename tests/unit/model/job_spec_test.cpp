@@ -185,7 +185,7 @@ void expect_range(std::optional<T> JobSettings::*member, const char* key, T min,
 TEST(CheckSettingsTest, HoldsEveryNumberToItsRange) {
   expect_range(&JobSettings::rate_per_second, "rate.per_second", 0.001, 100'000.0, 0.0005);
   expect_range(&JobSettings::burst, "rate.burst", 1, 10'000, 1);
-  expect_range(&JobSettings::in_flight, "in_flight", 1, 256, 1);
+  expect_range(&JobSettings::in_flight, "in_flight", 1, 1'000, 1);
   const milliseconds ms{1};
   const milliseconds hour{3'600'000};
   expect_range(&JobSettings::timeout, "timeouts.request", 10 * ms, hour, ms);
@@ -220,7 +220,7 @@ TEST(CheckSettingsTest, RefusesARateThatIsUnlimitedAndANumberInOneLayer) {
 
 TEST(CheckSettingsTest, SaysTheRangeInASentence) {
   EXPECT_THAT(problems_of(&JobSettings::in_flight, 0),
-              ElementsAre("in_flight must be a whole number from 1 to 256."));
+              ElementsAre("in_flight must be a whole number from 1 to 1000."));
   EXPECT_THAT(problems_of(&JobSettings::timeout, milliseconds{0}),
               ElementsAre("timeouts.request must be a duration from 10ms to 1h."));
 }

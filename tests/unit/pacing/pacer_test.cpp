@@ -90,6 +90,34 @@ TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
   EXPECT_FALSE(pacer.depart(*instead, instead->at));
 }
 
+TEST(PacerTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
+  PacerAlone pacer(limit(2), 1);
+  std::vector<Slot> slots;
+  for (int i = 0; i < 4; ++i) slots.push_back(pacer.reserve(k_start));
+  ASSERT_FALSE(pacer.depart(slots[0], slots[0].at));
+  ASSERT_FALSE(pacer.depart(slots[1], slots[1].at));
+  // The first one leaves after the second.
+  const SteadyTime left = slots[1].at + milliseconds(20);
+  pacer.left_late(slots[0].at, left);
+  const std::optional<Slot> third = pacer.depart(slots[2], slots[2].at);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->at, slots[1].at + milliseconds(1'008));
+  ASSERT_FALSE(pacer.depart(*third, third->at));
+  const std::optional<Slot> fourth = pacer.depart(slots[3], third->at + nanoseconds(1));
+  ASSERT_TRUE(fourth);
+  EXPECT_EQ(fourth->at, left + milliseconds(1'008));
+}
+
+TEST(PacerTest, WhatWasCountedBeforeARequestWasHeldUpStaysAsItIs) {
+  PacerAlone pacer(limit(1), 1);
+  pacer.left_late(k_start, k_start + seconds(1));
+  const Slot first = pacer.reserve(k_start);
+  ASSERT_FALSE(pacer.depart(first, k_start));
+  pacer.left_late(k_start + nanoseconds(1), k_start + seconds(1));
+  const Slot second = pacer.reserve(k_start);
+  EXPECT_FALSE(pacer.depart(second, k_start + milliseconds(1'008)));
+}
+
 struct Traffic {
   double rate;
   int burst;
@@ -274,17 +302,109 @@ TEST(PacerThrottledTest, WithoutRetryAfterItPausesWithFullJitterBelowADoublingCe
       const SteadyTime end = pacer.paused_until(now).value_or(now);
       const auto ceiling =
           std::min(Pacer::k_first_pause * (std::int64_t{1} << std::min<std::size_t>(storm, 6)),
-                   Pacer::k_longest_pause);
+                   Pacer::k_longest_own_pause);
       ASSERT_LE(end - now, ceiling) << "storm " << storm << " seed " << seed;
       longest[storm] = std::max<nanoseconds>(longest[storm], end - now);
       end_before = end;
-      // More than ten seconds without being throttled would end the storm.
-      if (end - now >= seconds(10)) break;
     }
   }
   EXPECT_GT(longest[0], milliseconds(900));
   EXPECT_GT(longest[1], milliseconds(1'600));
   EXPECT_GT(longest[2], milliseconds(3'000));
+  EXPECT_GT(longest[3], milliseconds(7'000));
+  EXPECT_GT(longest[8], milliseconds(7'000)) << "a pause does not end the storm";
+}
+
+TEST(PacerThrottledTest, TheRateGrowsBackFromTheEndOfThePause) {
+  PacerAlone pacer(limit(100), 1);
+  pacer.throttled(k_start, k_start, seconds(30));
+  const SteadyTime end = k_start + seconds(30);
+  EXPECT_DOUBLE_EQ(*pacer.rate(end), 50);
+  EXPECT_DOUBLE_EQ(*pacer.rate(end + seconds(1)), 55);
+  EXPECT_DOUBLE_EQ(*pacer.rate(end + seconds(10)), 100);
+}
+
+TEST(PacerThrottledTest, SlotsThatArePromisedOnTheWayBackFollowTheGrowingRate) {
+  for (const double per_second : {0.02, 0.5, 2.0, 64.0, 1'000.0}) {
+    PacerAlone pacer(limit(per_second), 1);
+    SteadyTime now = k_start;
+    for (int i = 0; i < 6; ++i) {
+      now += nanoseconds(1);
+      pacer.throttled(now, now, milliseconds(0));
+    }
+    ASSERT_NEAR(*pacer.rate(now), per_second / 64, per_second * 1e-6);
+    // From a share of 1/64 on there are ten seconds' worth of the full rate in the first twenty.
+    const double grows = 20 * (1 - 1.0 / 64);
+    const auto promised = static_cast<int>(per_second * (grows * (1 + 1.0 / 64) / 2 + 3)) + 1;
+    SteadyTime last = now;
+    for (int i = 0; i <= promised; ++i) {
+      const SteadyTime at = pacer.reserve(now).at;
+      EXPECT_GE(at, last);
+      last = at;
+    }
+    const double expected = grows - grows * (1 + 1.0 / 64) / 2 + promised / per_second;
+    const double took = std::chrono::duration<double>(last - now).count();
+    EXPECT_GE(took, 0.999 * expected) << per_second;
+    EXPECT_LE(took, 1.009 * expected) << per_second;
+  }
+}
+
+/// Senders whose requests are refused until a storm is over.
+SteadyTime full_rate_again(double per_second, std::uint64_t seed, nanoseconds latency,
+                           SteadyTime storm_ends, int& refused) {
+  PacerAlone pacer(limit(per_second), seed);
+  struct Event {
+    SteadyTime at;
+    Slot slot;
+    std::optional<SteadyTime> sent;
+    bool operator<(const Event& other) const { return at > other.at; }
+  };
+  std::priority_queue<Event> events;
+  const auto senders = static_cast<int>(per_second * 1.2) + 2;
+  const auto take_slot = [&](SteadyTime now) {
+    const Slot slot = pacer.reserve(now);
+    events.push({slot.at, slot, {}});
+  };
+  for (int i = 0; i < senders; ++i) take_slot(k_start);
+  std::deque<SteadyTime> second;
+  while (true) {
+    const Event event = events.top();
+    events.pop();
+    if (event.sent) {
+      if (*event.sent < storm_ends) {
+        ++refused;
+        pacer.throttled(*event.sent, event.at, std::nullopt);
+      }
+      take_slot(event.at);
+      continue;
+    }
+    if (const std::optional<Slot> later = pacer.depart(event.slot, event.at)) {
+      events.push({later->at, *later, {}});
+      continue;
+    }
+    events.push({event.at + latency, {}, event.at});
+    if (event.at < storm_ends) continue;
+    second.push_back(event.at);
+    while (event.at - second.front() >= seconds(1)) second.pop_front();
+    if (static_cast<double>(second.size()) >= std::floor(0.97 * per_second)) return second.front();
+  }
+}
+
+TEST(PacerThrottledTest, TheRateIsBackHalfAMinuteAfterAStorm) {
+  for (const double per_second : {2.0, 20.0, 100.0}) {
+    for (const seconds storm : {seconds(1), seconds(20), seconds(300)}) {
+      for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        int refused = 0;
+        const SteadyTime ends = k_start + storm;
+        const SteadyTime back = full_rate_again(per_second, seed, milliseconds(500), ends, refused);
+        EXPECT_LE(back - ends, seconds(30)) << per_second << " seed " << seed;
+        // Those under way at the first refusal, half as many after the first pause and so on; and
+        // the few that find out whether it is over.
+        EXPECT_LE(refused, per_second * 1.3 + 1 + static_cast<double>(storm.count()))
+            << per_second << " seed " << seed;
+      }
+    }
+  }
 }
 
 TEST(PacerThrottledTest, TheSameSeedGivesTheSamePauses) {

@@ -498,6 +498,21 @@ TEST_F(KilledPacerTest, WhileARequestDeparts) {
   expect_slow(states, now);
 }
 
+TEST_F(KilledPacerTest, WhileARequestThatWasHeldUpIsCountedAgain) {
+  const SteadyTime late = now_ + milliseconds(30);
+  const auto states =
+      states_on_the_way(*before_, limit_, [&](Pacer& pacer) { pacer.left_late(left_[1], late); });
+  ASSERT_EQ(states.size(), 5U) << "three move up, one is later";
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    SCOPED_TRACE("killed after store " + std::to_string(i));
+    std::vector<SteadyTime> left = left_;
+    if (i + 1 == states.size()) left[1] = late;
+    expect_no_fuller_window(*states[i], left);
+  }
+  now_ = late;
+  expect_slow(states, now_);
+}
+
 TEST_F(KilledPacerTest, WhileASlotIsReserved) {
   const auto states = states_on_the_way(
       *before_, limit_, [&](Pacer& pacer) { static_cast<void>(pacer.reserve(now_)); });

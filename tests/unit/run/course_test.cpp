@@ -18,9 +18,13 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::SizeIs;
 
 JobSpec job(Goal goal = Goal::release) {
@@ -101,6 +105,46 @@ TEST_F(CourseTest, LooksAtEveryDiskBeforeItIsSentAndSeesTheReleaseComeTrue) {
   EXPECT_EQ(query("SELECT count(*) FROM disk_read WHERE purpose = 'preflight'"
                   " AND request_id = 'request-0003' AND disk_count = 3 AND result = 'complete'"),
             1);
+}
+
+std::vector<std::string> many_disks(int count) {
+  std::vector<std::string> disks;
+  for (int i = 0; i < count; ++i) disks.push_back("disk-" + std::to_string(i));
+  return disks;
+}
+
+std::map<std::string, DiskStatus> available(const std::vector<std::string>& disks) {
+  std::map<std::string, DiskStatus> status;
+  for (const std::string& disk : disks) status[disk] = DiskStatus::available;
+  return status;
+}
+
+JobSpec wide_job(int in_flight) {
+  JobSpec spec = job();
+  spec.rate.per_second = 1'000;
+  spec.in_flight = in_flight;
+  return spec;
+}
+
+TEST_F(CourseTest, ManyLanesAreConnectedBeforeAnythingIsDueAndSeveralOfThemRead) {
+  const std::vector<std::string> disks = many_disks(300);
+  enrol_disks(disks);
+  AccountTransport account(available(disks));
+  EXPECT_EQ(course(account, wide_job(150)).problem, "");
+  EXPECT_EQ(counts()[ItemState::released], 300);
+  // Senders have the lanes 0 to 146; one of the four scouts has connected for its first read.
+  EXPECT_THAT(account.early_lanes(), SizeIs(148));
+  EXPECT_TRUE(account.early_lanes().contains(146));
+  EXPECT_THAT(account.reading_lanes(), SizeIs(Ge(2)));
+  EXPECT_THAT(account.reading_lanes(), Each(AllOf(Ge(147), Le(150))));
+}
+
+TEST_F(CourseTest, AShortListConnectsNoLaneAhead) {
+  enrol_disks({"a", "b"});
+  AccountTransport account(available({"a", "b"}));
+  EXPECT_EQ(course(account, wide_job(1'000)).problem, "");
+  EXPECT_EQ(counts()[ItemState::released], 2);
+  EXPECT_THAT(account.early_lanes(), SizeIs(1)) << "the scout's";
 }
 
 TEST_F(CourseTest, SpendsNoCallOnADiskThatCannotOrMustNotBeReleased) {

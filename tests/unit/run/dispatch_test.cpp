@@ -55,6 +55,99 @@ TEST_F(DispatchTest, SendsNoReadyDiskWhoseSightingIsOldButLooksAgain) {
   EXPECT_EQ(std::get<WorkItem>(next).observed, too_late);
 }
 
+/// Many pending disks, and several scouts.
+class WideDispatchTest : public ::testing::Test {
+ protected:
+  void begin(int disks, double per_second, int in_flight) {
+    create_audit_database(file_);
+    std::vector<std::string> names;
+    for (int i = 0; i < disks; ++i) names.push_back("disk-" + std::to_string(i));
+    {
+      Database database = open_audit_for_writing(file_);
+      run_ = enrol(database, names);
+    }
+    JobSpec spec;
+    spec.rate.per_second = per_second;
+    spec.in_flight = in_flight;
+    rig_.emplace(file_, run_, spec, transport_, clock_);
+    rig_->dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+  }
+
+  /// The size of the next batch, which stays with its scout; 0 = it has to wait.
+  std::size_t take_batch() {
+    Dispatch::NextBatch next = rig_->dispatch.next_batch(now_);
+    auto* batch = std::get_if<std::vector<WorkItem>>(&next);
+    if (batch == nullptr) return 0;
+    batches_.push_back(std::move(*batch));
+    return batches_.back().size();
+  }
+  void see_batch() {
+    for (WorkItem& item : batches_.back()) {
+      rig_->dispatch.ready(std::move(item), Stage::release, now_);
+    }
+    batches_.pop_back();
+  }
+
+  TemporaryDirectory directory_;
+  std::filesystem::path file_ = directory_ / "audit.db";
+  FakeClock clock_;
+  ScriptedTransport transport_;
+  RunRecord run_;
+  std::optional<RunRig> rig_;
+  std::vector<std::vector<WorkItem>> batches_;
+  const SteadyTime now_ = clock_.steady_now();
+};
+
+TEST_F(WideDispatchTest, ScoutsLookAtSeveralBatchesSideBySideAtAHighRate) {
+  begin(3'000, 1'000, 1'000);
+  for (int scout = 0; scout < 21; ++scout) EXPECT_EQ(take_batch(), 100u) << scout;
+}
+
+TEST_F(WideDispatchTest, ScoutsTogetherLookNoFurtherAheadThanAMinute) {
+  begin(3'000, 5, 1'000);
+  EXPECT_EQ(take_batch(), 100u);
+  EXPECT_EQ(take_batch(), 100u);
+  EXPECT_EQ(take_batch(), 100u);
+  EXPECT_EQ(take_batch(), 0u) << "more than the 300 of a minute";
+  see_batch();
+  EXPECT_EQ(take_batch(), 0u);
+  for (int i = 0; i < 99; ++i) static_cast<void>(rig_->dispatch.next(now_));
+  EXPECT_EQ(take_batch(), 0u);
+  const std::uint64_t seen = rig_->dispatch.version();
+  static_cast<void>(rig_->dispatch.next(now_));
+  EXPECT_NE(rig_->dispatch.version(), seen) << "nobody has called the scout";
+  EXPECT_EQ(take_batch(), 100u);
+}
+
+TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
+  begin(3, 1'000, 4);
+  ASSERT_EQ(take_batch(), 3u);
+  see_batch();
+  std::vector<WorkItem> items;
+  for (int i = 0; i < 3; ++i) {
+    items.push_back(std::get<WorkItem>(rig_->dispatch.next(now_)));
+  }
+  ASSERT_TRUE(std::holds_alternative<AwaitWork>(rig_->dispatch.next(now_)));
+  const std::uint64_t seen = rig_->dispatch.version();
+  Classification accepted;
+  accepted.outcome = Outcome::accepted;
+  static_cast<void>(rig_->dispatch.ended(std::move(items[0]), accepted, now_));
+  EXPECT_EQ(rig_->dispatch.version(), seen);
+
+  Classification throttled;
+  throttled.outcome = Outcome::throttled;
+  static_cast<void>(rig_->dispatch.ended(std::move(items[1]), throttled, now_));
+  const std::uint64_t retry = rig_->dispatch.version();
+  EXPECT_NE(retry, seen) << "it is to be sent again";
+  WorkItem again = std::get<WorkItem>(rig_->dispatch.next(now_));
+  static_cast<void>(rig_->dispatch.ended(std::move(again), accepted, now_));
+  EXPECT_EQ(rig_->dispatch.version(), retry);
+  static_cast<void>(rig_->dispatch.ended(std::move(items[2]), accepted, now_));
+  EXPECT_NE(rig_->dispatch.version(), retry) << "it was the last one";
+  EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
+  EXPECT_EQ(take_batch(), 0u);
+}
+
 TEST_F(DispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
   rig_->dispatch.stop({EndReason::interrupted, "signal", ""});
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next_batch(now_)));

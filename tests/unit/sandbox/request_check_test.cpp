@@ -317,5 +317,21 @@ TEST(ServerRateLimitTest, AdmitsTheBurstAndThenOneRequestForEachTokenDue) {
   EXPECT_FALSE(limit.admit(start + 1h));
 }
 
+TEST(ServerRateLimitTest, AStormBeginsAfterTheFirstRequestAndPasses) {
+  const SteadyTime first{1h};
+  ServerRateLimit limit({.per_second = 0.001,
+                         .burst = 1,
+                         .retry_after = {},
+                         .body = BodyForm::json,
+                         .begins = 10s,
+                         .lasts = 5s});
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limit.admit(first));
+  EXPECT_TRUE(limit.admit(first + 9'999ms));
+  EXPECT_TRUE(limit.admit(first + 10s)) << "the bucket is full";
+  EXPECT_FALSE(limit.admit(first + 10s));
+  EXPECT_FALSE(limit.admit(first + 14'999ms));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limit.admit(first + 15s));
+}
+
 }  // namespace
 }  // namespace diskrelease::sandbox

@@ -43,7 +43,8 @@ TEST(ScenarioTest, EverySettingArrivesWhereItBelongs) {
                "renew_ms": 5, "transition_ms": null},
     "stale_read_ms": 6,
     "latency": {"lognormal": {"median_ms": 8, "sigma": 0.25, "cap_ms": 9}},
-    "rate_limit": {"per_second": 2.5, "burst": 3, "retry_after_s": 4, "body": "html"},
+    "rate_limit": {"per_second": 2.5, "burst": 3, "retry_after_s": 4, "body": "html",
+                   "begins_ms": 14, "lasts_ms": 15},
     "credentials": {"key_id": "K", "key_secret": "S", "token": "T"},
     "auth_status": 403,
     "clock_offset_s": -301,
@@ -78,6 +79,8 @@ TEST(ScenarioTest, EverySettingArrivesWhereItBelongs) {
   EXPECT_EQ(scenario.rate_limit->burst, 3);
   EXPECT_EQ(scenario.rate_limit->retry_after, 4s);
   EXPECT_EQ(scenario.rate_limit->body, BodyForm::html);
+  EXPECT_EQ(scenario.rate_limit->begins, 14ms);
+  EXPECT_EQ(scenario.rate_limit->lasts, 15ms);
   EXPECT_EQ(scenario.check.credentials.key_id, "K");
   EXPECT_EQ(scenario.check.credentials.key_secret, "S");
   EXPECT_EQ(scenario.check.credentials.token, "T");
