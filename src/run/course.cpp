@@ -21,20 +21,11 @@ constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
 /// One for each thread, and a few for databases, name look-ups and the like.
 constexpr std::size_t k_other_files = 64;
-/// A step that sends takes a few tenths of it.
-constexpr std::chrono::milliseconds k_prompt{1};
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
 
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
-}
-
-/// A request has left in a step that began then. Where the processor was taken away in the middle
-/// of it, the departure may be counted and the request not written until much later.
-void note_departure(const RunParts& parts, SteadyTime step_began) {
-  const SteadyTime now = parts.clock.steady_now();
-  if (now - step_began > k_prompt) parts.gate.left_late(step_began, now);
 }
 
 /// Where there are hundreds of lanes, connects them before anything is due. Their handshakes take
@@ -80,15 +71,7 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
     const auto turn = std::make_shared<LaneTurn>();
     for (int i = 0; i < senders_per_lane; ++i) {
       auto sender = std::make_shared<Sender>(parts, lane, turn, observer);
-      actors.push_back({[&parts, sender, waits = false]() mutable -> Due {
-                          const SteadyTime began = parts.clock.steady_now();
-                          Due due = sender->step();
-                          const bool waited =
-                              std::exchange(waits, std::holds_alternative<AwaitReply>(due));
-                          if (waits && !waited) note_departure(parts, began);
-                          return due;
-                        },
-                        false, lane});
+      actors.push_back({[sender] { return sender->step(); }, false, lane});
     }
   }
   for (std::size_t i = 0; i < parts.scouts(); ++i) {

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <vector>
 
@@ -49,7 +50,9 @@ class FaultyVfsTest : public ::testing::Test {
 
   std::string content(const char* suffix) const {
     std::ifstream in(file_.string() + suffix, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    std::ostringstream text;
+    text << in.rdbuf();
+    return std::move(text).str();
   }
 
   TemporaryDirectory directory_;

@@ -489,6 +489,31 @@ TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   EXPECT_THAT(transport.sent_disks(), SizeIs(2));
 }
 
+/// The processor may be taken away between the count of a departure and its write.
+TEST_F(SenderTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
+  enrol_disks({"disk-1", "disk-2"});
+  constexpr std::chrono::milliseconds held_up(400);
+  ScriptedTransport transport([this, held_up](const HttpRequest&) {
+    fake_clock_.advance_to(fake_clock_.steady_now() + held_up);
+    return accepted_reply();
+  });
+  JobSpec job = quick_job();
+  job.rate.per_second = 1.0;
+  const auto invocation = begin_with_fake_clock(transport, job);
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  std::vector<SteadyTime> left;
+  for (int step = 0; step < 30 && left.size() < 2; ++step) {
+    const Due due = next_due(sender);
+    if (transport.sent_disks().size() > left.size()) left.push_back(fake_clock_.steady_now());
+    ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
+    fake_clock_.advance_to(std::max(std::get<SleepUntil>(due).at, fake_clock_.steady_now()));
+  }
+  ASSERT_THAT(left, SizeIs(2));
+  // The second one was held up as well, after it had kept a second from where the first had left.
+  EXPECT_GE(left[1] - held_up - left[0], std::chrono::seconds(1));
+}
+
 /// Two senders of one lane, both with a durable intent, the request of the first under way.
 class TwoOnALaneTest : public SenderTest {
  protected:
