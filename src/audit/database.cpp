@@ -356,8 +356,9 @@ void Database::observe(std::unique_ptr<InsertObserver> observer) {
 Transaction::Transaction(Database& database) : database_(database) {
   Database::Private& my = *database_.private_;
   if (!my.begin) {
-    my.begin.emplace(database_.prepare("BEGIN IMMEDIATE"));
+    Statement begin = database_.prepare("BEGIN IMMEDIATE");
     my.commit.emplace(database_.prepare("COMMIT"));
+    my.begin.emplace(std::move(begin));
   }
   my.begin->run();
 }

@@ -54,7 +54,9 @@ void HardenedSession::send(const HttpRequest& request, const std::string& host,
   message.append("\r\n").append(request.body);
   for (std::string_view rest = message; !rest.empty();) {
     const int length = static_cast<int>(std::min(rest.size(), k_most_written));
-    rest.remove_prefix(static_cast<std::size_t>(write(rest.data(), length)));
+    const int written = write(rest.data(), length);
+    if (written <= 0) throw Poco::IOException("the request could not be written");
+    rest.remove_prefix(static_cast<std::size_t>(written));
   }
 }
 

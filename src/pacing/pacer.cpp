@@ -150,7 +150,7 @@ std::optional<Slot> Pacer::depart(const Slot& slot, SteadyTime now) {
 void Pacer::left_late(SteadyTime counted, SteadyTime now) {
   require_usable(now);
   if (!limit_.per_second) return;
-  const std::uint64_t most = std::min(per_window_, state_->departed);
+  const std::uint64_t most = std::min<std::uint64_t>(PaceState::k_ring, state_->departed);
   std::uint64_t back = 0;  // so many of the latest were counted then or later
   while (back < most && state_->departures[place(state_->departed - back - 1)] >= stored(counted)) {
     ++back;

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -19,29 +20,42 @@ namespace {
 constexpr std::uint64_t k_scout_seed = 1'000'003;
 constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
-/// One for each thread, and a few for databases, name look-ups and the like.
-constexpr std::size_t k_other_files = 64;
+/// Two for each thread, and a few for databases, name look-ups and the like.
+constexpr std::size_t k_other_files = 128;
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
+/// A connection that is idle for longer may have been closed by the server.
+constexpr std::chrono::duration<double> k_used_after{3};
 
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
 }
 
+/// Sending lanes that there is work for.
+std::size_t lanes_to_use(const RunParts& parts) {
+  const auto pending = parts.dispatch.progress(parts.clock.steady_now()).counts[ItemState::pending];
+  return std::min(parts.sending_lanes(),
+                  static_cast<std::size_t>(std::max<std::int64_t>(1, pending)));
+}
+
 /// Where there are hundreds of lanes, connects them before anything is due. Their handshakes take
 /// the processor for a second, and requests that are due meanwhile would leave late and together. A
-/// lane that cannot be connected is left to its sender, who puts it on record.
+/// lane that cannot be connected is left to its sender, who puts it on record, and ends this.
 void connect_lanes(const RunParts& parts, const Driver& drive) {
-  const auto pending = parts.dispatch.progress(parts.clock.steady_now()).counts[ItemState::pending];
-  const std::size_t lanes =
-      std::min(parts.sending_lanes(), static_cast<std::size_t>(std::max<std::int64_t>(0, pending)));
+  std::size_t lanes = lanes_to_use(parts);
+  if (parts.spec.rate.per_second) {
+    // Others would be idle for so long that they are not used.
+    lanes = std::min(lanes,
+                     static_cast<std::size_t>(*parts.spec.rate.per_second * k_used_after.count()));
+  }
   if (lanes < k_connect_at_once) return;
+  const auto failed = std::make_shared<std::atomic<bool>>(false);
   std::vector<Actor> actors;
   for (std::size_t first = 0; first < k_connect_at_once; ++first) {
-    actors.push_back({[&parts, lanes, lane = first, apart = false]() mutable -> Due {
-      if (parts.gate.stopping() || lane >= lanes) return Finished{};
+    actors.push_back({[&parts, failed, lanes, lane = first, apart = false]() mutable -> Due {
+      if (parts.gate.stopping() || *failed || lane >= lanes) return Finished{};
       if (!std::exchange(apart, !apart)) return StepApart{};
-      static_cast<void>(parts.transport.prepare(lane));
+      if (parts.transport.prepare(lane)) *failed = true;
       lane += k_connect_at_once;
       return SleepUntil{parts.clock.steady_now()};
     }});
@@ -51,7 +65,7 @@ void connect_lanes(const RunParts& parts, const Driver& drive) {
 
 void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
                   const AttemptObserver& observer, const Driver& drive) {
-  const std::size_t connections = parts.sending_lanes() + parts.scouts();
+  const std::size_t connections = lanes_to_use(parts) + parts.scouts();
   // Where there is no room for the others, it may still do; where not for these, it cannot.
   if (!make_room_for_open_files(connections + k_other_files) &&
       !make_room_for_open_files(connections)) {

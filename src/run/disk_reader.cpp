@@ -43,6 +43,7 @@ std::optional<SteadyTime> DiskReader::step() {
   if (!slot_) {
     slot_ = parts_.gate.reserve(std::max(now, not_before_.value_or(now)));
     connected_ = false;
+    has_reconnected_ = false;
     return slot_->at - k_connect_lead;
   }
   if (!parts_.may_go_on()) {
@@ -57,12 +58,19 @@ std::optional<SteadyTime> DiskReader::step() {
     connected_ = true;
     return slot_->at;
   }
+  // The server may have closed the connection meanwhile, and the handshake must not lie between the
+  // count of the departure and the request.
+  if (!parts_.transport.is_connected(lane_) && !std::exchange(has_reconnected_, true)) {
+    connected_ = false;
+    return now;
+  }
   // Signed before the departure is counted: the first signature of a process takes long.
   const UtcTime sent = parts_.clock.utc_now();
   const HttpRequest request = describe_disks_request(parts_.caller, disks_, sent);
   const SteadyTime departed = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(*slot_, departed)) {
     slot_ = later;
+    has_reconnected_ = false;
     return slot_->at;
   }
   return ended(parts_.transport.exchange(lane_, request), departed, sent);

@@ -55,7 +55,8 @@ class DiskReader {
   Batch batch_;
   std::vector<DiskId> disks_;
   std::optional<Slot> slot_;
-  bool connected_ = false;  ///< for the present slot
+  bool connected_ = false;        ///< for the present slot
+  bool has_reconnected_ = false;  ///< in this slot
   std::optional<SteadyTime> not_before_;
   int failures_ = 0;
   int throttled_ = 0;

@@ -39,6 +39,9 @@ Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& 
       random_(seed + 1),
       counts_(at_start) {
   if (spec.rate.per_second) {
+    valid_for_ =
+        std::max(valid_for_, std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                 std::chrono::duration<double>(3 / *spec.rate.per_second)));
     // About a minute's worth.
     most_ahead_ = static_cast<std::size_t>(std::ceil(*spec.rate.per_second * 60));
     batch_size_ = std::clamp(most_ahead_, k_smallest_batch, k_batch);
@@ -65,12 +68,14 @@ void Dispatch::refill() {
   if (std::ssize(page) < k_page) {
     feed_ended_ = true;
     feed_.reset();
+    // Senders may wait for work that is not to come.
+    if (page.empty()) announce_change();
   }
   std::ranges::move(page, std::back_inserter(page_));
 }
 
-bool Dispatch::stale(const WorkItem& item, SteadyTime now) const {
-  return preflight_ && (!item.observed || now - *item.observed > k_observation_valid);
+bool Dispatch::is_fresh(const WorkItem& item, SteadyTime at) const {
+  return !preflight_ || (item.observed && at - *item.observed <= valid_for_);
 }
 
 bool Dispatch::scout_has_work() const {
@@ -103,7 +108,7 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
   while (!retries_.empty() && retries_.top().not_before <= now) {
     WorkItem item = take(retries_);
     call_scouts();
-    if (stale(item, now)) {
+    if (!is_fresh(item, now)) {
       looks_.push({now, order_++, std::move(item)});
       announce_change();
       continue;
@@ -125,7 +130,7 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
     WorkItem item = std::move(ready_.front());
     ready_.pop_front();
     call_scouts();
-    if (stale(item, now)) {
+    if (!is_fresh(item, now)) {
       looks_.push({now, order_++, std::move(item)});
       announce_change();
       continue;
@@ -206,6 +211,20 @@ void Dispatch::put_back(WorkItem item) {
   announce_change();
 }
 
+std::optional<WorkItem> Dispatch::exchange_stale(WorkItem item, SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  looks_.push({now, order_++, std::move(item)});
+  announce_change();
+  while (!ready_.empty()) {
+    WorkItem other = std::move(ready_.front());
+    ready_.pop_front();
+    if (is_fresh(other, now)) return other;
+    looks_.push({now, order_++, std::move(other)});
+  }
+  --assigned_;
+  return std::nullopt;
+}
+
 void Dispatch::announce_change() {
   ++version_;
   gate_.bell().ring();
@@ -240,6 +259,11 @@ std::optional<DecisionRecord> Dispatch::decide(WorkItem item, const Classificati
                                                SteadyTime now) {
   ++item.pending.attempts;
   item.pending.first_accepted = false;
+  if (result.outcome == Outcome::not_sent && result.scope == Scope::moment) {
+    // It has waited for too long, which says nothing about the disk.
+    looks_.push({now, order_++, std::move(item)});
+    return std::nullopt;
+  }
   if (result.outcome == Outcome::throttled) {
     ++item.tally.throttled;
   } else {

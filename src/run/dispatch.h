@@ -58,6 +58,12 @@ class Dispatch {
   /// An item that comes back untried, because the run is stopping; it stays pending.
   void put_back(WorkItem item);
 
+  /// Whether an item may be sent at that time by what was seen of it.
+  [[nodiscard]] bool is_fresh(const WorkItem& item, SteadyTime at) const;
+  /// For an item that is to be looked at again before it may be sent one that is fresh now, which
+  /// takes its slot; nullopt = there is none.
+  [[nodiscard]] std::optional<WorkItem> exchange_stale(WorkItem item, SteadyTime now);
+
   /// An attempt has ended. A decision to try no more comes back and is to be recorded.
   [[nodiscard]] std::optional<DecisionRecord> ended(WorkItem item, const Classification& result,
                                                     SteadyTime now);
@@ -89,7 +95,9 @@ class Dispatch {
 
   [[nodiscard]] RunProgress progress(SteadyTime now) const;
 
-  /// What was seen is used for this long; an item that has waited longer is looked at again.
+  /// What was seen is used for this long; an item that has waited longer is looked at again. At
+  /// rates below one in a hundred seconds for the time of three requests: the look is the first of
+  /// them.
   static constexpr std::chrono::minutes k_observation_valid{5};
 
  private:
@@ -110,7 +118,6 @@ class Dispatch {
   /// Whether a scout should look at new items.
   [[nodiscard]] bool more_to_scout() const;
   void call_scouts();
-  [[nodiscard]] bool stale(const WorkItem& item, SteadyTime now) const;
   [[nodiscard]] bool scout_has_work() const;
   WorkItem take(WaitingQueue& queue);
   void move_locked(ItemState from, ItemState to);
@@ -129,6 +136,7 @@ class Dispatch {
   const SettleLimits settle_limits_;
   const Goal goal_;
   const bool preflight_;
+  std::chrono::nanoseconds valid_for_{k_observation_valid};
   std::int64_t retry_budget_;
   std::size_t batch_size_ = k_batch;
   std::size_t enough_ready_ = k_batch;

@@ -42,12 +42,14 @@ struct RunParts {
 
   /// Of the lanes 0 to in_flight - 1. The last ones are those of the second and later scouts:
   /// `in_flight` bounds what is under way, reads included, but for one. And no more than the rate
-  /// keeps busy when every answer takes the whole time-out: the others would hold items for slots
-  /// so far ahead that what was seen of them grows old.
+  /// keeps busy when every answer takes the whole time-out, of which a minute counts: the others
+  /// would hold items for slots so far ahead that what was seen of them grows old.
   [[nodiscard]] std::size_t sending_lanes() const {
     const std::size_t left = reading_lane() - (scouts() > 1 ? scouts() - 1 : 0);
     if (!spec.rate.per_second) return left;
-    const std::chrono::duration<double> longest = spec.timeout + std::chrono::minutes(1);
+    const std::chrono::duration<double> longest =
+        std::min<std::chrono::nanoseconds>(spec.timeout, std::chrono::minutes(1)) +
+        std::chrono::minutes(1);
     return std::min(left,
                     static_cast<std::size_t>(std::ceil(*spec.rate.per_second * longest.count())));
   }

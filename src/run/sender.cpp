@@ -1,5 +1,6 @@
 #include "run/sender.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace diskrelease {
@@ -66,6 +67,11 @@ Due Sender::announce() {
     parts_.dispatch.put_back(*std::exchange(item_, std::nullopt));
     return SleepUntil{parts_.clock.steady_now()};
   }
+  const SteadyTime now = parts_.clock.steady_now();
+  if (!parts_.dispatch.is_fresh(*item_, std::max(now, slot_.at))) {
+    item_ = parts_.dispatch.exchange_stale(*std::exchange(item_, std::nullopt), now);
+    if (!item_) return SleepUntil{now};
+  }
   announcement_ =
       parts_.log.announce(item_->pending.item, item_->pending.disk, item_->pending.attempts + 1,
                           item_->pending.stage, parts_.clock.utc_now());
@@ -106,6 +112,16 @@ Due Sender::end_unsent(TransportFailure failure) {
   return SleepUntil{parts_.clock.steady_now()};
 }
 
+/// Pauses have moved its slot behind the time for which what was seen of the disk may be used.
+Due Sender::end_stale() {
+  Classification stale;
+  stale.outcome = Outcome::not_sent;
+  stale.scope = Scope::moment;
+  stale.message = "not sent: the disk has to be looked at again before its next slot";
+  close(stale, std::nullopt, std::nullopt, parts_.clock.steady_now());
+  return SleepUntil{parts_.clock.steady_now()};
+}
+
 Due Sender::send() {
   if (!parts_.may_go_on()) {
     cancel();
@@ -127,6 +143,7 @@ Due Sender::send() {
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
     has_reconnected_ = false;
+    if (!parts_.dispatch.is_fresh(*item_, slot_.at)) return end_stale();
     return SleepUntil{slot_.at};
   }
   under_way_ = true;

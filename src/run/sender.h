@@ -38,6 +38,7 @@ class Sender {
   Due take_lane();
   Due connect();
   Due end_unsent(TransportFailure failure);
+  Due end_stale();
   Due send();
   Due receive();
   [[nodiscard]] PriorKnowledge known() const;

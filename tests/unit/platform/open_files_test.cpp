@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "platform/host.h"
@@ -28,7 +29,7 @@ class OpenFilesTest : public ::testing::Test {
   const rlimit before_ = limit_now();
 };
 
-TEST_F(OpenFilesTest, TheSoftLimitIsRaisedAsFarAsNeededAndNoFurther) {
+TEST_F(OpenFilesTest, TheSoftLimitIsRaisedWithRoomForOthersWhereItIsTooLow) {
   if (before_.rlim_max < 1'000) GTEST_SKIP() << "the hard limit is too low";
   set(300, before_.rlim_max);
   EXPECT_TRUE(make_room_for_open_files(100));
@@ -36,7 +37,7 @@ TEST_F(OpenFilesTest, TheSoftLimitIsRaisedAsFarAsNeededAndNoFurther) {
   EXPECT_TRUE(make_room_for_open_files(500));
   const rlim_t raised = limit_now().rlim_cur;
   EXPECT_GE(raised, 500u + 3u) << "beyond those that are open";
-  EXPECT_LT(raised, 1'000u);
+  EXPECT_LE(raised, std::min<rlim_t>(65'536, before_.rlim_max));
   EXPECT_EQ(limit_now().rlim_max, before_.rlim_max);
 }
 

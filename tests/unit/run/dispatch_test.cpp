@@ -148,6 +148,56 @@ TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
   EXPECT_EQ(take_batch(), 0u);
 }
 
+/// A list of whole pages ends with one that is empty, which nobody else sees.
+TEST_F(WideDispatchTest, TheEndOfTheListWakesSendersWhoWaitForWork) {
+  begin(500, 10'000, 4);
+  while (take_batch() > 0) {
+    for (std::size_t i = batches_.back().size(); i > 0; --i) {
+      if (batches_.size() == 5 && i == 1) break;  // the last one of the list
+      rig_->dispatch.settled_unsent(ItemState::already_gone);
+    }
+    if (batches_.size() == 5) break;
+  }
+  rig_->dispatch.settled_unsent(ItemState::already_gone);
+  const Dispatch::Next waiting = rig_->dispatch.next(now_);
+  ASSERT_TRUE(std::holds_alternative<AwaitWork>(waiting));
+  EXPECT_EQ(take_batch(), 0u);
+  EXPECT_NE(rig_->dispatch.version(), std::get<AwaitWork>(waiting).seen);
+  EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
+}
+
+TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
+  begin(2, 1'000, 4);
+  ASSERT_EQ(take_batch(), 2u);
+  Dispatch& dispatch = rig_->dispatch;
+  const SteadyTime later = now_ + Dispatch::k_observation_valid;
+  dispatch.ready(std::move(batches_.back()[0]), Stage::release, now_);
+  dispatch.ready(std::move(batches_.back()[1]), Stage::release, later);
+  WorkItem old = std::get<WorkItem>(dispatch.next(now_));
+  EXPECT_TRUE(dispatch.is_fresh(old, later));
+  const SteadyTime too_late = later + nanoseconds(1);
+  EXPECT_FALSE(dispatch.is_fresh(old, too_late));
+  std::optional<WorkItem> fresh = dispatch.exchange_stale(std::move(old), too_late);
+  ASSERT_TRUE(fresh);
+  EXPECT_EQ(fresh->pending.disk, disk_id("disk-1"));
+  EXPECT_EQ(dispatch.progress(too_late).in_flight, 1);
+  // Both old ones are to be looked at again, and nobody has them.
+  EXPECT_FALSE(
+      dispatch.exchange_stale(*std::move(fresh), too_late + Dispatch::k_observation_valid));
+  EXPECT_EQ(dispatch.progress(too_late).in_flight, 0);
+  const Dispatch::NextBatch again = dispatch.next_batch(too_late + Dispatch::k_observation_valid);
+  EXPECT_EQ(std::get<std::vector<WorkItem>>(again).size(), 2u);
+}
+
+TEST_F(WideDispatchTest, AtVeryLowRatesWhatWasSeenHoldsForThreeRequests) {
+  begin(1, 0.001, 1);
+  ASSERT_EQ(take_batch(), 1u);
+  rig_->dispatch.ready(std::move(batches_.back()[0]), Stage::release, now_);
+  WorkItem item = std::get<WorkItem>(rig_->dispatch.next(now_));
+  EXPECT_TRUE(rig_->dispatch.is_fresh(item, now_ + std::chrono::seconds(3'000)));
+  EXPECT_FALSE(rig_->dispatch.is_fresh(item, now_ + std::chrono::seconds(3'001)));
+}
+
 TEST_F(DispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
   rig_->dispatch.stop({EndReason::interrupted, "signal", ""});
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next_batch(now_)));

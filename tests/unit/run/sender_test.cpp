@@ -514,6 +514,69 @@ TEST_F(SenderTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
   EXPECT_GE(left[1] - held_up - left[0], std::chrono::seconds(1));
 }
 
+/// A job with preflight, where the test is the scout.
+class StaleItemTest : public SenderTest {
+ protected:
+  StaleItemTest() {
+    enrol_disks({"disk-1"});
+    JobSpec job = quick_job();
+    job.preflight = true;
+    job.rate.per_second = 1.0;
+    rig_ = begin_with_fake_clock(transport_, job);
+    see();
+    sender_.emplace(rig_->parts, 0, std::make_shared<LaneTurn>(), observer_);
+  }
+  void see() {
+    auto batch = rig_->dispatch.next_batch(fake_clock_.steady_now());
+    ASSERT_TRUE(std::holds_alternative<std::vector<WorkItem>>(batch));
+    rig_->dispatch.ready(std::move(std::get<std::vector<WorkItem>>(batch).at(0)), Stage::release,
+                         fake_clock_.steady_now());
+  }
+  /// To the next time that it waits for.
+  void step() {
+    const Due due = next_due(*sender_);
+    if (const auto* sleep = std::get_if<SleepUntil>(&due)) {
+      fake_clock_.advance_to(std::max(sleep->at, fake_clock_.steady_now()));
+    }
+  }
+
+  ScriptedTransport transport_;
+  std::unique_ptr<RunRig> rig_;
+  const AttemptObserver observer_ = [](const AttemptEvent&) {};
+  std::optional<Sender> sender_;
+};
+
+/// Other processes have slots in front of it.
+TEST_F(StaleItemTest, WhatHasWaitedTooLongForItsSlotIsLookedAtAgainAndNotAnnounced) {
+  for (int slot = 0; slot < 301; ++slot) {
+    static_cast<void>(rig_->gate.reserve(fake_clock_.steady_now()));
+  }
+  for (int i = 0; i < 4; ++i) step();
+  EXPECT_THAT(transport_.sent_disks(), IsEmpty());
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
+  see();
+  for (int i = 0; i < 4; ++i) step();
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+}
+
+TEST_F(StaleItemTest, WhatPausesHoldUpForTooLongIsLookedAtAgainAndNotSent) {
+  step();  // has a slot
+  step();  // has an intent
+  ASSERT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
+  for (int minute = 0; minute < 6; ++minute) {
+    const SteadyTime now = fake_clock_.steady_now();
+    rig_->gate.throttled(now, now, std::chrono::seconds(60));
+    step();
+  }
+  EXPECT_THAT(transport_.sent_disks(), IsEmpty());
+  rig_->log.flush();
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
+  see();
+  for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  EXPECT_EQ(query("SELECT max(attempt_number) FROM attempt"), 2);
+}
+
 /// Two senders of one lane, both with a durable intent, the request of the first under way.
 class TwoOnALaneTest : public SenderTest {
  protected:
