@@ -60,7 +60,8 @@ std::string union_of(const std::vector<std::string>& schemas, const std::string&
                      const std::string& condition = {}) {
   std::string sql;
   for (const std::string& schema : schemas) {
-    sql += (sql.empty() ? "SELECT * FROM " : " UNION ALL SELECT * FROM ") + schema + '.' + name;
+    if (!sql.empty()) sql += " UNION ALL ";
+    sql.append("SELECT * FROM ").append(schema).append(".").append(name);
     sql += condition;
   }
   return sql;

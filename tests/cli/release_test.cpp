@@ -660,19 +660,21 @@ TEST_F(ReleaseTest, AnUnknownCaStopsTheRunBeforeAnyRequest) {
 
 TEST_F(ReleaseTest, WhereTooFewFilesMayBeOpenForAllConnectionsNothingIsSent) {
   serve("{}");
-  const auto limited = [&](const std::string& limit, const std::string& in_flight) {
-    std::vector<std::string> words = calling({"run", write_list(3), "--rate", "1000", "--in-flight",
-                                              in_flight, "--yes", "--max-disks", "3"});
+  const auto limited = [&](const std::string& limit, const std::string& in_flight, int disks) {
+    std::vector<std::string> words =
+        calling({"run", write_list(disks), "--rate", "1000", "--in-flight", in_flight, "--yes",
+                 "--max-disks", "1000"});
     words.insert(words.begin(), {"/bin/sh", "-c", limit + "; exec \"$@\"", "sh"});
     return run(words);
   };
-  const ChildResult refused = limited("ulimit -n 400", "1000");
+  const ChildResult refused = limited("ulimit -n 400", "1000", 1'000);
   EXPECT_EQ(refused.exit_code, 10) << refused.error;
   EXPECT_THAT(refused.out, HasSubstr("out_of_resources: too many open files: 1001 connections"));
   EXPECT_TRUE(server_->ledger().empty());
-  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 3);
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 1'000);
 
-  EXPECT_EQ(limited("ulimit -n 400", "200").exit_code, 0);
+  // No more than there is work for.
+  EXPECT_EQ(limited("ulimit -n 400", "1000", 3).exit_code, 0);
   EXPECT_EQ(releases(), 3u);
 }
 
