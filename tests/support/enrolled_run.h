@@ -20,8 +20,7 @@ inline constexpr UtcTime k_test_time{std::chrono::milliseconds(1'795'000'000'000
 
 /// A run over these disks, on lines 1, 2, ...
 RunRecord enrol(Database& database, const std::vector<std::string>& disks,
-                const RunDescription& description = test_description(),
-                UtcTime at = k_test_time);
+                const RunDescription& description = test_description(), UtcTime at = k_test_time);
 
 InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at = k_test_time);
 
