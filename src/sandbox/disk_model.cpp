@@ -332,32 +332,29 @@ std::variant<DescribeResult, ApiError> DiskModel::describe(const DescribeQuery& 
     return ApiError{400, "INVALID_PARAMETER_LESS_MINIMUM", "pageNum and pageSize start at 1."};
   }
   DescribeResult result;
-  std::vector<std::size_t> places;
+  std::vector<const Entry*> found;
   const auto seen_at = now_ - settings_.stale_read;
-  const auto consider = [&](std::size_t place) {
-    const auto& entry = entries_[place];
+  const auto consider = [&](const Entry& entry) {
     const auto status = status_at(entry, seen_at);
-    if (status != DiskStatus::absent && matches(entry, status, query)) places.push_back(place);
+    if (status != DiskStatus::absent && matches(entry, status, query)) found.push_back(&entry);
   };
   if (query.disk_ids.empty()) {
-    for (std::size_t place = 0; place < entries_.size(); ++place) consider(place);
+    for (const Entry& entry : entries_) consider(entry);
   } else {
     std::unordered_set<std::string_view> done;
     for (const auto& id : query.disk_ids) {
       if (!done.insert(id).second) continue;
-      if (const Entry* const entry = find(id)) {
-        consider(static_cast<std::size_t>(entry - entries_.data()));
-      }
+      if (const Entry* const entry = find(id)) consider(*entry);
     }
   }
-  result.total_count = places.size();
+  result.total_count = found.size();
   const auto size = static_cast<std::size_t>(query.page_size);
   const auto page = static_cast<std::size_t>(query.page_num - 1);
-  if (page <= places.size() / size) {
+  if (page <= found.size() / size) {
     const auto from = page * size;
-    const auto to = std::min(places.size(), from + size);
+    const auto to = std::min(found.size(), from + size);
     for (std::size_t at = from; at < to; ++at) {
-      const auto& entry = entries_[places[at]];
+      const Entry& entry = *found[at];
       result.rows.push_back({&entry.disk, status_at(entry, seen_at)});
     }
   }

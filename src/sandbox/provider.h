@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <random>
 #include <string>
@@ -41,7 +42,7 @@ class Provider {
   /// How the writing of an answer ended.
   void note_delivery(std::uint64_t sequence, Delivery delivery);
 
-  [[nodiscard]] const std::vector<LedgerEntry>& ledger() const noexcept { return ledger_; }
+  [[nodiscard]] const std::deque<LedgerEntry>& ledger() const noexcept { return ledger_; }
   [[nodiscard]] const DiskModel& disks() const noexcept { return disks_; }
 
  private:
@@ -60,7 +61,7 @@ class Provider {
   std::optional<ServerRateLimit> rate_limit_;
   std::mt19937_64 request_ids_;
   SteadyTime now_;
-  std::vector<LedgerEntry> ledger_;
+  std::deque<LedgerEntry> ledger_;
 };
 
 }  // namespace diskrelease::sandbox

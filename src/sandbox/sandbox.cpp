@@ -73,7 +73,8 @@ const SandboxCredentials& Sandbox::credentials() const noexcept {
 
 std::vector<LedgerEntry> Sandbox::ledger() const {
   const std::lock_guard lock(private_->mutex);
-  return private_->provider.ledger();
+  const auto& ledger = private_->provider.ledger();
+  return {ledger.begin(), ledger.end()};
 }
 
 std::vector<DiskFate> Sandbox::fates() const {
