@@ -19,8 +19,6 @@
 namespace diskrelease {
 namespace {
 
-std::int64_t milliseconds(UtcTime time) { return time.time_since_epoch().count(); }
-
 /// The runs of the newest row of each table whose keys SQLite gives out.
 std::set<std::int64_t> runs_with_newest_rows(Database& database) {
   Statement select = database.prepare(
@@ -298,7 +296,7 @@ ArchivePlan plan_archive(Database& database, UtcTime before) {
       " FROM run LEFT JOIN invocation USING (run_id) LEFT JOIN invocation_end USING (invocation_id)"
       " GROUP BY run_id HAVING max(created_utc_ms, coalesce(max(started_utc_ms), 0),"
       "                            coalesce(max(ended_utc_ms), 0)) < ?1 ORDER BY run_id");
-  runs.bind(1, milliseconds(before));
+  runs.bind(1, before);
   while (runs.step()) {
     const std::optional<RunRecord> run = find_run(database, RunId{runs.integer(0)});
     if (!run) continue;
@@ -379,7 +377,7 @@ ArchiveRecord archive_runs(Database& database, const ArchivePlan& plan,
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
   insert.bind(1, archive.id)
       .bind(2, archive.file)
-      .bind(3, milliseconds(archive.before))
+      .bind(3, archive.before)
       .bind(4, archive.runs)
       .bind(5, archive.items)
       .bind(6, archive.block)
@@ -388,7 +386,7 @@ ArchiveRecord archive_runs(Database& database, const ArchivePlan& plan,
       .bind(9, archive.user)
       .bind(10, archive.host)
       .bind(11, description.tool_version)
-      .bind(12, milliseconds(now));
+      .bind(12, now);
   insert.run();
   transaction.complete();
   archive.hash = read_chain_head(database).hash;

@@ -104,7 +104,7 @@ class EntryWriter {
         .bind(2, invocation_.value)
         .bind(3, std::int64_t{intent.number})
         .bind(4, static_cast<std::int64_t>(intent.stage))
-        .bind(5, intent.at.time_since_epoch().count());
+        .bind(5, intent.at);
     insert_attempt_.run();
     const AttemptId attempt{database_.last_insert_rowid()};
     tally_.announced(attempt, intent.item);
@@ -121,9 +121,8 @@ class EntryWriter {
         .bind_optional(6, record.request_id)
         .bind_optional(7, record.message)
         .bind(8, count(record.retry_after))
-        .bind(9, record.sent ? std::optional<std::int64_t>(record.sent->time_since_epoch().count())
-                             : std::nullopt)
-        .bind(10, std::int64_t{record.finished.time_since_epoch().count()})
+        .bind(9, record.sent)
+        .bind(10, record.finished)
         .bind(11, count(record.latency));
     insert_outcome_.run();
     tally_.ended(entry.attempt, entry.item, record.outcome, record.http_status, record.api_code);
@@ -137,7 +136,7 @@ class EntryWriter {
         .bind(4, to_text(entry.record.kind))
         .bind(5, entry.record.reason)
         .bind_optional(6, entry.record.detail)
-        .bind(7, std::int64_t{entry.at.time_since_epoch().count()})
+        .bind(7, entry.at)
         .bind(8, std::int64_t{entry.record.on_observation ? 1 : 0});
     insert_decision_.run();
     if (entry.record.item) tally_.changed(*entry.record.item);
@@ -153,8 +152,8 @@ class EntryWriter {
         .bind_optional(6, record.api_code)
         .bind_optional(7, record.request_id)
         .bind_optional(8, record.message)
-        .bind(9, std::int64_t{record.sent.time_since_epoch().count()})
-        .bind(10, std::int64_t{record.finished.time_since_epoch().count()});
+        .bind(9, record.sent)
+        .bind(10, record.finished);
     insert_read_.run();
     const std::int64_t read = database_.last_insert_rowid();
     for (const auto& [item, sighting] : entry.sightings) {
@@ -183,7 +182,7 @@ class EntryWriter {
         .bind(3, to_text(entry.record.settled))
         .bind(4, entry.record.reason)
         .bind_optional(5, entry.record.detail)
-        .bind(6, std::int64_t{entry.at.time_since_epoch().count()})
+        .bind(6, entry.at)
         .bind(7, entry.record.item.value);
     insert_verdict_.run();
     tally_.changed(entry.record.item);

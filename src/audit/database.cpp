@@ -129,6 +129,14 @@ Statement& Statement::bind(int parameter, const std::optional<std::int64_t>& val
   return value ? bind(parameter, *value) : bind_null(parameter);
 }
 
+Statement& Statement::bind(int parameter, UtcTime value) {
+  return bind(parameter, std::int64_t{value.time_since_epoch().count()});
+}
+
+Statement& Statement::bind(int parameter, const std::optional<UtcTime>& value) {
+  return value ? bind(parameter, *value) : bind_null(parameter);
+}
+
 Statement& Statement::bind_optional(int parameter, std::string_view value) {
   return value.empty() ? bind_null(parameter) : bind(parameter, value);
 }

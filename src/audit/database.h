@@ -32,6 +32,9 @@ class Statement {
   Statement& bind(int parameter, std::string_view value);
   Statement& bind_null(int parameter);
   Statement& bind(int parameter, const std::optional<std::int64_t>& value);
+  /// For a column that ends in _utc_ms.
+  Statement& bind(int parameter, UtcTime value);
+  Statement& bind(int parameter, const std::optional<UtcTime>& value);
   /// Empty text is stored as NULL.
   Statement& bind_optional(int parameter, std::string_view value);
   Statement& bind_blob(int parameter, std::string_view bytes);

@@ -149,7 +149,7 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
       .bind(10, run.first_item.value)
       .bind(11, run.item_count)
       .bind(12, run.duplicate_count)
-      .bind(13, now.time_since_epoch().count());
+      .bind(13, now);
   insert_run.run();
   run.id = RunId{database.last_insert_rowid()};
 

@@ -17,7 +17,6 @@ constexpr std::int64_t k_day_ms = 86'400'000;
 
 std::int64_t last_item(const RunRecord& run) { return run.first_item.value + run.item_count - 1; }
 
-std::int64_t number(UtcTime time) { return time.time_since_epoch().count(); }
 UtcTime utc(std::int64_t ms) { return UtcTime(milliseconds(ms)); }
 
 void add(RequestCounts& counts, std::string_view outcome, std::int64_t requests) {
@@ -206,7 +205,7 @@ std::vector<RequestCounts> read_timeline(Database& database, const Activity& act
   select.bind(1, activity.first_attempt.value)
       .bind(2, activity.last_attempt.value)
       .bind(3, activity.invocation_id)
-      .bind(4, number(timeline.begin))
+      .bind(4, timeline.begin)
       .bind(5, std::int64_t{timeline.width.count()});
   const std::int64_t last = std::ssize(intervals) - 1;
   while (select.step()) {
@@ -265,7 +264,7 @@ AnswerCounts read_answers_since(Database& database, UtcTime since, std::int64_t 
       select_answers(" FROM outcome JOIN attempt USING (attempt_id)"
                      " LEFT JOIN verdict USING (attempt_id) WHERE finished_utc_ms >= ?1",
                      "?2"));
-  select.bind(1, number(since)).bind(2, limit);
+  select.bind(1, since).bind(2, limit);
   return collect_answers(select);
 }
 
@@ -276,7 +275,7 @@ std::vector<DayCount> read_days(Database& database, UtcTime since) {
       " WHERE finished_utc_ms >= ?1 GROUP BY 1, 2"
       " UNION ALL SELECT finished_utc_ms / ?2, 'read', count(*) FROM disk_read"
       " WHERE finished_utc_ms >= ?1 GROUP BY 1) ORDER BY day");
-  select.bind(1, number(since)).bind(2, k_day_ms);
+  select.bind(1, since).bind(2, k_day_ms);
   std::vector<DayCount> days;
   while (select.step()) {
     const UtcTime day = utc(select.integer(0) * k_day_ms);
@@ -291,7 +290,7 @@ std::vector<RunId> read_runs_since(Database& database, UtcTime since) {
       "SELECT run_id FROM run WHERE created_utc_ms >= ?1"
       " UNION SELECT run_id FROM invocation LEFT JOIN invocation_end USING (invocation_id)"
       " WHERE coalesce(ended_utc_ms >= ?1, 1) ORDER BY run_id DESC");
-  select.bind(1, number(since));
+  select.bind(1, since);
   std::vector<RunId> runs;
   while (select.step()) runs.push_back(RunId{select.integer(0)});
   return runs;

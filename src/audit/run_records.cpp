@@ -36,8 +36,6 @@ RunRecord read_run(const Statement& row) {
   return run;
 }
 
-std::int64_t milliseconds(UtcTime time) { return time.time_since_epoch().count(); }
-
 /// Bind the disk as parameter 3; columns: item, state, latest attempt.
 Statement find_marked(Database& database, const RunRecord& run) {
   Statement find = database.prepare(
@@ -190,7 +188,7 @@ InvocationId begin_invocation(Database& database, RunId run,
       .bind(9, invocation.credential_source)
       .bind(10, invocation.settings_json)
       .bind(11, settings_sha256)
-      .bind(12, milliseconds(now));
+      .bind(12, now);
   insert.run();
   const InvocationId id{database.last_insert_rowid()};
   transaction.commit();
@@ -207,7 +205,7 @@ void end_invocation(Database& database, InvocationId invocation, EndReason reaso
       .bind(2, to_text(reason))
       .bind_optional(3, detail)
       .bind(4, std::int64_t{exit_code})
-      .bind(5, milliseconds(now));
+      .bind(5, now);
   insert.run();
   transaction.commit();
 }
@@ -227,7 +225,7 @@ void record_decision(Database& database, RunId run, InvocationId invocation,
   insert.bind(4, to_text(decision.kind))
       .bind(5, decision.reason)
       .bind_optional(6, decision.detail)
-      .bind(7, milliseconds(now));
+      .bind(7, now);
   insert.run();
   if (decision.item) {
     RunTally tally(database);
@@ -252,7 +250,7 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
   for (Statement& skip : skips) {
     skip.bind(1, run.id.value)
         .bind(2, invocation.value)
-        .bind(3, milliseconds(now))
+        .bind(3, now)
         .bind(5, std::int64_t{for_purge ? 1 : 0});
   }
   std::int64_t skipped = 0;
@@ -356,7 +354,7 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
         .bind(2, invocation.value)
         .bind(3, to_text(marking.settled))
         .bind(4, words)
-        .bind(5, milliseconds(now));
+        .bind(5, now);
     insert.run();
     tally.changed(item);
   }
@@ -382,7 +380,7 @@ Recovery recover(Database& database, UtcTime now) {
       "executed', ?2)");
   while (open.step()) {
     const AttemptId attempt{open.integer(0)};
-    close_attempt.bind(1, attempt.value).bind(2, milliseconds(now)).run();
+    close_attempt.bind(1, attempt.value).bind(2, now).run();
     tally.ended(attempt, ItemId{open.integer(1)}, Outcome::unknown, std::nullopt, {});
     ++recovery.open_attempts;
   }
@@ -391,7 +389,7 @@ Recovery recover(Database& database, UtcTime now) {
       "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
       " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"
       " WHERE invocation_id NOT IN (SELECT invocation_id FROM invocation_end)");
-  close_invocations.bind(1, milliseconds(now)).run();
+  close_invocations.bind(1, now).run();
   transaction.commit();
   return recovery;
 }

@@ -79,10 +79,7 @@ Due Sender::announce() {
 }
 
 Due Sender::take_lane() {
-  if (!parts_.may_go_on()) {
-    cancel();
-    return SleepUntil{parts_.clock.steady_now()};
-  }
+  if (!parts_.may_go_on()) return cancel();
   if (turn_->taken) return AwaitLane{turn_.get()};
   turn_->taken = true;
   has_lane_ = true;
@@ -106,27 +103,25 @@ Due Sender::connect() {
   return SleepUntil{connect_failure_ ? parts_.clock.steady_now() : slot_.at};
 }
 
-Due Sender::end_unsent(TransportFailure failure) {
-  close(classify_release(std::move(failure), known()), std::nullopt, std::nullopt,
-        parts_.clock.steady_now());
+Due Sender::end_unsent(const Classification& result) {
+  close(result, std::nullopt, std::nullopt, parts_.clock.steady_now());
   return SleepUntil{parts_.clock.steady_now()};
 }
 
-/// Pauses have moved its slot behind the time for which what was seen of the disk may be used.
-Due Sender::end_stale() {
-  Classification stale;
-  stale.outcome = Outcome::not_sent;
-  stale.scope = Scope::moment;
-  stale.message = "not sent: the disk has to be looked at again before its next slot";
-  close(stale, std::nullopt, std::nullopt, parts_.clock.steady_now());
-  return SleepUntil{parts_.clock.steady_now()};
+Due Sender::end_unsent(TransportFailure failure) {
+  return end_unsent(classify_release(std::move(failure), known()));
+}
+
+Due Sender::end_unsent(Scope scope, std::string message) {
+  Classification result;
+  result.outcome = Outcome::not_sent;
+  result.scope = scope;
+  result.message = std::move(message);
+  return end_unsent(result);
 }
 
 Due Sender::send() {
-  if (!parts_.may_go_on()) {
-    cancel();
-    return SleepUntil{parts_.clock.steady_now()};
-  }
+  if (!parts_.may_go_on()) return cancel();
   // The server may have closed the connection meanwhile.
   if (!parts_.transport.is_connected(lane_)) {
     if (std::exchange(has_reconnected_, true)) {
@@ -143,7 +138,10 @@ Due Sender::send() {
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
     has_reconnected_ = false;
-    if (!parts_.dispatch.is_fresh(*item_, slot_.at)) return end_stale();
+    if (!parts_.dispatch.is_fresh(*item_, slot_.at)) {
+      return end_unsent(Scope::moment,
+                        "not sent: the disk has to be looked at again before its next slot");
+    }
     return SleepUntil{slot_.at};
   }
   under_way_ = true;
@@ -191,12 +189,8 @@ void Sender::close(const Classification& result, std::optional<UtcTime> sent,
   observer_(event);
 }
 
-void Sender::cancel() {
-  Classification cancelled;
-  cancelled.outcome = Outcome::not_sent;
-  cancelled.scope = Scope::run;
-  cancelled.message = "cancelled before sending: the run was stopping";
-  close(cancelled, std::nullopt, std::nullopt, parts_.clock.steady_now());
+Due Sender::cancel() {
+  return end_unsent(Scope::run, "cancelled before sending: the run was stopping");
 }
 
 }  // namespace diskrelease

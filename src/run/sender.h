@@ -37,14 +37,15 @@ class Sender {
   Due announce();
   Due take_lane();
   Due connect();
+  Due end_unsent(const Classification& result);
   Due end_unsent(TransportFailure failure);
-  Due end_stale();
+  Due end_unsent(Scope scope, std::string message);
   Due send();
   Due receive();
   [[nodiscard]] PriorKnowledge known() const;
   void close(const Classification& result, std::optional<UtcTime> sent,
              std::optional<std::chrono::microseconds> latency, SteadyTime departed);
-  void cancel();
+  Due cancel();
   void leave_lane();
 
   RunParts parts_;

@@ -14,22 +14,17 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// One pending disk, handed from one to the other without threads.
+/// Items handed from one to the other without threads.
 class DispatchTest : public ::testing::Test {
  protected:
-  DispatchTest() {
+  void begin(const std::vector<std::string>& disks, const JobSpec& spec = {}) {
     create_audit_database(file_);
     {
       Database database = open_audit_for_writing(file_);
-      run_ = enrol(database, {"a"});
+      run_ = enrol(database, disks);
     }
-    rig_.emplace(file_, run_, JobSpec{}, transport_, clock_);
+    rig_.emplace(file_, run_, spec, transport_, clock_);
     rig_->dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
-  }
-
-  /// The only item, as the scout gets it.
-  WorkItem scouted(SteadyTime now) {
-    return std::get<std::vector<WorkItem>>(rig_->dispatch.next_batch(now)).at(0);
   }
 
   TemporaryDirectory directory_;
@@ -41,7 +36,18 @@ class DispatchTest : public ::testing::Test {
   const SteadyTime now_ = clock_.steady_now();
 };
 
-TEST_F(DispatchTest, SendsNoReadyDiskWhoseSightingIsOldButLooksAgain) {
+/// One pending disk.
+class OneItemDispatchTest : public DispatchTest {
+ protected:
+  OneItemDispatchTest() { begin({"a"}); }
+
+  /// The only item, as the scout gets it.
+  WorkItem scouted(SteadyTime now) {
+    return std::get<std::vector<WorkItem>>(rig_->dispatch.next_batch(now)).at(0);
+  }
+};
+
+TEST_F(OneItemDispatchTest, SendsNoReadyDiskWhoseSightingIsOldButLooksAgain) {
   Dispatch& dispatch = rig_->dispatch;
   dispatch.ready(scouted(now_), Stage::release, now_);
   const SteadyTime too_late = now_ + Dispatch::k_observation_valid + nanoseconds(1);
@@ -56,21 +62,15 @@ TEST_F(DispatchTest, SendsNoReadyDiskWhoseSightingIsOldButLooksAgain) {
 }
 
 /// Many pending disks, and several scouts.
-class WideDispatchTest : public ::testing::Test {
+class WideDispatchTest : public DispatchTest {
  protected:
   void begin(int disks, double per_second, int in_flight) {
-    create_audit_database(file_);
     std::vector<std::string> names;
     for (int i = 0; i < disks; ++i) names.push_back("disk-" + std::to_string(i));
-    {
-      Database database = open_audit_for_writing(file_);
-      run_ = enrol(database, names);
-    }
     JobSpec spec;
     spec.rate.per_second = per_second;
     spec.in_flight = in_flight;
-    rig_.emplace(file_, run_, spec, transport_, clock_);
-    rig_->dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+    DispatchTest::begin(names, spec);
   }
 
   /// The size of the next batch, which stays with its scout; 0 = it has to wait.
@@ -88,14 +88,7 @@ class WideDispatchTest : public ::testing::Test {
     batches_.pop_back();
   }
 
-  TemporaryDirectory directory_;
-  std::filesystem::path file_ = directory_ / "audit.db";
-  FakeClock clock_;
-  ScriptedTransport transport_;
-  RunRecord run_;
-  std::optional<RunRig> rig_;
   std::vector<std::vector<WorkItem>> batches_;
-  const SteadyTime now_ = clock_.steady_now();
 };
 
 TEST_F(WideDispatchTest, ScoutsLookAtSeveralBatchesSideBySideAtAHighRate) {
@@ -198,7 +191,7 @@ TEST_F(WideDispatchTest, AtVeryLowRatesWhatWasSeenHoldsForThreeRequests) {
   EXPECT_FALSE(rig_->dispatch.is_fresh(item, now_ + std::chrono::seconds(3'001)));
 }
 
-TEST_F(DispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
+TEST_F(OneItemDispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
   rig_->dispatch.stop({EndReason::interrupted, "signal", ""});
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next_batch(now_)));
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
