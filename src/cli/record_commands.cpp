@@ -69,6 +69,7 @@ ExitCode status_command(const Options& options) {
   Database database = open_for_reading(options);
   if (options.all) {
     print_all_runs(database, options);
+    tell_of_archives(options, database);
     return ExitCode::done;
   }
   const RunRecord run = run_or_newest(database, options);

@@ -152,6 +152,8 @@ TEST_F(ArchiveCommandTest, CommandsSayWhichArchivesTheyDoNotLookAt) {
   const std::string note = "what is in archive 1 is not looked at";
   EXPECT_THAT(run({"report", "--since", "400d", "-o", path("r.html"), "--db", path("a.db")}).error,
               HasSubstr(note));
+  EXPECT_THAT(run({"status", "--all", "--db", path("a.db")}).error, HasSubstr(note));
+  EXPECT_EQ(run({"status", "--all", "--quiet", "--db", path("a.db")}).error, "");
   std::ofstream(path("log.json")) << R"({"requestId":"T","response":{"logs":[]}})";
   const auto reconcile = [&](std::vector<std::string> more) {
     std::vector<std::string> words{"audit",   "reconcile", "--provider-log", path("log.json"),
