@@ -443,6 +443,24 @@ TEST_F(ArchiveTest, AProcessThatDiesWithTheArchiveInPlaceLeavesTheDatabaseAsItWa
   EXPECT_EQ(count(file_, "SELECT count(*) FROM archive"), 0);
 }
 
+TEST_F(ArchiveTest, NothingLeavesADatabaseThatWasMovedAwayMeanwhile) {
+  add_run("a-");
+  add_run("b-");
+  const std::filesystem::path elsewhere = directory_ / "elsewhere.db";
+  {
+    Database database = open_audit_for_writing(file_);
+    const ArchivePlan found = plan_archive(database, k_later);
+    std::ofstream(old_).close();
+    EXPECT_THROW(static_cast<void>(archive_runs(
+                     database, found, archive_description(old_, k_later), old_,
+                     [&] { std::filesystem::rename(file_, elsewhere); }, k_later)),
+                 AuditUnusable);
+  }
+  std::filesystem::rename(elsewhere, file_);
+  EXPECT_EQ(count(file_, "SELECT count(*) FROM run"), 2);
+  EXPECT_THAT(verified(file_).problems, IsEmpty());
+}
+
 TEST_F(ArchiveTest, NothingIsEverWrittenToASealedFile) {
   add_run("a-");
   add_run("b-");
