@@ -16,14 +16,18 @@
 namespace diskrelease {
 
 struct Announcement::State {
+  // One order for both: whoever sets one of them and then does not see the other is seen by it.
   std::atomic<bool> decided = false;
+  std::atomic<bool> expected = false;
   // Written before `decided`, read after it.
   AttemptId attempt;
   std::exception_ptr failure;
 
-  void decide() noexcept {
-    decided.store(true, std::memory_order_release);
+  /// Whether it is expected.
+  bool decide() noexcept {
+    decided.store(true);
     decided.notify_all();
+    return expected.load();
   }
 };
 
@@ -248,6 +252,13 @@ struct AttemptLog::Private {
   std::thread thread;
 
   void push(Entry entry) {
+    // After the lock is free again: who wakes up before that has to sleep once more.
+    if (enqueue(std::move(entry))) work.notify_one();
+  }
+
+  /// Whether the writer is to be woken: it sleeps while the queue is empty, dozes for max_delay
+  /// while nobody waits, and for intent_delay while there are few who do.
+  [[nodiscard]] bool enqueue(Entry entry) {
     const std::lock_guard lock(mutex);
     if (failure) std::rethrow_exception(failure);
     const bool first = queue.empty();
@@ -261,9 +272,7 @@ struct AttemptLog::Private {
       flush_waits = true;
     }
     queue.push_back(std::move(entry));
-    // The writer sleeps while the queue is empty, dozes for max_delay while nobody waits, and for
-    // intent_delay while there are few who do.
-    if (first || first_intent || (!was_due && due())) work.notify_one();
+    return first || first_intent || (!was_due && due());
   }
 
   /// Whether the next commit is not to wait for more. Until as many intents have come together as
@@ -319,11 +328,12 @@ struct AttemptLog::Private {
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
+    bool any_expected = false;
     for (auto& [intent, id] : announced) {
       intent->announced->attempt = id;
-      intent->announced->decide();
+      any_expected = intent->announced->decide() || any_expected;
     }
-    if (!announced.empty() && after_intents) after_intents();
+    if (any_expected && after_intents) after_intents();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
     }
@@ -363,11 +373,11 @@ Announcement::Announcement(std::shared_ptr<State> state, ItemId item, DiskId dis
       number_(number),
       stage_(stage) {}
 
-bool Announcement::decided() const noexcept {
-  return state_->decided.load(std::memory_order_acquire);
-}
+bool Announcement::decided() const noexcept { return state_->decided.load(); }
 
-void Announcement::wait() const noexcept { state_->decided.wait(false, std::memory_order_acquire); }
+void Announcement::expect() const noexcept { state_->expected.store(true); }
+
+void Announcement::wait() const noexcept { state_->decided.wait(false); }
 
 OpenAttempt Announcement::take() {
   wait();

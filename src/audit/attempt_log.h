@@ -69,6 +69,9 @@ class Announcement {
 
   /// Whether take() would return or throw at once.
   [[nodiscard]] bool decided() const noexcept;
+  /// That somebody is going to wait for it. To be called before decided() is looked at for the last
+  /// time: unless that says yes, the log calls `after_intents` once it is decided.
+  void expect() const noexcept;
   void wait() const noexcept;
   /// Waits until the intent is durable, and everything handed over before it. Throws AuditUnusable
   /// if it is not, then nothing may be sent. To be called once.
@@ -109,8 +112,8 @@ class AttemptLog {
   /// for the company of an intent; with a very long one, commits happen only with intents and
   /// flushes, so that a simulation can be repeated exactly. An intent waits at most `intent_delay`
   /// for that of others, and only while many attempts are open: a commit costs nearly the same for
-  /// one as for thirty. `after_intents` is called by the writer thread when announcements have been
-  /// decided.
+  /// one as for thirty. `after_intents` is called by the writer thread when announcements that are
+  /// expected have been decided.
   AttemptLog(Database database, RunId run, InvocationId invocation,
              std::chrono::milliseconds max_delay = k_max_delay,
              std::function<void()> after_intents = {},

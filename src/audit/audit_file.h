@@ -19,8 +19,7 @@ void create_audit_database(const std::filesystem::path& path);
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
 /// missing file, a file of another program, a sealed archive, a newer version, a damaged file. The
-/// caller holds the
-/// database's lock.
+/// caller holds the database's lock.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
 
 /// Throws what open_audit_for_writing() would throw for a file that is missing, of another program
@@ -28,9 +27,8 @@ void create_audit_database(const std::filesystem::path& path);
 void require_audit_database(const std::filesystem::path& path);
 
 /// Opens an existing audit database of the current version or a sealed archive, read-only; may be
-/// used while a writer
-/// works. Where derived tables are missing, it makes its own, which takes a while for a large
-/// database.
+/// used while a writer works. Where derived tables are missing, it makes its own, which takes a
+/// while for a large database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
 /// The same for who asks for evidence only: derived tables may be missing.

@@ -241,17 +241,23 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
       if (options.verbose) display.say(event_line(event));
     };
     const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
-    reading_problem = run_course(
-        parts, run, plan.kind, [&] { return open_audit_for_reading(plan.database_file); },
-        {observer,
-         [&](std::int64_t matters) {
-           if (options.quiet) return;
-           display.say("reading back what became of " + std::to_string(matters) +
-                       " disk(s), for at most " + format_duration(spec.settle.window));
-         }},
-        [&](const std::vector<Actor>& actors) {
-          drive_with_threads(gate, dispatch, clock, actors);
-        });
+    const auto open_reader = [&] {
+      Database reader = open_audit_for_reading(plan.database_file);
+      // It walks through the run once: to keep what it has passed is a waste of memory.
+      reader.execute("PRAGMA cache_size = -256");
+      return reader;
+    };
+    reading_problem =
+        run_course(parts, run, plan.kind, open_reader,
+                   {observer,
+                    [&](std::int64_t matters) {
+                      if (options.quiet) return;
+                      display.say("reading back what became of " + std::to_string(matters) +
+                                  " disk(s), for at most " + format_duration(spec.settle.window));
+                    }},
+                   [&](const std::vector<Actor>& actors) {
+                     drive_with_threads(gate, dispatch, clock, actors);
+                   });
   }
   database = log.close();
   return conclude(options, plan, database, run, invocation,

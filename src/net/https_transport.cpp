@@ -280,15 +280,6 @@ std::optional<TransportFailure> HttpsTransport::prepare(std::size_t lane) {
                               steady_now() + private_->settings.total_timeout);
 }
 
-Reply HttpsTransport::exchange(std::size_t index, const HttpRequest& request) {
-  Lane& lane = private_->lanes.at(index);
-  const auto deadline = steady_now() + private_->settings.total_timeout;
-  if (breaks_head(request)) return unfit_request();
-  if (auto failure = private_->make_ready(lane, deadline)) return std::move(*failure);
-  private_->start(lane, request, deadline);
-  return finish(index);
-}
-
 bool HttpsTransport::is_connected(std::size_t lane) {
   return !private_->abort.raised() &&
          private_->has_good_connection(private_->lanes.at(lane), steady_now());

@@ -71,7 +71,6 @@ class HttpsTransport final : public Transport {
   ~HttpsTransport() override;
 
   [[nodiscard]] std::optional<TransportFailure> prepare(std::size_t lane) override;
-  [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
   [[nodiscard]] bool is_connected(std::size_t lane) override;
   void start(std::size_t lane, const HttpRequest& request) override;
   [[nodiscard]] ReplyWatch watch(std::size_t lane) override;

@@ -19,8 +19,8 @@ struct ReplyWatch {
 /// connection, used by one thread at a time; different lanes may be used by different threads at
 /// once.
 ///
-/// A request is either exchanged, which waits for the answer, or started, watched and finished, so
-/// that one thread can have requests under way on many lanes.
+/// A request is started, watched and finished, so that one thread can have requests under way on
+/// many lanes; who has but one may finish it at once, which waits for the answer.
 ///
 /// An implementation sends a request at most once: no hidden re-send, no redirect followed.
 class Transport {
@@ -28,12 +28,9 @@ class Transport {
   virtual ~Transport() = default;
 
   /// Makes the lane ready to send: checks a kept connection for staleness, connects if there is
-  /// none. Nothing of a request is written. A failure is kept to the lane: exchange() tries again.
-  /// nullopt = ready; a failure always has request_may_have_left == false.
+  /// none. Nothing of a request is written. nullopt = ready; a failure always has
+  /// request_may_have_left == false.
   [[nodiscard]] virtual std::optional<TransportFailure> prepare(std::size_t lane) = 0;
-
-  /// Sends one request and reads its answer, within the total deadline of the transport's settings.
-  [[nodiscard]] virtual Reply exchange(std::size_t lane, const HttpRequest& request) = 0;
 
   /// Whether the lane has a connection that is good to send on now. Does not wait.
   [[nodiscard]] virtual bool is_connected(std::size_t lane) = 0;

@@ -134,7 +134,7 @@ std::optional<Slot> Pacer::depart(const Slot& slot, SteadyTime now) {
   }
   if (!limit_.per_second) return std::nullopt;
   if (const std::optional<SteadyTime> limiting = departure_that_limits();
-      limiting && now < *limiting + window_) {
+      limiting && now + k_late < *limiting + window_) {
     return Slot{*limiting + window_, state_->epoch};
   }
   std::int64_t time = stored(now);

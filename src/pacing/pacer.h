@@ -69,6 +69,10 @@ class Pacer {
   [[nodiscard]] std::optional<SteadyTime> paused_until(SteadyTime now) const;
 
   static constexpr double k_margin = 0.008;
+  /// A sender wakes up later than its slot by some tenths of a millisecond, each time by another
+  /// number. So much of the margin of a window is given to those that come after it, who would have
+  /// to wait and to wake up once more.
+  static constexpr std::chrono::microseconds k_late{500};
   static constexpr double k_recovery_per_second = 0.05;
   static constexpr double k_lowest_share =
       1.0 / 64;  ///< of the full rate, however often it is halved

@@ -54,7 +54,10 @@ std::optional<Slot> DepartureGate::depart(const Slot& slot, SteadyTime now) {
   return later;
 }
 
-void DepartureGate::left_late(SteadyTime counted, SteadyTime now) {
+void DepartureGate::left(SteadyTime counted, SteadyTime now) {
+  // Signed and connected before, it takes a few tenths of that.
+  constexpr std::chrono::milliseconds prompt{1};
+  if (now - counted <= prompt) return;
   const std::lock_guard lock(*region_);
   pacer_.left_late(counted, now);
 }

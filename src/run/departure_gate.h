@@ -57,8 +57,9 @@ class DepartureGate {
   [[nodiscard]] Slot reserve(SteadyTime earliest);
   /// nullopt = the request leaves now, and counts. Else the slot to wait for instead.
   [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);
-  /// A request whose departure was counted at `counted` or later has left by `now` only.
-  void left_late(SteadyTime counted, SteadyTime now);
+  /// A request whose departure was counted at `counted` has been written by `now`: where the
+  /// processor was taken away in between, it counts from then.
+  void left(SteadyTime counted, SteadyTime now);
   /// A request that left at `sent` was refused for rate: pauses all, here and in other processes.
   void throttled(SteadyTime sent, SteadyTime now,
                  std::optional<std::chrono::milliseconds> retry_after);

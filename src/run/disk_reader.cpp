@@ -73,7 +73,9 @@ std::optional<SteadyTime> DiskReader::step() {
     has_reconnected_ = false;
     return slot_->at;
   }
-  return ended(parts_.transport.exchange(lane_, request), departed, sent);
+  parts_.transport.start(lane_, request);
+  parts_.gate.left(departed, parts_.clock.steady_now());
+  return ended(parts_.transport.finish(lane_), departed, sent);
 }
 
 std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {

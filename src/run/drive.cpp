@@ -23,7 +23,7 @@ namespace diskrelease {
 namespace {
 
 /// One thread can keep as many busy as a processor has time for.
-constexpr std::size_t k_actors_per_thread = 128;
+constexpr std::size_t k_actors_per_thread = 32;
 /// Without polling in between, so that no actor keeps the others of its thread from their answers.
 constexpr int k_most_steps_in_a_row = 8;
 
@@ -106,19 +106,16 @@ class Loop {
   }
 
   void run() {
-    while (!all_finished()) {
+    for (;;) {
       now_ = clock_.steady_now();
-      bool any_stepped = false;
-      for (Task& task : tasks_) any_stepped = step_while_due(task) || any_stepped;
-      if (any_stepped) {
+      for (Task& task : tasks_) step_while_due(task);
+      if (all_finished()) return;
+      if (any_due()) {
         poll(SteadyTime::min());
         continue;
       }
       ear_.listen();
-      now_ = clock_.steady_now();
-      const bool any_due =
-          std::ranges::any_of(tasks_, [&](const Task& task) { return is_due(task); });
-      poll(any_due ? SteadyTime::min() : next_time());
+      poll(any_due() ? SteadyTime::min() : next_time());
       ear_.hush();
     }
   }
@@ -142,6 +139,11 @@ class Loop {
     return std::holds_alternative<What>(task.due);
   }
 
+  [[nodiscard]] bool any_due() {
+    now_ = clock_.steady_now();
+    return std::ranges::any_of(tasks_, [&](const Task& task) { return is_due(task); });
+  }
+
   [[nodiscard]] bool is_due(const Task& task) const {
     if (task.apart.joinable()) return task.apart_ended;
     if (const auto* sleep = std::get_if<SleepUntil>(&task.due)) {
@@ -162,10 +164,8 @@ class Loop {
     return has<StepApart>(task);
   }
 
-  bool step_while_due(Task& task) {
-    bool stepped = false;
+  void step_while_due(Task& task) {
     for (int steps = 0; steps < k_most_steps_in_a_row && is_due(task); ++steps) {
-      stepped = true;
       task.readable = false;
       if (task.apart.joinable()) {
         task.apart.join();
@@ -176,11 +176,11 @@ class Loop {
       if (!task.apart.joinable()) watch(task);
       now_ = clock_.steady_now();
     }
-    return stepped;
   }
 
-  /// Where the task waits for an answer, its descriptor is watched from now on.
+  /// What the task waits for will wake this thread from now on.
   void watch(Task& task) {
+    if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) commit->announcement->expect();
     const auto* reply = std::get_if<AwaitReply>(&task.due);
     if (reply == nullptr || reply->watch.reply_fd < 0) return;
     abort_fd_ = reply->watch.abort_fd;

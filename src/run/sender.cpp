@@ -6,9 +6,6 @@
 namespace diskrelease {
 namespace {
 
-/// From the count of a departure to the end of its write; it takes a few tenths of it.
-constexpr std::chrono::milliseconds k_prompt{1};
-
 OutcomeRecord make_record(const Classification& result, std::optional<UtcTime> sent, UtcTime now,
                           std::optional<std::chrono::microseconds> latency) {
   OutcomeRecord record;
@@ -35,8 +32,9 @@ Due Sender::step() {
   if (under_way_) return receive();
   if (connecting_) return connect();
   if (connect_failure_) return end_unsent(*std::exchange(connect_failure_, std::nullopt));
-  if (has_lane_) return send();
+  if (std::exchange(commit_is_later_, false)) return AwaitCommit{&*announcement_};
   if (announcement_) open_ = std::exchange(announcement_, std::nullopt)->take();
+  if (has_lane_) return send();
   if (open_) return take_lane();
   if (item_) return announce();
   return take();
@@ -75,21 +73,31 @@ Due Sender::announce() {
   announcement_ =
       parts_.log.announce(item_->pending.item, item_->pending.disk, item_->pending.attempts + 1,
                           item_->pending.stage, parts_.clock.utc_now());
+  // Nothing is left to be done before the slot: to wake up for the commit would be for nothing.
+  if (slot_.at > now && !turn_->taken && parts_.transport.is_connected(lane_)) {
+    enter_lane();
+    commit_is_later_ = true;
+    return SleepUntil{slot_.at};
+  }
   return AwaitCommit{&*announcement_};
 }
 
 Due Sender::take_lane() {
   if (!parts_.may_go_on()) return cancel();
   if (turn_->taken) return AwaitLane{turn_.get()};
-  turn_->taken = true;
-  has_lane_ = true;
-  has_connected_ = true;
-  has_reconnected_ = false;
+  enter_lane();
   if (slot_.at <= parts_.clock.steady_now()) return send();
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
   if (parts_.transport.is_connected(lane_)) return SleepUntil{slot_.at};
   connecting_ = true;
   return StepApart{};
+}
+
+void Sender::enter_lane() {
+  turn_->taken = true;
+  has_lane_ = true;
+  has_connected_ = true;
+  has_reconnected_ = false;
 }
 
 void Sender::leave_lane() {
@@ -146,9 +154,7 @@ Due Sender::send() {
   }
   under_way_ = true;
   parts_.transport.start(lane_, request);
-  // The processor may have been taken away between the count and the write.
-  const SteadyTime left = parts_.clock.steady_now();
-  if (left - departed_ > k_prompt) parts_.gate.left_late(departed_, left);
+  parts_.gate.left(departed_, parts_.clock.steady_now());
   return AwaitReply{parts_.transport.watch(lane_)};
 }
 

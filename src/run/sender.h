@@ -13,9 +13,9 @@ namespace diskrelease {
 using AttemptObserver = std::function<void(const AttemptEvent&)>;
 
 /// The way of items through a lane:
-///   idle -> has an item and a slot -> its intent is handed over -> the intent is durable -> has
-///   the lane, connected -> departs in its slot -> the answer has come, its outcome is handed over
-///   -> idle.
+///   idle -> has an item and a slot -> its intent is handed over -> the intent is durable, has the
+///   lane, connected -> departs in its slot -> the answer has come, its outcome is handed over ->
+///   idle.
 ///
 /// Two senders may share a lane: while the request of one is under way, the intent of the other
 /// becomes durable.
@@ -46,6 +46,7 @@ class Sender {
   void close(const Classification& result, std::optional<UtcTime> sent,
              std::optional<std::chrono::microseconds> latency, SteadyTime departed);
   Due cancel();
+  void enter_lane();
   void leave_lane();
 
   RunParts parts_;
@@ -55,6 +56,7 @@ class Sender {
   std::optional<WorkItem> item_;
   Slot slot_;
   std::optional<Announcement> announcement_;
+  bool commit_is_later_ = false;  ///< waited for in the slot only
   std::optional<OpenAttempt> open_;
   bool has_lane_ = false;
   bool connecting_ = false;

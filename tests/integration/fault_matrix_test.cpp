@@ -64,12 +64,6 @@ class DetourTransport final : public Transport {
     return failure;
   }
 
-  Reply exchange(std::size_t lane, const HttpRequest& request) override {
-    Reply reply = present(lane).exchange(lane, request);
-    if (lane == strikes_.lane) has_begun_ = false;
-    return reply;
-  }
-
   bool is_connected(std::size_t lane) override {
     return (lane != strikes_.lane || has_begun_) && present(lane).is_connected(lane);
   }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,10 +14,14 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <iomanip>
+#include <memory>
+#include <sstream>
 
 #include "model/errors.h"
 #include "support/connect_proxy.h"
 #include "support/raw_tls_server.h"
+#include "support/temporary_directory.h"
 
 namespace diskrelease {
 namespace {
@@ -53,9 +59,15 @@ HttpRequest release(const std::string& disk) {
           .body = R"({"diskId":")" + disk + "\"}"};
 }
 
+Reply exchange(HttpsTransport& transport, std::size_t lane, const HttpRequest& request) {
+  if (auto failure = transport.prepare(lane)) return *std::move(failure);
+  transport.start(lane, request);
+  return transport.finish(lane);
+}
+
 Reply send_once(const HttpsSettings& settings) {
   HttpsTransport transport(settings, 1);
-  return transport.exchange(0, release("d-1"));
+  return exchange(transport, 0, release("d-1"));
 }
 
 std::string describe(const Reply& reply) {
@@ -83,7 +95,7 @@ std::pair<TransportFailure, steady_clock::duration> timed_failure(const HttpsSet
                                                                   const HttpRequest& request) {
   HttpsTransport transport(settings, 1);
   const auto start = steady_clock::now();
-  Reply reply = transport.exchange(0, request);
+  Reply reply = exchange(transport, 0, request);
   const auto took = steady_clock::now() - start;
   return {failure_of(std::move(reply)), took};
 }
@@ -136,7 +148,7 @@ TEST_F(HttpsTransportTest, SendsALargeRequestWhole) {
   HttpsTransport transport(settings_for(server), 1);
   auto request = release("d-1");
   request.body = std::string(200'000, 'x');
-  EXPECT_EQ(response_of(transport.exchange(0, request)).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, request)).status, 200);
   ASSERT_EQ(server.requests().size(), 1u);
   EXPECT_TRUE(server.requests()[0].text.ends_with("\r\n\r\n" + request.body));
 }
@@ -146,7 +158,7 @@ TEST_F(HttpsTransportTest, SendsAnEmptyBody) {
   HttpsTransport transport(settings_for(server), 1);
   auto request = release("d-1");
   request.body.clear();
-  EXPECT_EQ(response_of(transport.exchange(0, request)).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, request)).status, 200);
   EXPECT_THAT(server.requests().at(0).text, HasSubstr("Content-Length: 0\r\n"));
 }
 
@@ -156,11 +168,11 @@ TEST_F(HttpsTransportTest, RefusesARequestWhoseHeadHoldsALineBreak) {
   for (const auto& [name, value] : HeaderFields{{"X", "a\r\nY: b"}, {"X\n", "a"}, {"X", "a\rb"}}) {
     auto request = release("d-1");
     request.headers.emplace_back(name, value);
-    EXPECT_FALSE(failure_of(transport.exchange(0, request)).request_may_have_left);
+    EXPECT_FALSE(failure_of(exchange(transport, 0, request)).request_may_have_left);
   }
   auto request = release("d-1");
   request.path = "/ HTTP/1.1\r\n\r\n";
-  EXPECT_FALSE(failure_of(transport.exchange(0, request)).request_may_have_left);
+  EXPECT_FALSE(failure_of(exchange(transport, 0, request)).request_may_have_left);
   server.stop();
   EXPECT_EQ(server.received_bytes(), 0u);
 }
@@ -172,7 +184,7 @@ TEST_F(HttpsTransportTest, KeepsTheConnectionOfALane) {
   HttpsTransport transport(settings_for(server), 1);
   EXPECT_EQ(transport.prepare(0), std::nullopt);
   for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).status, 200);
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).status, 200);
     EXPECT_EQ(transport.prepare(0), std::nullopt);
   }
   EXPECT_EQ(server.connections(), 1u);
@@ -192,7 +204,7 @@ TEST_F(HttpsTransportTest, GivesEachLaneItsOwnConnection) {
   RawTlsServer server(&RawTlsServer::answer_all);
   HttpsTransport transport(settings_for(server), 3);
   for (std::size_t lane = 0; lane < 3; ++lane) EXPECT_EQ(transport.prepare(lane), std::nullopt);
-  EXPECT_EQ(response_of(transport.exchange(2, release("d-1"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 2, release("d-1"))).status, 200);
   EXPECT_EQ(server.connections(), 3u);
 }
 
@@ -207,7 +219,7 @@ TEST_F(HttpsTransportTest, ServesSeveralThreadsAtOnce) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       threads.emplace_back([&, lane] {
         for (int i = 0; i < each; ++i) {
-          const auto reply = transport.exchange(lane, release("d-" + std::to_string(i)));
+          const auto reply = exchange(transport, lane, release("d-" + std::to_string(i)));
           good += std::holds_alternative<HttpResponse>(reply) ? 1 : 0;
         }
       });
@@ -243,9 +255,9 @@ TEST_F(HttpsTransportTest, ConnectsAnewInsteadOfUsingAStaleConnection) {
       connection.wait_until_closed();
     });
     HttpsTransport transport(settings_for(server), 1);
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).body, "first");
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).body, "first");
     ASSERT_EQ(spoiled.get_future().wait_for(k_long), std::future_status::ready);
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-2"))).body, "{}");
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-2"))).body, "{}");
     server.stop();
     EXPECT_EQ(server.connections(), 2u);
     ASSERT_EQ(server.requests().size(), 2u);
@@ -264,7 +276,7 @@ TEST_F(HttpsTransportTest, DropsAConnectionThatHoldsMoreThanTheAnswer) {
   });
   HttpsTransport transport(settings_for(server), 1);
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).body, "{}");
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).body, "{}");
   }
   EXPECT_EQ(server.connections(), 3u);
 }
@@ -292,7 +304,7 @@ TEST_F(HttpsTransportTest, NoticesThatAPreparedConnectionWasClosedBeforeItsFirst
     EXPECT_EQ(transport.prepare(0), std::nullopt);
     spoil_now.set_value();
     ASSERT_EQ(spoiled.get_future().wait_for(k_long), std::future_status::ready);
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).body, "{}");
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).body, "{}");
     EXPECT_EQ(server.requests().size(), 1u);
     EXPECT_EQ(server.connections(), 2u);
   }
@@ -303,8 +315,8 @@ TEST_F(HttpsTransportTest, DoesNotUseAConnectionThatWasIdleForTooLong) {
   auto settings = settings_for(server);
   settings.idle_limit = milliseconds(0);
   HttpsTransport transport(settings, 1);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).status, 200);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-2"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-2"))).status, 200);
   EXPECT_EQ(server.connections(), 2u);
 }
 
@@ -317,7 +329,7 @@ TEST_F(HttpsTransportTest, HonoursConnectionClose) {
   });
   HttpsTransport transport(settings_for(server), 1);
   for (int i = 0; i < 2; ++i) {
-    const auto response = response_of(transport.exchange(0, release("d-1")));
+    const auto response = response_of(exchange(transport, 0, release("d-1")));
     EXPECT_EQ(response.body, "{}");
     EXPECT_TRUE(response.length_proven);
   }
@@ -332,9 +344,9 @@ TEST_F(HttpsTransportTest, DropsTheConnectionAfterAFailure) {
     connection.wait_until_closed();
   });
   HttpsTransport transport(settings_for(server), 1);
-  EXPECT_EQ(failure_of(transport.exchange(0, release("d-1"))).problem,
+  EXPECT_EQ(failure_of(exchange(transport, 0, release("d-1"))).problem,
             TransportProblem::invalid_answer);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-2"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-2"))).status, 200);
   EXPECT_EQ(server.connections(), 2u);
   EXPECT_EQ(server.requests().size(), 2u);
 }
@@ -399,7 +411,7 @@ TEST_F(HttpsTransportTest, KeepsTheConnectionAfterChunksAndAnswersWithoutBody) {
   });
   HttpsTransport transport(settings_for(server), 1);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).status, i % 2 == 0 ? 200 : 204);
+    EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).status, i % 2 == 0 ? 200 : 204);
   }
   EXPECT_EQ(server.connections(), 1u);
 }
@@ -710,6 +722,45 @@ TEST_F(HttpsTransportTest, RefusesACertificateOfAnUnknownCa) {
                              "unable to get local issuer certificate");
 }
 
+/// Of a CA in a PEM file, as OpenSSL looks for it in a folder.
+std::string hashed_name(const std::string& path) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> file(BIO_new_file(path.c_str(), "r"), &BIO_free);
+  const std::unique_ptr<X509, decltype(&X509_free)> ca(
+      PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr), &X509_free);
+  std::ostringstream name;
+  name << std::hex << std::setw(8) << std::setfill('0') << X509_subject_name_hash(ca.get()) << ".0";
+  return name.str();
+}
+
+class SystemCaTest : public HttpsTransportTest {
+ protected:
+  ~SystemCaTest() override {
+    ::unsetenv("SSL_CERT_DIR");
+    ::setenv("SSL_CERT_FILE", "/dev/null", 1);
+  }
+  Reply send_with_system_cas() {
+    HttpsSettings settings = settings_for(server_);
+    settings.ca_file.reset();
+    return send_once(settings);
+  }
+
+  RawTlsServer server_{&RawTlsServer::answer_all};
+  TemporaryDirectory folder_;
+};
+
+TEST_F(SystemCaTest, FindsACaInTheFolderByItsHash) {
+  ::unsetenv("SSL_CERT_FILE");
+  ::setenv("SSL_CERT_DIR", folder_.path().c_str(), 1);
+  EXPECT_EQ(failure_of(send_with_system_cas()).problem, TransportProblem::certificate);
+  std::filesystem::copy_file(server_.ca_file(), folder_ / hashed_name(server_.ca_file()));
+  EXPECT_EQ(response_of(send_with_system_cas()).status, 200);
+}
+
+TEST_F(SystemCaTest, ReadsTheFileThatIsAskedForBesideTheFolder) {
+  ::setenv("SSL_CERT_FILE", server_.ca_file().c_str(), 1);
+  EXPECT_EQ(response_of(send_with_system_cas()).status, 200);
+}
+
 TEST_F(HttpsTransportTest, RefusesAnotherHostsCertificateHoweverLateItComes) {
   for (const auto connect_timeout : {k_short, k_long}) {
     RawTlsServer server(
@@ -796,7 +847,7 @@ TEST_F(HttpsTransportTest, SaysThatNothingLeftWhenTheHandshakeBreaks) {
     HttpsTransport transport(settings_for(server), 1);
     for (int i = 0; i < 2; ++i) {
       const auto failure =
-          i == 0 ? transport.prepare(0) : failure_of(transport.exchange(0, release("d-1")));
+          i == 0 ? transport.prepare(0) : failure_of(exchange(transport, 0, release("d-1")));
       ASSERT_TRUE(failure.has_value());
       EXPECT_EQ(to_text(failure->problem), to_text(TransportProblem::tls_handshake));
       EXPECT_FALSE(failure->request_may_have_left);
@@ -847,7 +898,7 @@ TEST_F(HttpsTransportTest, TellsThatFileDescriptorsRanOut) {
   ASSERT_TRUE(failure.has_value());
   EXPECT_EQ(failure->problem, TransportProblem::out_of_resources) << failure->detail;
   EXPECT_FALSE(failure->request_may_have_left);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).status, 200);
 }
 
 // --- Abort ---
@@ -861,14 +912,14 @@ TEST_F(HttpsTransportTest, AbortEndsExchangesUnderWayAndEveryLaterCall) {
   }));
   HttpsTransport transport(settings_for(server), 3);
   auto first =
-      std::async(std::launch::async, [&] { return transport.exchange(0, release("d-1")); });
+      std::async(std::launch::async, [&] { return exchange(transport, 0, release("d-1")); });
   auto second =
-      std::async(std::launch::async, [&] { return transport.exchange(1, release("d-2")); });
+      std::async(std::launch::async, [&] { return exchange(transport, 1, release("d-2")); });
   ASSERT_EQ(reached.get_future().wait_for(k_long), std::future_status::ready);
   const auto took = time_of([&] {
     transport.abort_all();
-    for (auto* exchange : {&first, &second}) {
-      const auto failure = failure_of(exchange->get());
+    for (auto* broken : {&first, &second}) {
+      const auto failure = failure_of(broken->get());
       EXPECT_EQ(failure.problem, TransportProblem::aborted);
       EXPECT_TRUE(failure.request_may_have_left);
     }
@@ -876,7 +927,7 @@ TEST_F(HttpsTransportTest, AbortEndsExchangesUnderWayAndEveryLaterCall) {
   EXPECT_LT(took, k_at_once);
 
   for (std::size_t lane = 0; lane < 3; ++lane) {
-    const auto failure = failure_of(transport.exchange(lane, release("d-3")));
+    const auto failure = failure_of(exchange(transport, lane, release("d-3")));
     EXPECT_EQ(failure.problem, TransportProblem::aborted);
     EXPECT_FALSE(failure.request_may_have_left);
     EXPECT_EQ(transport.prepare(lane).value().problem, TransportProblem::aborted);
@@ -898,14 +949,15 @@ TEST_F(HttpsTransportTest, AbortEndsConnectsAndHandshakesUnderWay) {
   HttpsTransport first(stuck_connect, 1);
   HttpsTransport second(stuck_handshake, 1);
   auto connecting =
-      std::async(std::launch::async, [&] { return first.exchange(0, release("d-1")); });
-  auto shaking = std::async(std::launch::async, [&] { return second.exchange(0, release("d-2")); });
+      std::async(std::launch::async, [&] { return exchange(first, 0, release("d-1")); });
+  auto shaking =
+      std::async(std::launch::async, [&] { return exchange(second, 0, release("d-2")); });
   ASSERT_EQ(accepted.get_future().wait_for(k_long), std::future_status::ready);
   const auto took = time_of([&] {
     first.abort_all();
     second.abort_all();
-    for (auto* exchange : {&connecting, &shaking}) {
-      const auto failure = failure_of(exchange->get());
+    for (auto* broken : {&connecting, &shaking}) {
+      const auto failure = failure_of(broken->get());
       EXPECT_EQ(to_text(failure.problem), to_text(TransportProblem::aborted));
       EXPECT_FALSE(failure.request_may_have_left);
     }
@@ -942,8 +994,8 @@ TEST_F(HttpsTransportTest, TalksThroughAProxysTunnel) {
   auto settings = through(proxy, server);
   settings.endpoint.host = "api.example.test";  // only the proxy looks it up
   HttpsTransport transport(settings, 1);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-1"))).status, 200);
-  EXPECT_EQ(response_of(transport.exchange(0, release("d-2"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-1"))).status, 200);
+  EXPECT_EQ(response_of(exchange(transport, 0, release("d-2"))).status, 200);
 
   const std::string target = "api.example.test:" + std::to_string(server.port());
   ASSERT_EQ(proxy.requests().size(), 1u);

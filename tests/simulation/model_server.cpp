@@ -369,6 +369,10 @@ std::optional<TransportFailure> ModelServer::connect(std::size_t) {
   return TransportFailure{TransportProblem::connect, false, "simulated", {}};
 }
 
+bool ModelServer::keeps_connection(const Reply& reply) {
+  return std::holds_alternative<HttpResponse>(reply) && draw_.chance(plan_.kept_connections);
+}
+
 Reply ModelServer::exchange(std::size_t lane, const HttpRequest& http) {
   catch_up();
   if (aborted_) return TransportFailure{TransportProblem::aborted, false, "", {}};

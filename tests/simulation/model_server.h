@@ -53,6 +53,7 @@ struct ServerPlan {
   double release_faults = 0;  ///< of any of the kinds below
   double read_faults = 0;
   double connect_failures = 0;  ///< nothing is sent
+  double kept_connections = 0;  ///< of those that have brought an answer
   double races = 0;             ///< a third party acts on the very disk just before the request
   double storms = 0;            ///< a time of 429 begins
   double outages = 0;  ///< a release that goes wrong is followed by a time of failing reads
@@ -122,6 +123,7 @@ class ModelServer final : public WaitingTransport {
   void begin_life(Life life);
 
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
+  [[nodiscard]] bool keeps_connection(const Reply& reply) override;
   void abort_all() noexcept override { aborted_ = true; }
 
   /// Executes everything that is due by now.

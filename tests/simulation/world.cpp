@@ -76,6 +76,7 @@ World draw_world(Draw& draw) {
   server.release_faults = draw_intensity(draw, 0.6);
   server.read_faults = draw_intensity(draw, 0.6);
   server.connect_failures = draw_intensity(draw, 0.2);
+  server.kept_connections = draw.chance(0.3) ? 0 : draw.share();
   server.races = draw_intensity(draw, 0.15);
   server.storms = draw_intensity(draw, 0.04);
   server.third_party_acts = draw.chance(0.4) ? 0 : static_cast<int>(draw.between(1, 25));

@@ -10,8 +10,8 @@
 
 namespace diskrelease {
 
-/// For transports of tests, which know exchange() only: start() waits for the reply and keeps it,
-/// so that what a test sees of a request happens at its departure.
+/// For transports of tests, which say in exchange() what is replied to a request: start() keeps the
+/// reply, so that what a test sees of a request happens at its departure.
 class WaitingTransport : public Transport {
  public:
   [[nodiscard]] bool is_connected(std::size_t lane) override {
@@ -21,7 +21,7 @@ class WaitingTransport : public Transport {
   void start(std::size_t lane, const HttpRequest& request) override {
     Reply reply = exchange(lane, request);
     const std::lock_guard lock(mutex_);
-    prepared_[lane] = false;  // every request begins with prepare()
+    prepared_[lane] = keeps_connection(reply);
     if (!replies_.emplace(lane, std::move(reply)).second) {
       throw std::logic_error("two requests on one lane");
     }
@@ -40,6 +40,9 @@ class WaitingTransport : public Transport {
   }
 
  protected:
+  [[nodiscard]] virtual Reply exchange(std::size_t lane, const HttpRequest& request) = 0;
+  /// After this reply. If not, the next request begins with prepare().
+  [[nodiscard]] virtual bool keeps_connection(const Reply&) { return false; }
   /// The process that has started requests is gone.
   void forget_requests() {
     const std::lock_guard lock(mutex_);

@@ -231,6 +231,26 @@ TEST_F(AttemptLogTest, AnIntentWithoutCompanyIsCommittedAllTheSame) {
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 4);
 }
 
+TEST_F(AttemptLogTest, TellsOfCommitsThatSomebodyExpectsAndOfNoOthers) {
+  enrol_disks(2);
+  std::atomic<int> told = 0;
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, AttemptLog::k_max_delay,
+                 [&] { ++told; });
+  const OpenAttempt unexpected = announce(log, 1);
+  log.flush();
+  EXPECT_EQ(told, 0);
+  // Nothing is decided before it is expected.
+  std::optional<Database> other = open_audit_for_writing(file_);
+  std::optional<Transaction> holds_the_lock(std::in_place, *other);
+  Announcement expected = log.announce(item(2), disk_id("disk-2"), 1, Stage::release, k_test_time);
+  ASSERT_FALSE(expected.decided());
+  expected.expect();
+  holds_the_lock.reset();
+  static_cast<void>(expected.take());
+  log.flush();
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {
   enrol_disks(64);
   AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);

@@ -86,8 +86,18 @@ TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
   const std::optional<Slot> instead = pacer.depart(second, second.at);
   ASSERT_TRUE(instead);
   EXPECT_EQ(instead->at, late + milliseconds(1'008));
-  EXPECT_TRUE(pacer.depart(*instead, instead->at - nanoseconds(1)));
-  EXPECT_FALSE(pacer.depart(*instead, instead->at));
+  EXPECT_TRUE(pacer.depart(*instead, instead->at - Pacer::k_late - nanoseconds(1)));
+  EXPECT_FALSE(pacer.depart(*instead, instead->at - Pacer::k_late));
+}
+
+TEST(PacerTest, ASenderWhoIsALittleLatePushesNobodyBack) {
+  PacerAlone pacer(limit(2), 1);
+  int late = 0;
+  for (int i = 0; i < 100; ++i) {
+    const Slot slot = pacer.reserve(k_start);
+    late = (late + 7) % 11;
+    EXPECT_FALSE(pacer.depart(slot, slot.at + Pacer::k_late * late / 10)) << i;
+  }
 }
 
 TEST(PacerTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {

@@ -124,7 +124,7 @@ TEST(SharedPacerTest, ADepartureOfOneClosesTheWindowOfTheOtherToTheNanosecond) {
     const Slot slot = second.reserve(k_start);
     ASSERT_FALSE(first.depart(first.reserve(k_start), k_start));
     const SteadyTime open = k_start + milliseconds(1'008);
-    const std::optional<Slot> instead = second.depart(slot, open + off);
+    const std::optional<Slot> instead = second.depart(slot, open - Pacer::k_late + off);
     ASSERT_EQ(instead.has_value(), off < nanoseconds(0)) << off.count();
     if (instead) {
       EXPECT_EQ(instead->at, open);
@@ -139,7 +139,7 @@ TEST(SharedPacerTest, ASenderWhoAsksWithAnOlderTimeLeavesNoEarlierThanTheLatest)
   ASSERT_FALSE(two.depart(two.reserve(k_start), k_start));
   ASSERT_FALSE(two.depart(two.reserve(k_start), k_start - milliseconds(100)));
   const Slot slot = one.reserve(k_start);
-  const SteadyTime open = k_start + k_window;
+  const SteadyTime open = k_start + k_window - Pacer::k_late;
   EXPECT_TRUE(one.depart(slot, open - k_tick));
   EXPECT_FALSE(one.depart(slot, open));
 }
@@ -491,7 +491,7 @@ TEST_F(KilledPacerTest, WhileARequestDeparts) {
     // A limit of one looks at the latest departure only.
     const auto copy = copy_of(*states[i]);
     Pacer one(limit(1), 3, *copy);
-    const SteadyTime open = left.back() + k_window;
+    const SteadyTime open = left.back() + k_window - Pacer::k_late;
     EXPECT_TRUE(one.depart({now, copy->epoch}, open - k_tick));
     EXPECT_FALSE(one.depart({now, copy->epoch}, open));
   }

@@ -66,8 +66,8 @@ TEST_F(DepartureGateTest, ANewSharedPaceBeginsWithAFullWindowOfWaiting) {
   DepartureGate gate(limit(2), 1, region(), k_start);
   const Slot slot = gate.reserve(k_start);
   EXPECT_EQ(slot.at, k_start + k_window);
-  EXPECT_TRUE(gate.depart(slot, k_start + k_window - nanoseconds(1)));
-  EXPECT_FALSE(gate.depart(slot, k_start + k_window));
+  EXPECT_TRUE(gate.depart(slot, k_start + k_window - Pacer::k_late - nanoseconds(1)));
+  EXPECT_FALSE(gate.depart(slot, k_start + k_window - Pacer::k_late));
 }
 
 TEST_F(DepartureGateTest, GatesOnOneFileKeepOnePace) {
@@ -134,6 +134,19 @@ TEST_F(DepartureGateTest, ThreadsOfTwoGatesTogetherKeepTheRate) {
   EXPECT_EQ(first.departures() + second.departures(), 1'000);
   EXPECT_LE(most_in_window(departures, seconds(1)), 100U);
   EXPECT_GE(average_rate(departures), 98);
+}
+
+TEST_F(DepartureGateTest, ARequestThatWasHeldUpOnItsWayOutCountsFromWhenItLeft) {
+  for (const auto& [held_up, counts_from] :
+       {std::pair(milliseconds(1), milliseconds(0)), {milliseconds(2), milliseconds(2)}}) {
+    DepartureGate gate(limit(1), 1, nullptr, k_start);
+    ASSERT_FALSE(gate.depart(gate.reserve(k_start), k_start));
+    gate.left(k_start, k_start + held_up);
+    const std::optional<Slot> next =
+        gate.depart(gate.reserve(k_start), k_start + milliseconds(500));
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->at, k_start + k_window + counts_from);
+  }
 }
 
 TEST_F(DepartureGateTest, TheFirstStopCounts) {

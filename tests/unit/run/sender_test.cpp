@@ -310,6 +310,81 @@ TEST_F(SenderTest, GivesUpAServerThatEndsEveryNewConnection) {
   EXPECT_LE(transport.connections, 2 * 3);
 }
 
+/// Connections that have brought an answer are kept.
+class KeptConnections final : public WaitingTransport {
+ public:
+  void abort_all() noexcept override {}
+  int sent = 0;
+
+ private:
+  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
+    ++sent;
+    return accepted_reply();
+  }
+  [[nodiscard]] bool keeps_connection(const Reply&) override { return true; }
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
+    return std::nullopt;
+  }
+};
+
+TEST_F(SenderTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDone) {
+  enrol_disks(numbered_disks(2));
+  KeptConnections transport;
+  JobSpec job = quick_job();
+  job.rate.per_second = 1;
+  const auto invocation = begin_with_fake_clock(transport, job);
+  const auto turn = std::make_shared<LaneTurn>();
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, turn, observer);
+  const auto sleep = [&] {
+    const Due due = next_due(sender);
+    const auto* until = std::get_if<SleepUntil>(&due);
+    if (until == nullptr) return false;
+    fake_clock_.advance_to(std::max(until->at, fake_clock_.steady_now()));
+    return true;
+  };
+  while (transport.sent < 1) ASSERT_TRUE(sleep());
+  const Due before = sender.step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(before));
+  fake_clock_.advance_to(std::get<SleepUntil>(before).at);
+  const Due in_slot = sender.step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot)) << "not for the commit";
+  EXPECT_EQ(std::get<SleepUntil>(in_slot).at,
+            std::get<SleepUntil>(before).at + Sender::k_intent_lead);
+  EXPECT_TRUE(turn->taken);
+  fake_clock_.advance_to(std::get<SleepUntil>(in_slot).at);
+  const Due due = sender.step();
+  ASSERT_TRUE(std::holds_alternative<AwaitCommit>(due)) << "nothing leaves without it";
+  std::get<AwaitCommit>(due).announcement->wait();
+  EXPECT_EQ(transport.sent, 1);
+  static_cast<void>(sender.step());
+  EXPECT_EQ(transport.sent, 2);
+}
+
+TEST_F(SenderTest, AStopWhileItSleepsOverTheCommitSendsNothing) {
+  enrol_disks(numbered_disks(2));
+  KeptConnections transport;
+  JobSpec job = quick_job();
+  job.rate.per_second = 1;
+  const auto invocation = begin_with_fake_clock(transport, job);
+  const auto turn = std::make_shared<LaneTurn>();
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, turn, observer);
+  for (int i = 0; i < 20 && !(transport.sent == 1 && turn->taken); ++i) {
+    const Due due = next_due(sender);
+    if (const auto* until = std::get_if<SleepUntil>(&due)) {
+      fake_clock_.advance_to(std::max(until->at, fake_clock_.steady_now()));
+    }
+  }
+  ASSERT_EQ(transport.sent, 1);
+  invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+  for (int i = 0; i < 5 && turn->taken; ++i) static_cast<void>(next_due(sender));
+  EXPECT_FALSE(turn->taken);
+  static_cast<void>(invocation->log.close());
+  EXPECT_EQ(transport.sent, 1);
+  EXPECT_THAT(outcomes(), ElementsAre("accepted", "not_sent"));
+}
+
 TEST_F(SenderTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
