@@ -44,7 +44,8 @@ def run_arguments(setting, path, folder, endpoint, *more):
 
 def throughput(setting):
     """Items per second against a server that answers at once."""
-    items = setting.pick({1: 500, 8: 4000, 32: 20_000, 64: 20_000},
+    # About as long as wrk runs.
+    items = setting.pick({1: 6000, 8: 50_000, 32: 100_000, 64: 100_000},
                          {1: 50, 8: 300, 32: 1000, 64: 1000})
     seconds = setting.pick(5, 1)
 
@@ -61,8 +62,12 @@ def throughput(setting):
                                                     setting.pick(100, 40), IN_FLIGHT),
             "Python, sqlite3": functools.partial(peers.python, setting, server,
                                                  setting.pick(3000, 100), IN_FLIGHT),
-            "C++, fdatasync a line": functools.partial(peers.fsync_client, setting, server,
-                                                       setting.pick(10_000, 300), IN_FLIGHT),
+            "C++, fdatasync a line": functools.partial(
+                peers.fsync_client, setting, server, setting.pick(50_000, 300), IN_FLIGHT,
+                "together"),
+            "C++, fdatasync a line, one by one": functools.partial(
+                peers.fsync_client, setting, server, setting.pick(20_000, 300), IN_FLIGHT,
+                "one-by-one"),
         }
         found = common.repeat(setting, "throughput", {
             **own, **wrk, **{named(peer): function for peer, function in others.items()}})
@@ -87,7 +92,7 @@ def storage(setting):
     """What durability costs: the same run with the database where nothing has to reach a disk."""
     if machine.file_system(common.SHARED_MEMORY) != "tmpfs":
         raise processes.Broken(f"{common.SHARED_MEMORY} is not in memory")
-    items = setting.pick(20_000, 1000)
+    items = setting.pick(100_000, 1000)
     with servers.nginx(setting.folder) as server:
         found = common.repeat(setting, "storage", {
             "on disk": lambda: peers.diskrelease(setting, server, items, IN_FLIGHT),
@@ -305,14 +310,16 @@ def curve(setting):
                 "diskrelease": functools.partial(peers.diskrelease, setting, server, size,
                                                  IN_FLIGHT, None, 60 + size // 100)},
                 runs)["diskrelease"]
-    speeds = {size: field(results, "per_second") for size, results in found.items()}
     limits = field(limit, "per_second")
-    points = [(size, statistics.median(values)) for size, values in speeds.items()]
+    points = [(size, statistics.median(field(results, "per_second")),
+               statistics.median(field(results, "sending_per_second")))
+              for size, results in found.items()]
     write_curve_csv(f"{setting.results}/curve.csv", points)
     write_curve_svg(f"{setting.results}/curve.svg", points, statistics.median(limits),
                     f"wrk, {IN_FLIGHT} connections")
-    return [row("curve", f"{size:,} disks", "items/s", values, "wrk", limits)
-            for size, values in speeds.items()]
+    return [row("curve", f"{size:,} disks{case}", "items/s", field(results, name), "wrk", limits)
+            for case, name in (("", "per_second"), (", while sending", "sending_per_second"))
+            for size, results in found.items()]
 
 
 # ---- rest ----------------------------------------------------------------------------------------
@@ -320,7 +327,7 @@ def curve(setting):
 
 def idle(setting):
     """Share of one core, over a whole run at 2 a second, beside a shell loop with curl."""
-    seconds = setting.pick(60, 5)
+    seconds = setting.pick(120, 5)
     count = 2 * seconds
     with common.scratch(setting.folder) as folder, servers.simulator(
             setting.program, folder, {}) as (endpoint, ca_file, ledger):
@@ -395,7 +402,7 @@ def memory_of_python(setting, count, seconds):
 def memory(setting):
     """Peak while a long list is read, enrolled, and released for some seconds."""
     count = setting.pick(1_000_000, 20_000)
-    short = setting.pick(1000, 500)
+    short = setting.pick(10_000, 500)
     seconds = setting.pick(10, 2)
     found = common.repeat(setting, "memory", {
         "long": lambda: memory_once(setting, count, seconds),
@@ -403,10 +410,16 @@ def memory(setting):
         "python": lambda: memory_of_python(setting, count, seconds),
     })
     case = f"{count:,} disks"
-    return [row("memory", case, "KiB at the peak", found["long"], f"itself, {short:,} disks",
+    rows = [row("memory", case, "KiB at the peak", found["long"], f"itself, {short:,} disks",
                 found["short"]),
             row("memory", case, "KiB at the peak", found["long"], "Python, sqlite3",
                 found["python"])]
+    if setting.large:
+        longest = 10_000_000
+        rows.append(row("memory", f"{longest:,} disks", "KiB at the peak",
+                        [memory_once(setting, longest, seconds)], f"itself, {short:,} disks",
+                        found["short"]))
+    return rows
 
 
 def start_once(setting, arguments, times=20):

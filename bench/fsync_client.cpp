@@ -1,8 +1,10 @@
 // A peer: a fast client without a database. Before an item is sent, a line goes into a log file and
 // is made durable with fdatasync; the outcome is a line that is not. No resume, rate or preflight.
 //
-//   bench_fsync_client PORT CA-FILE LIST LOG THREADS
+//   bench_fsync_client PORT CA-FILE LIST LOG THREADS together|one-by-one
 //
+// together: threads may call fdatasync at once, and the kernel makes the lines of several durable in
+// one go. one-by-one: a lock is held over it, as loggers hold one.
 // One kept connection a thread, verified against the CA; the credential is that of the environment.
 // Prints how many items were accepted.
 
@@ -20,6 +22,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <mutex>
 #include <span>
 #include <string>
 #include <thread>
@@ -36,6 +39,8 @@ struct Work {
   std::string host, key_id, key_secret;
   std::vector<std::string> disks;
   int log = -1;
+  bool one_by_one = false;
+  std::mutex log_mutex;
   SSL_CTX* tls = SSL_CTX_new(TLS_client_method());
   std::atomic<std::size_t> next{0}, accepted{0};
 };
@@ -81,6 +86,13 @@ void write_line(int log, const std::string& line) {
   if (write(log, line.data(), line.size()) != static_cast<ssize_t>(line.size())) fail("write");
 }
 
+void log_durably(Work& work, const std::string& line) {
+  std::unique_lock lock(work.log_mutex, std::defer_lock);
+  if (work.one_by_one) lock.lock();
+  write_line(work.log, line);
+  if (fdatasync(work.log) != 0) fail("fdatasync");
+}
+
 SSL* connect_to(const Work& work) {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -114,8 +126,7 @@ std::string receive(SSL* tls) {
 void release_all(Work& work) {
   SSL* tls = connect_to(work);
   for (std::size_t i = work.next++; i < work.disks.size(); i = work.next++) {
-    write_line(work.log, "intent " + work.disks[i] + "\n");
-    if (fdatasync(work.log) != 0) fail("fdatasync");
+    log_durably(work, "intent " + work.disks[i] + "\n");
     const std::string request = signed_request(work, work.disks[i]);
     if (SSL_write(tls, request.data(), static_cast<int>(request.size())) <= 0) fail("send");
     const bool accepted = receive(tls).compare(0, 13, "HTTP/1.1 200 ") == 0;
@@ -129,12 +140,13 @@ void release_all(Work& work) {
 int main(int argument_count, char** arguments) {
   const char* key_id = std::getenv("ZENLAYER_ACCESS_KEY_ID");
   const char* key_secret = std::getenv("ZENLAYER_ACCESS_KEY_SECRET");
-  if (argument_count != 6 || key_id == nullptr || key_secret == nullptr) fail("usage: see source");
+  if (argument_count != 7 || key_id == nullptr || key_secret == nullptr) fail("usage: see source");
   Work work;
   work.port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
   work.host = std::string("127.0.0.1:") + arguments[1];
   work.key_id = key_id;
   work.key_secret = key_secret;
+  work.one_by_one = arguments[6] == std::string("one-by-one");
   std::ifstream list(arguments[3]);
   for (std::string line; std::getline(list, line);) work.disks.push_back(line);
   work.log = open(arguments[4], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -2,9 +2,11 @@
 server on loopback that answers every release with success."""
 
 import collections
+import contextlib
 import os
 import re
 import shlex
+import sqlite3
 import sys
 
 import processes
@@ -15,12 +17,21 @@ import signing
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # per_second: items. cpu_s_per_1000: processor time of the client, in seconds for 1,000 items.
-Rate = collections.namedtuple("Rate", "items per_second cpu_s_per_1000 peak_kib wall_s")
+# sending_per_second: items between the first request and the last answer, where that is known.
+Rate = collections.namedtuple(
+    "Rate", "items per_second cpu_s_per_1000 peak_kib wall_s sending_per_second")
 
 
-def rate_of(measured, items):
+def rate_of(measured, items, sending_s=None):
     return Rate(items, items / measured.wall_s, measured.cpu_s * 1000 / items, measured.peak_kib,
-                measured.wall_s)
+                measured.wall_s, items / sending_s if sending_s else None)
+
+
+def sending_seconds(database_path):
+    with contextlib.closing(sqlite3.connect(database_path)) as database:
+        first, last = database.execute(
+            "SELECT min(sent_utc_ms), max(finished_utc_ms) FROM outcome").fetchone()
+    return max(1, last - first) / 1000
 
 
 def counted(measured, expected, what):
@@ -44,9 +55,9 @@ def diskrelease(setting, server, items, in_flight, database_parent=None, limit_s
              "--endpoint", f"127.0.0.1:{port}", "--ca-file", ca_file, "--rate", "unlimited",
              "--in-flight", in_flight, "--yes", "--max-disks", items, "-q", "--no-preflight",
              "--no-verify"], common.environment(folder), folder, limit_s)
-    if released(measured.output) != items:
-        raise processes.Broken(f"{released(measured.output)} of {items} disks were released")
-    return rate_of(measured, items)
+        if released(measured.output) != items:
+            raise processes.Broken(f"{released(measured.output)} of {items} disks were released")
+        return rate_of(measured, items, sending_seconds(f"{folder}/audit.db"))
 
 
 def write_signed(path, port, items):
@@ -126,12 +137,13 @@ def python(setting, server, items, connections):
     return rate_of(measured, items)
 
 
-def fsync_client(setting, server, items, threads):
+def fsync_client(setting, server, items, threads, syncs):
+    """syncs: "together" or "one-by-one"."""
     port, ca_file = server
     with common.scratch(setting.folder) as folder:
         measured = processes.measure(
             [f"{setting.peers}/bench_fsync_client", port, ca_file, common.list_of(setting, items),
-             f"{folder}/log", threads], common.environment(folder), folder, 600)
+             f"{folder}/log", threads, syncs], common.environment(folder), folder, 600)
     counted(measured, items, "the client that logs")
     return rate_of(measured, items)
 

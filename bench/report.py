@@ -79,10 +79,10 @@ def write_json(path, results):
 
 
 def write_curve_csv(path, points):
-    """points: (size of the list, items per second)"""
+    """points: size of the list, items per second from start to end, and while sending"""
     with open(path, "w", encoding="utf-8") as file:
-        file.write("listed,items_per_second\n")
-        file.writelines(f"{size},{speed:.1f}\n" for size, speed in points)
+        file.write("listed,items_per_second,while_sending\n")
+        file.writelines(f"{size},{speed:.1f},{sending:.1f}\n" for size, speed, sending in points)
 
 
 CURVE_STYLE = """\
@@ -91,25 +91,27 @@ text { fill: #24292f; font: 12px sans-serif; }
 .ground { fill: #ffffff; }
 .grid { stroke: #d0d7de; }
 .own { fill: #0550ae; stroke: #0550ae; }
+.sending { fill: #1a7f37; stroke: #1a7f37; }
 .peer { fill: #a40e26; stroke: #a40e26; }
 path, polyline { fill: none !important; }
-text.own, text.peer { stroke: none; }
+text.own, text.sending, text.peer { stroke: none; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; }
   .ground { fill: #0d1117; }
   .grid { stroke: #3d444d; }
   .own { fill: #79c0ff; stroke: #79c0ff; }
+  .sending { fill: #7ee787; stroke: #7ee787; }
   .peer { fill: #ffa198; stroke: #ffa198; }
 }"""
 
 
 def write_curve_svg(path, points, line, line_name):
-    """The points over a logarithmic axis, and `line` as a level to compare them with. Light or
-    dark, as the reader's system is."""
+    """The points of write_curve_csv() over a logarithmic axis, and `line` as a level to compare
+    them with. Light or dark, as the reader's system is."""
     width, height, left, right, top, bottom = 720, 420, 90, 50, 60, 60
     low = math.floor(math.log10(points[0][0]))
     high = max(low + 1, math.ceil(math.log10(points[-1][0])))
-    peak = max(line, *(speed for _, speed in points))
+    peak = max(line, *(max(speeds) for _, *speeds in points))
     step = 10 ** math.floor(math.log10(peak))
     step = next(step * part for part in (0.2, 0.5, 1, 2) if peak / (step * part) <= 8)
     ceiling = math.ceil(peak * 1.08 / step) * step  # room for the figures above the points
@@ -124,7 +126,8 @@ def write_curve_svg(path, points, line, line_name):
         named = f' class="{kind}"' if kind else ""
         return f'<text{named} x="{at_x:.1f}" y="{at_y:.1f}" text-anchor="{anchor}">{words}</text>'
 
-    said = "; ".join(f"{size:,} disks: {speed:,.0f} a second" for size, speed in points)
+    said = "; ".join(f"{size:,} disks: {speed:,.0f} a second, {sending:,.0f} while sending"
+                     for size, speed, sending in points)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
              f'width="{width}" height="{height}" role="img" aria-labelledby="title description">',
              '<title id="title">Items per second against the length of the list</title>',
@@ -132,7 +135,8 @@ def write_curve_svg(path, points, line, line_name):
              f"<style>{CURVE_STYLE}</style>",
              f'<rect class="ground" width="{width}" height="{height}"/>',
              text(left, 24, "Items per second against the length of the list", "start", "title"),
-             text(left, 44, "items per second, from start to end of the program", "start"),
+             text(left, 44, "from the first request to the last answer", "start", "sending"),
+             text(left + 260, 44, "from start to end of the program", "start", "own"),
              text((left + width - right) / 2, height - 15, "disks in the list (logarithmic)")]
     for number in range(round(ceiling / step) + 1):
         level = y(number * step)
@@ -144,13 +148,15 @@ def write_curve_svg(path, points, line, line_name):
     parts.append(f'<path class="peer" d="M{left} {y(line):.1f}H{width - right}" '
                  'stroke-width="2" stroke-dasharray="6 4"/>')
     parts.append(text(width - right, y(line) - 7, f"{line_name}: {line:,.0f}", "end", "peer"))
-    track = " ".join(f"{x(size):.1f},{y(speed):.1f}" for size, speed in points)
-    parts.append(f'<polyline class="own" points="{track}" stroke-width="2"/>')
-    for size, speed in points:
-        parts.append(f'<circle class="own" cx="{x(size):.1f}" cy="{y(speed):.1f}" r="4"/>')
-        # The first and the last stay within the axes.
-        anchor = {points[0][0]: "start", points[-1][0]: "end"}.get(size, "middle")
-        parts.append(text(x(size), y(speed) - 10, f"{speed:,.0f}", anchor, "own"))
+    for kind, place, below in (("sending", 2, -10), ("own", 1, 20)):
+        track = " ".join(f"{x(point[0]):.1f},{y(point[place]):.1f}" for point in points)
+        parts.append(f'<polyline class="{kind}" points="{track}" stroke-width="2"/>')
+        for point in points:
+            size, speed = point[0], point[place]
+            parts.append(f'<circle class="{kind}" cx="{x(size):.1f}" cy="{y(speed):.1f}" r="4"/>')
+            # The first and the last stay within the axes.
+            anchor = {points[0][0]: "start", points[-1][0]: "end"}.get(size, "middle")
+            parts.append(text(x(size), y(speed) + below, f"{speed:,.0f}", anchor, kind))
     parts.append("</svg>")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(parts) + "\n")
