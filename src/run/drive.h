@@ -22,6 +22,8 @@ struct LaneTurn {
 /// many actors, and a test that holds the clock can drive them as well.
 struct SleepUntil {
   SteadyTime at;  ///< or when the run stops
+  /// Will be decided meanwhile: whoever makes up the time has to wait for it.
+  const Announcement* meanwhile = nullptr;
 };
 /// At that time, or earlier when Dispatch::version() is no longer `seen`.
 struct AwaitWork {

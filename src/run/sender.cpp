@@ -77,7 +77,7 @@ Due Sender::announce() {
   if (slot_.at > now && !turn_->taken && parts_.transport.is_connected(lane_)) {
     enter_lane();
     commit_is_later_ = true;
-    return SleepUntil{slot_.at};
+    return SleepUntil{slot_.at, &*announcement_};
   }
   return AwaitCommit{&*announcement_};
 }

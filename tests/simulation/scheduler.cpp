@@ -25,6 +25,7 @@ SteadyTime Scheduler::due_at(const Task& task) const {
   // A commit comes when it comes; by the clock that is held it takes no time.
   if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) commit->announcement->wait();
   const auto* sleep = std::get_if<SleepUntil>(&task.due);
+  if (sleep != nullptr && sleep->meanwhile != nullptr) sleep->meanwhile->wait();
   return gate_->stopping() || sleep == nullptr ? now : std::max(now, sleep->at);
 }
 

@@ -6,7 +6,10 @@ namespace diskrelease {
 namespace {
 
 SteadyTime due_time(const Due& due, const Dispatch& dispatch, SteadyTime now) {
-  if (const auto* sleep = std::get_if<SleepUntil>(&due)) return sleep->at;
+  if (const auto* sleep = std::get_if<SleepUntil>(&due)) {
+    if (sleep->meanwhile != nullptr) sleep->meanwhile->wait();
+    return sleep->at;
+  }
   if (const auto* wait = std::get_if<AwaitWork>(&due)) {
     return dispatch.version() != wait->seen ? now : wait->until;
   }
