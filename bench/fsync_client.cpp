@@ -3,10 +3,10 @@
 //
 //   bench_fsync_client PORT CA-FILE LIST LOG THREADS together|one-by-one
 //
-// together: threads may call fdatasync at once, and the kernel makes the lines of several durable in
-// one go. one-by-one: a lock is held over it, as loggers hold one.
-// One kept connection a thread, verified against the CA; the credential is that of the environment.
-// Prints how many items were accepted.
+// together: threads may call fdatasync at once, and the kernel makes the lines of several durable
+// in one go. one-by-one: a lock is held over it, as loggers hold one. One kept connection a thread,
+// verified against the CA; the credential is that of the environment. Prints how many items were
+// accepted.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -146,7 +146,9 @@ int main(int argument_count, char** arguments) {
   work.host = std::string("127.0.0.1:") + arguments[1];
   work.key_id = key_id;
   work.key_secret = key_secret;
-  work.one_by_one = arguments[6] == std::string("one-by-one");
+  const std::string syncs = arguments[6];
+  if (syncs != "together" && syncs != "one-by-one") fail("usage: see source");
+  work.one_by_one = syncs == "one-by-one";
   std::ifstream list(arguments[3]);
   for (std::string line; std::getline(list, line);) work.disks.push_back(line);
   work.log = open(arguments[4], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

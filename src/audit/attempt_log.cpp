@@ -222,18 +222,18 @@ class EntryWriter {
 
 struct AttemptLog::Private {
   Private(Database connection, RunId run_id, InvocationId invocation_id,
-          std::chrono::milliseconds longest_delay, std::function<void()> tell,
+          std::chrono::milliseconds longest_delay, LogListeners told,
           std::chrono::microseconds longest_intent_delay)
       : max_delay(longest_delay),
         intent_delay(longest_intent_delay),
-        after_intents(std::move(tell)),
+        listeners(std::move(told)),
         database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
 
   const std::chrono::milliseconds max_delay;
   const std::chrono::microseconds intent_delay;
-  const std::function<void()> after_intents;
+  const LogListeners listeners;
 
   // Used by the writer thread alone while it runs.
   Database database;
@@ -333,13 +333,15 @@ struct AttemptLog::Private {
       intent->announced->attempt = id;
       any_expected = intent->announced->decide() || any_expected;
     }
-    if (any_expected && after_intents) after_intents();
+    if (any_expected && listeners.decided) listeners.decided();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
     }
   }
 
   void fail(const std::exception_ptr& error, std::vector<Entry>& batch) {
+    // First, so that what waits for its time does not leave meanwhile.
+    if (listeners.failed) listeners.failed();
     const std::lock_guard lock(mutex);
     failure = error;
     for (std::vector<Entry>* entries : {&batch, &queue}) {
@@ -352,7 +354,7 @@ struct AttemptLog::Private {
       }
       entries->clear();
     }
-    if (after_intents) after_intents();
+    if (listeners.decided) listeners.decided();
   }
 
   void stop() {
@@ -386,10 +388,10 @@ OpenAttempt Announcement::take() {
 }
 
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
-                       std::chrono::milliseconds max_delay, std::function<void()> after_intents,
+                       std::chrono::milliseconds max_delay, LogListeners listeners,
                        std::chrono::microseconds intent_delay)
     : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay,
-                                         std::move(after_intents), intent_delay)) {
+                                         std::move(listeners), intent_delay)) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 

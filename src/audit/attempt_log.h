@@ -70,7 +70,7 @@ class Announcement {
   /// Whether take() would return or throw at once.
   [[nodiscard]] bool decided() const noexcept;
   /// That somebody is going to wait for it. To be called before decided() is looked at for the last
-  /// time: unless that says yes, the log calls `after_intents` once it is decided.
+  /// time: unless that says yes, the log tells its listeners once it is decided.
   void expect() const noexcept;
   void wait() const noexcept;
   /// Waits until the intent is durable, and everything handed over before it. Throws AuditUnusable
@@ -88,6 +88,14 @@ class Announcement {
   DiskId disk_;
   int number_;
   Stage stage_;
+};
+
+/// Those who are told by an AttemptLog, on its thread; any may be empty.
+struct LogListeners {
+  std::function<void()> decided;  ///< announcements that are expected have been decided
+  /// Nothing is recorded any more, so nothing may be sent: not even what has been announced and
+  /// waits for its time.
+  std::function<void()> failed;
 };
 
 /// The one writer of a run's attempts: a thread that owns the write connection and commits in
@@ -112,11 +120,9 @@ class AttemptLog {
   /// for the company of an intent; with a very long one, commits happen only with intents and
   /// flushes, so that a simulation can be repeated exactly. An intent waits at most `intent_delay`
   /// for that of others, and only while many attempts are open: a commit costs nearly the same for
-  /// one as for thirty. `after_intents` is called by the writer thread when announcements that are
-  /// expected have been decided.
+  /// one as for thirty.
   AttemptLog(Database database, RunId run, InvocationId invocation,
-             std::chrono::milliseconds max_delay = k_max_delay,
-             std::function<void()> after_intents = {},
+             std::chrono::milliseconds max_delay = k_max_delay, LogListeners listeners = {},
              std::chrono::microseconds intent_delay = k_intent_delay);
   /// Like close(), without telling about failures.
   ~AttemptLog();

@@ -216,7 +216,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
   AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
-                 [&gate] { gate.bell().ring(); });
+                 log_listeners(gate));
   signals.arm([&](int number, int count) {
     if (count == 1) {
       dispatch.stop({EndReason::interrupted, "signal", ::strsignal(number)});
@@ -243,7 +243,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
     const auto open_reader = [&] {
       Database reader = open_audit_for_reading(plan.database_file);
-      // It walks through the run once: to keep what it has passed is a waste of memory.
+      // What it keeps is out of date with the next commit of the writer.
       reader.execute("PRAGMA cache_size = -256");
       return reader;
     };

@@ -45,14 +45,15 @@ struct Proxy {
 struct HttpsSettings {
   Endpoint endpoint;
   std::optional<Proxy> proxy;
-  /// PEM; added to the system's CAs (OpenSSL's default paths, which SSL_CERT_FILE and SSL_CERT_DIR
-  /// move), never instead of verification.
+  /// PEM; added to the system's CAs (OpenSSL's default folder, and its default file where that may
+  /// hold others; SSL_CERT_FILE and SSL_CERT_DIR move them), never instead of verification.
   std::optional<std::string> ca_file;
   /// Name look-up, TCP, proxy and TLS handshake together. The look-up counts but cannot be cut
   /// short (getaddrinfo): only the resolver's own time-out ends it.
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds total_timeout{30'000};  ///< one exchange, connecting included
-  std::size_t body_cap = 1u << 20;                  ///< bytes of an answer's body
+  /// From the start of a request to the last byte of its answer; and an upper limit for connecting.
+  std::chrono::milliseconds total_timeout{30'000};
+  std::size_t body_cap = 1u << 20;              ///< bytes of an answer's body
   std::chrono::milliseconds idle_limit{4'000};  ///< a connection idle for longer is not used again
 };
 

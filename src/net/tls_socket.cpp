@@ -42,26 +42,22 @@ std::string openssl_error() {
   return text.data();
 }
 
-/// Whether OpenSSL finds certificates one by one, by names such as "002c0b4f.0".
-bool has_hashed_certificates() {
-  const char* const chosen = std::getenv(X509_get_default_cert_dir_env());
-  const std::filesystem::path folder = chosen != nullptr ? chosen : X509_get_default_cert_dir();
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (name.size() == 10 && name.ends_with(".0")) return true;
-  }
-  return false;
+/// "002c0b4f.0": the name by which OpenSSL finds a certificate in a folder.
+bool is_hashed_name(std::string_view name) {
+  constexpr std::size_t digits = 8;
+  return name.size() == digits + 2 && name.ends_with(".0") &&
+         name.find_first_not_of("0123456789abcdef") == digits;
 }
 
-/// Of the folder OpenSSL reads those that a server's certificate asks for. The file, which Debian
-/// keeps beside it, is read as a whole, some 140 certificates: 20 ms of each start, so only where
-/// somebody has asked for it or the folder will not do.
+/// Of the folder OpenSSL reads those that a server's certificate asks for; the file it reads as a
+/// whole, some 140 certificates: 20 ms of each start.
 void trust_system(SSL_CTX* ssl) {
-  const bool asked_for = std::getenv(X509_get_default_cert_file_env()) != nullptr;
+  const bool moved = std::getenv(X509_get_default_cert_file_env()) != nullptr ||
+                     std::getenv(X509_get_default_cert_dir_env()) != nullptr;
+  const bool without_file =
+      !moved && is_in_hashed_folder(X509_get_default_cert_file(), X509_get_default_cert_dir());
   if (SSL_CTX_set_default_verify_dir(ssl) != 1 ||
-      ((asked_for || !has_hashed_certificates()) && SSL_CTX_set_default_verify_file(ssl) != 1)) {
+      (!without_file && SSL_CTX_set_default_verify_file(ssl) != 1)) {
     throw Poco::Net::SSLContextException("cannot set up TLS", openssl_error());
   }
 }
@@ -73,6 +69,17 @@ bool is_address(const std::string& host) {
 }
 
 }  // namespace
+
+bool is_in_hashed_folder(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path real_folder = std::filesystem::canonical(folder, error);
+  if (error || std::filesystem::canonical(file, error).parent_path() != real_folder) return false;
+  for (std::filesystem::directory_iterator entry(real_folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_hashed_name(entry->path().filename().string())) return true;
+  }
+  return false;
+}
 
 Poco::Net::Context::Ptr make_client_context(const HttpsSettings& settings) {
   Poco::Net::Context::Params params;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -22,6 +23,11 @@ namespace diskrelease {
 /// finishes it, can end well with another host's certificate. Verification failures are not asked
 /// of Poco's process-wide handlers, which may let one pass. Throws UsageError for a bad CA file.
 [[nodiscard]] Poco::Net::Context::Ptr make_client_context(const HttpsSettings& settings);
+
+/// Whether a file of CAs, links followed, lies in a folder whose certificates OpenSSL finds one by
+/// one, as Debian's update-ca-certificates keeps them: then the folder has all that the file has.
+[[nodiscard]] bool is_in_hashed_folder(const std::filesystem::path& file,
+                                       const std::filesystem::path& folder);
 
 /// The server's certificate must not be accepted; what() is the reason.
 class UnacceptableCertificate : public std::runtime_error {

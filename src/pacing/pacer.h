@@ -94,7 +94,7 @@ class Pacer {
   [[nodiscard]] bool plausible(SteadyTime now) const;
   void begin_anew(SteadyTime now);
   void require_usable(SteadyTime now);
-  /// The departure that has to be a window ago for another one to leave.
+  /// The departure that has to be a window ago, less k_late, for another one to leave.
   [[nodiscard]] std::optional<SteadyTime> departure_that_limits() const;
 
   RateLimit limit_;

@@ -6,8 +6,9 @@
 
 namespace diskrelease {
 
-/// Tells threads which wait that something may have changed: an intent is durable, there is work,
-/// the run stops. Thread-safe; ringing costs nearly nothing while nobody waits.
+/// Tells threads which wait that something may have changed: an intent that is waited for is
+/// durable, there is work, the run stops. Thread-safe; ringing costs nearly nothing while nobody
+/// waits.
 class Bell {
  public:
   /// One thread's ear for the bell, which must outlive it. How to wait without missing a ring:

@@ -21,7 +21,7 @@ constexpr std::uint64_t k_scout_seed = 1'000'003;
 constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
 /// Two for each thread, and a few for databases, name look-ups and the like.
-constexpr std::size_t k_other_files = 128;
+constexpr std::size_t k_other_files = 256;
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
 /// A connection that is idle for longer may have been closed by the server.
@@ -97,6 +97,14 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
 }
 
 }  // namespace
+
+LogListeners log_listeners(DepartureGate& gate) {
+  return {.decided = [&gate] { gate.bell().ring(); },
+          .failed =
+              [&gate] {
+                gate.stop({EndReason::failed, "audit_failed", "the audit database has failed"});
+              }};
+}
 
 std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind kind,
                        const std::function<Database()>& open_reader, const CourseObserver& observer,

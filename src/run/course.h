@@ -17,6 +17,9 @@ enum class CourseKind {
   reconcile_only,      ///< `settle`: sends nothing that changes anything
 };
 
+/// What the log of a run is to be given: it wakes who waits, and stops the run when it fails.
+[[nodiscard]] LogListeners log_listeners(DepartureGate& gate);
+
 /// Those who watch; any may be empty.
 struct CourseObserver {
   AttemptObserver attempt;

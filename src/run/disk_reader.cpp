@@ -60,7 +60,13 @@ std::optional<SteadyTime> DiskReader::step() {
   }
   // The server may have closed the connection meanwhile, and the handshake must not lie between the
   // count of the departure and the request.
-  if (!parts_.transport.is_connected(lane_) && !std::exchange(has_reconnected_, true)) {
+  if (!parts_.transport.is_connected(lane_)) {
+    if (std::exchange(has_reconnected_, true)) {
+      return ended(
+          TransportFailure{
+              TransportProblem::connect, false, "the server ends new connections at once", {}},
+          now, parts_.clock.utc_now());
+    }
     connected_ = false;
     return now;
   }

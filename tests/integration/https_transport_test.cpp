@@ -19,6 +19,7 @@
 #include <sstream>
 
 #include "model/errors.h"
+#include "net/tls_socket.h"
 #include "support/connect_proxy.h"
 #include "support/raw_tls_server.h"
 #include "support/temporary_directory.h"
@@ -754,6 +755,26 @@ TEST_F(SystemCaTest, FindsACaInTheFolderByItsHash) {
   EXPECT_EQ(failure_of(send_with_system_cas()).problem, TransportProblem::certificate);
   std::filesystem::copy_file(server_.ca_file(), folder_ / hashed_name(server_.ca_file()));
   EXPECT_EQ(response_of(send_with_system_cas()).status, 200);
+}
+
+TEST_F(SystemCaTest, LeavesTheFileOutOnlyWhereTheFolderHasAllOfIt) {
+  const std::filesystem::path file = folder_ / "all.crt";
+  std::ofstream(file) << "any";
+  const auto link = [&](const std::string& name, const std::filesystem::path& to) {
+    std::filesystem::create_symlink(to, folder_ / name);
+    return folder_ / name;
+  };
+  const TemporaryDirectory elsewhere;
+  EXPECT_FALSE(is_in_hashed_folder(file, folder_.path())) << "only a bundle was put there";
+  std::ofstream(folder_ / "backup01.0") << "any";
+  EXPECT_FALSE(is_in_hashed_folder(file, folder_.path())) << "no hash";
+  std::ofstream(folder_ / "002c0b4f.0") << "any";
+  EXPECT_TRUE(is_in_hashed_folder(file, folder_.path()));
+  EXPECT_TRUE(is_in_hashed_folder(link("cert.pem", file), link("certs", folder_.path())));
+  std::ofstream(elsewhere / "cert.pem") << "any";
+  EXPECT_FALSE(is_in_hashed_folder(elsewhere / "cert.pem", folder_.path())) << "may hold others";
+  EXPECT_FALSE(is_in_hashed_folder(folder_ / "none.pem", folder_.path()));
+  EXPECT_FALSE(is_in_hashed_folder(file, "/nonexistent"));
 }
 
 TEST_F(SystemCaTest, ReadsTheFileThatIsAskedForBesideTheFolder) {

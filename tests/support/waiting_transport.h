@@ -40,6 +40,11 @@ class WaitingTransport : public Transport {
   }
 
  protected:
+  /// The server has closed the lane's connection.
+  void close(std::size_t lane) {
+    const std::lock_guard lock(mutex_);
+    prepared_[lane] = false;
+  }
   [[nodiscard]] virtual Reply exchange(std::size_t lane, const HttpRequest& request) = 0;
   /// After this reply. If not, the next request begins with prepare().
   [[nodiscard]] virtual bool keeps_connection(const Reply&) { return false; }

@@ -182,7 +182,7 @@ class AttemptLogCompanyTest : public AttemptLogTest {
   AttemptLog& log() {
     if (!log_) {
       log_.emplace(open_audit_for_writing(file_), run_.id, invocation_, std::chrono::hours(1),
-                   std::function<void()>(), std::chrono::hours(1));
+                   LogListeners{}, std::chrono::hours(1));
     }
     return *log_;
   }
@@ -235,7 +235,7 @@ TEST_F(AttemptLogTest, TellsOfCommitsThatSomebodyExpectsAndOfNoOthers) {
   enrol_disks(2);
   std::atomic<int> told = 0;
   AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, AttemptLog::k_max_delay,
-                 [&] { ++told; });
+                 {.decided = [&] { ++told; }, .failed = {}});
   const OpenAttempt unexpected = announce(log, 1);
   log.flush();
   EXPECT_EQ(told, 0);
@@ -253,7 +253,9 @@ TEST_F(AttemptLogTest, TellsOfCommitsThatSomebodyExpectsAndOfNoOthers) {
 
 TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {
   enrol_disks(64);
-  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  std::atomic<int> failures = 0;
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, AttemptLog::k_max_delay,
+                 {.decided = {}, .failed = [&] { ++failures; }});
   OpenAttempt before = announce(log, 1);
   break_table("attempt");
   std::atomic<int> told = 0;
@@ -272,6 +274,7 @@ TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {
     }
   }
   EXPECT_EQ(told, 24);
+  EXPECT_EQ(failures, 1);
   EXPECT_THROW(log.flush(), AuditUnusable);
   EXPECT_THROW(log.record_outcome(std::move(before), {}), AuditUnusable);
   EXPECT_THROW(log.record_decision({}, k_test_time), AuditUnusable);

@@ -85,9 +85,9 @@ TEST(PacerTest, ALateSenderPushesTheNextOneBackToTheEndOfTheWindow) {
 
   const std::optional<Slot> instead = pacer.depart(second, second.at);
   ASSERT_TRUE(instead);
-  EXPECT_EQ(instead->at, late + milliseconds(1'008));
-  EXPECT_TRUE(pacer.depart(*instead, instead->at - Pacer::k_late - nanoseconds(1)));
-  EXPECT_FALSE(pacer.depart(*instead, instead->at - Pacer::k_late));
+  EXPECT_EQ(instead->at, late + milliseconds(1'008) - Pacer::k_late);
+  EXPECT_TRUE(pacer.depart(*instead, instead->at - nanoseconds(1)));
+  EXPECT_FALSE(pacer.depart(*instead, instead->at));
 }
 
 TEST(PacerTest, ASenderWhoIsALittleLatePushesNobodyBack) {
@@ -98,6 +98,24 @@ TEST(PacerTest, ASenderWhoIsALittleLatePushesNobodyBack) {
     late = (late + 7) % 11;
     EXPECT_FALSE(pacer.depart(slot, slot.at + Pacer::k_late * late / 10)) << i;
   }
+}
+
+TEST(PacerTest, WhoIsLateByMoreIsMadeUpFor) {
+  PacerAlone pacer(limit(2), 1);
+  const auto lateness_after_slot = [&](nanoseconds late) {
+    Slot slot = pacer.reserve(k_start);
+    const SteadyTime promised = slot.at;
+    SteadyTime leaves = slot.at + late;
+    while (const std::optional<Slot> later = pacer.depart(slot, leaves)) {
+      slot = *later;
+      leaves = slot.at + late;
+    }
+    return leaves - promised;
+  };
+  constexpr std::chrono::microseconds usual{100};
+  static_cast<void>(lateness_after_slot(milliseconds(5)));
+  for (int i = 0; i < 40; ++i) static_cast<void>(lateness_after_slot(usual));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(lateness_after_slot(usual), usual) << i;
 }
 
 TEST(PacerTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
@@ -111,11 +129,11 @@ TEST(PacerTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
   pacer.left_late(slots[0].at, left);
   const std::optional<Slot> third = pacer.depart(slots[2], slots[2].at);
   ASSERT_TRUE(third);
-  EXPECT_EQ(third->at, slots[1].at + milliseconds(1'008));
+  EXPECT_EQ(third->at, slots[1].at + milliseconds(1'008) - Pacer::k_late);
   ASSERT_FALSE(pacer.depart(*third, third->at));
   const std::optional<Slot> fourth = pacer.depart(slots[3], third->at + nanoseconds(1));
   ASSERT_TRUE(fourth);
-  EXPECT_EQ(fourth->at, left + milliseconds(1'008));
+  EXPECT_EQ(fourth->at, left + milliseconds(1'008) - Pacer::k_late);
 }
 
 TEST(PacerTest, WhatWasCountedBeforeARequestWasHeldUpStaysAsItIs) {

@@ -138,7 +138,8 @@ TEST_F(DepartureGateTest, ThreadsOfTwoGatesTogetherKeepTheRate) {
 
 TEST_F(DepartureGateTest, ARequestThatWasHeldUpOnItsWayOutCountsFromWhenItLeft) {
   for (const auto& [held_up, counts_from] :
-       {std::pair(milliseconds(1), milliseconds(0)), {milliseconds(2), milliseconds(2)}}) {
+       {std::pair(nanoseconds(milliseconds(1)), nanoseconds(0)),
+        {milliseconds(2), milliseconds(2) - Pacer::k_late}}) {
     DepartureGate gate(limit(1), 1, nullptr, k_start);
     ASSERT_FALSE(gate.depart(gate.reserve(k_start), k_start));
     gate.left(k_start, k_start + held_up);

@@ -314,7 +314,9 @@ TEST_F(SenderTest, GivesUpAServerThatEndsEveryNewConnection) {
 class KeptConnections final : public WaitingTransport {
  public:
   void abort_all() noexcept override {}
+  using WaitingTransport::close;
   int sent = 0;
+  int connections = 0;
 
  private:
   [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
@@ -323,6 +325,7 @@ class KeptConnections final : public WaitingTransport {
   }
   [[nodiscard]] bool keeps_connection(const Reply&) override { return true; }
   [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
+    ++connections;
     return std::nullopt;
   }
 };
@@ -361,28 +364,70 @@ TEST_F(SenderTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDone) {
   EXPECT_EQ(transport.sent, 2);
 }
 
-TEST_F(SenderTest, AStopWhileItSleepsOverTheCommitSendsNothing) {
-  enrol_disks(numbered_disks(2));
-  KeptConnections transport;
-  JobSpec job = quick_job();
-  job.rate.per_second = 1;
-  const auto invocation = begin_with_fake_clock(transport, job);
-  const auto turn = std::make_shared<LaneTurn>();
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, turn, observer);
-  for (int i = 0; i < 20 && !(transport.sent == 1 && turn->taken); ++i) {
-    const Due due = next_due(sender);
+/// A sender that has sent once and sleeps over the commit of its second intent.
+class SleepingSenderTest : public SenderTest {
+ protected:
+  SleepingSenderTest() {
+    enrol_disks(numbered_disks(3));
+    JobSpec job = quick_job();
+    job.rate.per_second = 1;
+    rig_ = begin_with_fake_clock(transport_, job);
+    sender_.emplace(rig_->parts, 0, turn_, observer_);
+    for (int i = 0; i < 20 && !(transport_.sent == 1 && turn_->taken); ++i) step();
+    EXPECT_EQ(transport_.sent, 1);
+    EXPECT_TRUE(turn_->taken);
+    rig_->log.flush();
+    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
+  }
+  /// Ends in its slot.
+  void step() {
+    const Due due = next_due(*sender_);
     if (const auto* until = std::get_if<SleepUntil>(&due)) {
       fake_clock_.advance_to(std::max(until->at, fake_clock_.steady_now()));
     }
   }
-  ASSERT_EQ(transport.sent, 1);
-  invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
-  for (int i = 0; i < 5 && turn->taken; ++i) static_cast<void>(next_due(sender));
-  EXPECT_FALSE(turn->taken);
-  static_cast<void>(invocation->log.close());
-  EXPECT_EQ(transport.sent, 1);
+
+  KeptConnections transport_;
+  const std::shared_ptr<LaneTurn> turn_ = std::make_shared<LaneTurn>();
+  const AttemptObserver observer_ = [](const AttemptEvent&) {};
+  std::unique_ptr<RunRig> rig_;
+  std::optional<Sender> sender_;
+};
+
+TEST_F(SleepingSenderTest, SendsNothingAfterAStop) {
+  rig_->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
+  for (int i = 0; i < 5 && turn_->taken; ++i) step();
+  EXPECT_FALSE(turn_->taken);
+  static_cast<void>(rig_->log.close());
+  EXPECT_EQ(transport_.sent, 1);
   EXPECT_THAT(outcomes(), ElementsAre("accepted", "not_sent"));
+}
+
+TEST_F(SleepingSenderTest, SendsNothingOnceTheLogHasFailed) {
+  open_audit_for_writing(file_).execute(
+      "CREATE TRIGGER broken BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  Announcement another = rig_->log.announce(ItemId{run_.first_item.value + 2}, disk_id("disk-3"), 1,
+                                            Stage::release, fake_clock_.utc_now());
+  EXPECT_THROW(static_cast<void>(another.take()), AuditUnusable);
+  EXPECT_TRUE(rig_->gate.stopping());
+  EXPECT_THROW(for (int i = 0; i < 5; ++i) step(), AuditUnusable);
+  EXPECT_EQ(transport_.sent, 1);
+}
+
+TEST_F(SleepingSenderTest, ConnectsAnewWhereTheServerHasClosedTheConnection) {
+  transport_.close(0);
+  const int connections = transport_.connections;
+  for (int i = 0; i < 5 && transport_.sent == 1; ++i) step();
+  EXPECT_EQ(transport_.sent, 2);
+  EXPECT_EQ(transport_.connections, connections + 1);
+}
+
+TEST_F(SleepingSenderTest, WaitsForItsNewSlotAfterARefusalElsewhere) {
+  const SteadyTime now = fake_clock_.steady_now();
+  rig_->gate.throttled(now, now, std::chrono::seconds(7));
+  for (int i = 0; i < 9 && transport_.sent == 1; ++i) step();
+  EXPECT_EQ(transport_.sent, 2);
+  EXPECT_GE(fake_clock_.steady_now(), now + std::chrono::seconds(7));
 }
 
 TEST_F(SenderTest, TriesThrottledItemsAgainWithoutCountingTheAttempts) {
