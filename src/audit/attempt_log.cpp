@@ -236,6 +236,7 @@ struct AttemptLog::Private {
   const LogListeners listeners;
 
   // Used by the writer thread alone while it runs.
+  bool failure_told = false;
   Database database;
   std::optional<EntryWriter> writer;
 
@@ -309,6 +310,7 @@ struct AttemptLog::Private {
 
   void commit(std::vector<Entry>& batch) {
     const std::optional<std::string> displacement = database.displacement();
+    if (displacement) tell_failed();
     std::vector<std::pair<IntentEntry*, AttemptId>> announced;
     Transaction transaction(database);
     for (Entry& entry : batch) {
@@ -339,12 +341,22 @@ struct AttemptLog::Private {
     }
   }
 
+  /// Once.
+  void tell_failed() {
+    if (!std::exchange(failure_told, true) && listeners.failed) listeners.failed();
+  }
+
   void fail(const std::exception_ptr& error, std::vector<Entry>& batch) {
-    // First, so that what waits for its time does not leave meanwhile.
-    if (listeners.failed) listeners.failed();
-    const std::lock_guard lock(mutex);
-    failure = error;
-    for (std::vector<Entry>* entries : {&batch, &queue}) {
+    std::vector<Entry> rest;
+    {
+      const std::lock_guard lock(mutex);
+      failure = error;  // from now on nothing is queued
+      rest.swap(queue);
+    }
+    // Before anybody is told of an intent, so that what waits for its time does not leave
+    // meanwhile.
+    tell_failed();
+    for (std::vector<Entry>* entries : {&batch, &rest}) {
       for (Entry& entry : *entries) {
         if (auto* intent = std::get_if<IntentEntry>(&entry)) {
           intent->announced->failure = error;

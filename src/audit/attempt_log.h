@@ -90,7 +90,8 @@ class Announcement {
   Stage stage_;
 };
 
-/// Those who are told by an AttemptLog, on its thread; any may be empty.
+/// Those who are told by an AttemptLog, on its thread. They must not throw, nor use the log; any
+/// may be empty.
 struct LogListeners {
   std::function<void()> decided;  ///< announcements that are expected have been decided
   /// Nothing is recorded any more, so nothing may be sent: not even what has been announced and

@@ -216,7 +216,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
   AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
-                 log_listeners(gate));
+                 log_listeners(gate, dispatch));
   signals.arm([&](int number, int count) {
     if (count == 1) {
       dispatch.stop({EndReason::interrupted, "signal", ::strsignal(number)});

@@ -76,7 +76,11 @@ bool is_in_hashed_folder(const std::filesystem::path& file, const std::filesyste
   if (error || std::filesystem::canonical(file, error).parent_path() != real_folder) return false;
   for (std::filesystem::directory_iterator entry(real_folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_hashed_name(entry->path().filename().string())) return true;
+    // A link may lead nowhere, where only this folder was copied from elsewhere.
+    std::error_code ignored;
+    if (is_hashed_name(entry->path().filename().string()) && entry->is_regular_file(ignored)) {
+      return true;
+    }
   }
   return false;
 }

@@ -19,7 +19,7 @@ namespace diskrelease {
 /// others, is made usable by Pacer::take_over().
 ///
 /// A process may be killed between any two stores of Pacer. What it leaves then is not faster than
-/// the faster one of the states before and after the change:
+/// the faster one of the states before and after the change, but for Pacer::k_late in each window:
 ///   - a departure is a store of its time beyond the latest, then of `departed`, which makes it
 ///     count; the request leaves after both. Without the second, nothing has left;
 ///   - a reservation is one store. A slot whose holder dies stays unused;

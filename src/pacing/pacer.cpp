@@ -128,15 +128,17 @@ Slot Pacer::reserve(SteadyTime now) {
 
 std::optional<Slot> Pacer::depart(const Slot& slot, SteadyTime now) {
   require_usable(now);
+  SteadyTime promised = slot.at;
   if (slot.epoch != state_->epoch) {
     const Slot instead = reserve(now);
     if (instead.at > now) return instead;
+    promised = instead.at;
   }
   if (!limit_.per_second) return std::nullopt;
   if (const std::optional<SteadyTime> limiting = departure_that_limits()) {
     // No later than it has to be: so what is late by more is made up for, bit by bit.
     const SteadyTime open = *limiting + window_ - k_late;
-    if (now < open) return Slot{std::max(open, slot.at), state_->epoch};
+    if (now < open) return Slot{std::max(open, promised), state_->epoch};
   }
   std::int64_t time = stored(now);
   // A sender may have read the clock before another one and ask after it.

@@ -20,7 +20,8 @@ namespace {
 constexpr std::uint64_t k_scout_seed = 1'000'003;
 constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 
-/// Two for each thread, and a few for databases, name look-ups and the like.
+/// Two for each thread, of which a thousand lanes and their scouts have 83 at most, and a few for
+/// databases, name look-ups and the like.
 constexpr std::size_t k_other_files = 256;
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
@@ -98,11 +99,12 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
 
 }  // namespace
 
-LogListeners log_listeners(DepartureGate& gate) {
+LogListeners log_listeners(DepartureGate& gate, Dispatch& dispatch) {
+  // Who uses the log next throws the reason, which is the end of the run.
   return {.decided = [&gate] { gate.bell().ring(); },
           .failed =
-              [&gate] {
-                gate.stop({EndReason::failed, "audit_failed", "the audit database has failed"});
+              [&dispatch] {
+                dispatch.stop({EndReason::failed, "audit_failed", ""});
               }};
 }
 

@@ -18,7 +18,7 @@ enum class CourseKind {
 };
 
 /// What the log of a run is to be given: it wakes who waits, and stops the run when it fails.
-[[nodiscard]] LogListeners log_listeners(DepartureGate& gate);
+[[nodiscard]] LogListeners log_listeners(DepartureGate& gate, Dispatch& dispatch);
 
 /// Those who watch; any may be empty.
 struct CourseObserver {

@@ -150,7 +150,7 @@ class Loop {
       return sleep->at <= now_ || gate_.stopping();
     }
     if (const auto* work = std::get_if<AwaitWork>(&task.due)) {
-      return work->until <= now_ || dispatch_.version() != work->seen;
+      return work->until <= now_ || dispatch_.version() != work->seen || gate_.stopping();
     }
     if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) {
       return commit->announcement->decided();

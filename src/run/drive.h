@@ -25,7 +25,7 @@ struct SleepUntil {
   /// Will be decided meanwhile: whoever makes up the time has to wait for it.
   const Announcement* meanwhile = nullptr;
 };
-/// At that time, or earlier when Dispatch::version() is no longer `seen`.
+/// At that time, or earlier when Dispatch::version() is no longer `seen` or the run stops.
 struct AwaitWork {
   SteadyTime until = SteadyTime::max();
   std::uint64_t seen = 0;

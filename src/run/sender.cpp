@@ -152,6 +152,8 @@ Due Sender::send() {
     }
     return SleepUntil{slot_.at};
   }
+  // It may have waited there for another process, and the log may have failed meanwhile.
+  if (parts_.gate.stopping()) return cancel();
   under_way_ = true;
   parts_.transport.start(lane_, request);
   parts_.gate.left(departed_, parts_.clock.steady_now());

@@ -768,6 +768,8 @@ TEST_F(SystemCaTest, LeavesTheFileOutOnlyWhereTheFolderHasAllOfIt) {
   EXPECT_FALSE(is_in_hashed_folder(file, folder_.path())) << "only a bundle was put there";
   std::ofstream(folder_ / "backup01.0") << "any";
   EXPECT_FALSE(is_in_hashed_folder(file, folder_.path())) << "no hash";
+  const std::filesystem::path nowhere = link("1d3472b9.0", folder_ / "nowhere.pem");
+  EXPECT_FALSE(is_in_hashed_folder(file, folder_.path())) << "a copy of the folder alone";
   std::ofstream(folder_ / "002c0b4f.0") << "any";
   EXPECT_TRUE(is_in_hashed_folder(file, folder_.path()));
   EXPECT_TRUE(is_in_hashed_folder(link("cert.pem", file), link("certs", folder_.path())));

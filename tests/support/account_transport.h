@@ -24,6 +24,12 @@ class AccountTransport final : public WaitingTransport {
   /// Replaces the reply to a DescribeDisks; counted from 1.
   std::function<std::optional<Reply>(int number)> on_describe;
 
+  /// Each new connection is gone when it is to be used.
+  bool ends_connections = false;
+
+  [[nodiscard]] bool is_connected(std::size_t lane) override {
+    return !ends_connections && WaitingTransport::is_connected(lane);
+  }
   [[nodiscard]] Reply exchange(std::size_t lane, const HttpRequest& request) override;
   void abort_all() noexcept override {}
 

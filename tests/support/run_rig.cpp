@@ -27,7 +27,7 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
            clock.steady_now()),
       clock_guard(clock.utc_now(), clock.steady_now()),
       dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
-      log(std::move(writer_), run.id, id_, max_delay, log_listeners(gate)),
+      log(std::move(writer_), run.id, id_, max_delay, log_listeners(gate, dispatch)),
       parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}
 
 void RunRig::send(const AttemptObserver& observer) {

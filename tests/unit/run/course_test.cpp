@@ -336,6 +336,17 @@ TEST_F(CourseTest, SendsNothingWhenDisksCannotBeLookedAt) {
   EXPECT_EQ(account.reads(), DiskReader::k_max_tries);
 }
 
+TEST_F(CourseTest, SpendsNoDepartureOnAReadWhoseConnectionEndsAtOnce) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  account.ends_connections = true;
+  const End end = course(account);
+  ASSERT_TRUE(end.stop);
+  EXPECT_EQ(end.stop->cause, "reads_failed");
+  EXPECT_THAT(end.stop->detail, HasSubstr("ends new connections at once"));
+  EXPECT_EQ(account.reads(), 0);
+}
+
 TEST_F(CourseTest, SaysHowToGoOnWithoutPermissionToRead) {
   enrol_disks({"a"});
   AccountTransport account({{"a", DiskStatus::available}});

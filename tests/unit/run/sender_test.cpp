@@ -168,6 +168,23 @@ TEST_F(SenderTest, SendsNothingWhenTheIntentCannotBeCommitted) {
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 0);
 }
 
+TEST_F(SenderTest, EndsAtOnceWhenTheLogFailsWhileAllWaitForWork) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport({}, [] {
+    return TransportFailure{TransportProblem::connect, false, "refused", std::nullopt};
+  });
+  JobSpec job = quick_job();
+  job.retry.first_backoff = std::chrono::hours(1);
+  job.retry.max_backoff = std::chrono::hours(1);
+  const auto invocation = begin(transport, job);
+  open_audit_for_writing(file_).execute(
+      "CREATE TRIGGER disk_is_full BEFORE INSERT ON outcome BEGIN SELECT RAISE(ABORT, 'full'); "
+      "END");
+  invocation->send();
+  EXPECT_THROW(invocation->log.flush(), AuditUnusable);
+  EXPECT_THAT(transport.sent_disks(), IsEmpty());
+}
+
 TEST_F(SenderTest, SendsNothingWhenTheDatabaseCannotGrow) {
   enrol_disks(numbered_disks(3'000));
   ScriptedTransport transport;
