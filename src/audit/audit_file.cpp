@@ -184,6 +184,12 @@ Database open_audit_for_reading(const std::filesystem::path& path) {
   return database;
 }
 
+Database open_audit_beside_writer(const std::filesystem::path& path) {
+  Database database = open_audit_for_reading(path);
+  database.execute("PRAGMA cache_size = -256");
+  return database;
+}
+
 void copy_database(Database& database, const std::filesystem::path& empty_file) {
   vacuum_into(database, std::filesystem::absolute(empty_file).string());
 }

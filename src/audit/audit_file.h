@@ -31,7 +31,11 @@ void require_audit_database(const std::filesystem::path& path);
 /// while for a large database.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
-/// The same for who asks for evidence only: derived tables may be missing.
+/// The same for who reads while this process writes: what a connection keeps of the file is out of
+/// date with each commit, so it keeps little (256 KiB).
+[[nodiscard]] Database open_audit_beside_writer(const std::filesystem::path& path);
+
+/// As open_audit_for_reading(), for who asks for evidence only: derived tables may be missing.
 [[nodiscard]] Database open_evidence_for_reading(const std::filesystem::path& path);
 
 /// Copies a database as it is at one moment, without unused pages, into an empty file that is

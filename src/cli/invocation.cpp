@@ -241,12 +241,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
       if (options.verbose) display.say(event_line(event));
     };
     const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
-    const auto open_reader = [&] {
-      Database reader = open_audit_for_reading(plan.database_file);
-      // What it keeps is out of date with the next commit of the writer.
-      reader.execute("PRAGMA cache_size = -256");
-      return reader;
-    };
+    const auto open_reader = [&] { return open_audit_beside_writer(plan.database_file); };
     reading_problem =
         run_course(parts, run, plan.kind, open_reader,
                    {observer,

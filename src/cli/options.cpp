@@ -93,7 +93,8 @@ void add_call_flags(cxxopts::Options& options) {
        "N|unlimited")                                                                            //
       ("burst", "requests that may leave back to back (default 1)", cxxopts::value<int>(), "N")  //
       ("in-flight", "requests under way at once (default 4)", cxxopts::value<int>(), "N")        //
-      ("timeout", "one request, connect to last byte (default 30s)", cxxopts::value<std::string>(),
+      ("timeout", "one request, from its first byte to the last of its answer (default 30s)",
+       cxxopts::value<std::string>(),
        "TIME")  //
       ("connect-timeout", "TCP, proxy and TLS handshake (default 5s)",
        cxxopts::value<std::string>(), "TIME")  //

@@ -92,8 +92,8 @@ struct JobSpec {
   std::optional<std::string> ca_file;
   std::optional<std::string> proxy;  ///< http://[user:password@]host:port
   RateLimit rate;
-  int in_flight = 4;                                 ///< requests under way at once
-  std::chrono::milliseconds timeout{30'000};         ///< one request, connect to last byte
+  int in_flight = 4;                          ///< requests under way at once
+  std::chrono::milliseconds timeout{30'000};  ///< one request, first byte to last of its answer
   std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
   RetryLimits retry;
   std::optional<std::int64_t> max_disks;

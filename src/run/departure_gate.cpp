@@ -49,6 +49,8 @@ Slot DepartureGate::reserve(SteadyTime earliest) {
 
 std::optional<Slot> DepartureGate::depart(const Slot& slot, SteadyTime now) {
   const std::lock_guard lock(*region_);
+  // Another process may have held the lock for as long as it took the log to fail.
+  if (stopping_) return Slot{now, slot.epoch};
   std::optional<Slot> later = pacer_.depart(slot, now);
   if (!later) ++departures_;
   return later;

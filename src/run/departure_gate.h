@@ -55,7 +55,8 @@ class DepartureGate {
 
   /// A slot not before `earliest`.
   [[nodiscard]] Slot reserve(SteadyTime earliest);
-  /// nullopt = the request leaves now, and counts. Else the slot to wait for instead.
+  /// nullopt = the request leaves now, and counts. Else the slot to wait for instead; while the run
+  /// stops, it is now, so that whoever asks finds out.
   [[nodiscard]] std::optional<Slot> depart(const Slot& slot, SteadyTime now);
   /// A request whose departure was counted at `counted` has been written by `now`: where the
   /// processor was taken away in between, it counts from then.

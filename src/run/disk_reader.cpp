@@ -62,10 +62,7 @@ std::optional<SteadyTime> DiskReader::step() {
   // count of the departure and the request.
   if (!parts_.transport.is_connected(lane_)) {
     if (std::exchange(has_reconnected_, true)) {
-      return ended(
-          TransportFailure{
-              TransportProblem::connect, false, "the server ends new connections at once", {}},
-          now, parts_.clock.utc_now());
+      return ended(connections_end_at_once(), now, parts_.clock.utc_now());
     }
     connected_ = false;
     return now;

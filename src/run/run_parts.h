@@ -16,6 +16,11 @@
 
 namespace diskrelease {
 
+/// Of a request whose lane has lost its connection twice in one slot.
+[[nodiscard]] inline TransportFailure connections_end_at_once() {
+  return {TransportProblem::connect, false, "the server ends new connections at once", {}};
+}
+
 /// What the actors of an invocation work with. All of it must outlive them.
 struct RunParts {
   AttemptLog& log;

@@ -133,8 +133,7 @@ Due Sender::send() {
   // The server may have closed the connection meanwhile.
   if (!parts_.transport.is_connected(lane_)) {
     if (std::exchange(has_reconnected_, true)) {
-      return end_unsent(
-          {TransportProblem::connect, false, "the server ends new connections at once", {}});
+      return end_unsent(connections_end_at_once());
     }
     connecting_ = true;
     return StepApart{};
@@ -152,8 +151,6 @@ Due Sender::send() {
     }
     return SleepUntil{slot_.at};
   }
-  // It may have waited there for another process, and the log may have failed meanwhile.
-  if (parts_.gate.stopping()) return cancel();
   under_way_ = true;
   parts_.transport.start(lane_, request);
   parts_.gate.left(departed_, parts_.clock.steady_now());

@@ -13,9 +13,9 @@ namespace diskrelease {
 using AttemptObserver = std::function<void(const AttemptEvent&)>;
 
 /// The way of items through a lane:
-///   idle -> has an item and a slot -> its intent is handed over -> the intent is durable, has the
-///   lane, connected -> departs in its slot -> the answer has come, its outcome is handed over ->
-///   idle.
+///   idle -> has an item and a slot -> its intent is handed over -> the intent is durable, and it
+///   has the lane, connected (whichever comes first) -> departs in its slot -> the answer has come,
+///   its outcome is handed over -> idle.
 ///
 /// Two senders may share a lane: while the request of one is under way, the intent of the other
 /// becomes durable.

@@ -150,6 +150,16 @@ TEST_F(DepartureGateTest, ARequestThatWasHeldUpOnItsWayOutCountsFromWhenItLeft) 
   }
 }
 
+TEST_F(DepartureGateTest, NothingLeavesOnceTheRunStops) {
+  DepartureGate gate(limit(2), 1, nullptr, k_start);
+  const Slot slot = gate.reserve(k_start);
+  gate.stop({EndReason::failed, "audit_failed", ""});
+  const std::optional<Slot> instead = gate.depart(slot, slot.at);
+  ASSERT_TRUE(instead);
+  EXPECT_EQ(instead->at, slot.at);
+  EXPECT_EQ(gate.departures(), 0);
+}
+
 TEST_F(DepartureGateTest, TheFirstStopCounts) {
   DepartureGate gate(limit(2), 1, nullptr, k_start);
   EXPECT_FALSE(gate.stopping());

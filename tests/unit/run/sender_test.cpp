@@ -347,56 +347,19 @@ class KeptConnections final : public WaitingTransport {
   }
 };
 
-TEST_F(SenderTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDone) {
-  enrol_disks(numbered_disks(2));
-  KeptConnections transport;
-  JobSpec job = quick_job();
-  job.rate.per_second = 1;
-  const auto invocation = begin_with_fake_clock(transport, job);
-  const auto turn = std::make_shared<LaneTurn>();
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, turn, observer);
-  const auto sleep = [&] {
-    const Due due = next_due(sender);
-    const auto* until = std::get_if<SleepUntil>(&due);
-    if (until == nullptr) return false;
-    fake_clock_.advance_to(std::max(until->at, fake_clock_.steady_now()));
-    return true;
-  };
-  while (transport.sent < 1) ASSERT_TRUE(sleep());
-  const Due before = sender.step();
-  ASSERT_TRUE(std::holds_alternative<SleepUntil>(before));
-  fake_clock_.advance_to(std::get<SleepUntil>(before).at);
-  const Due in_slot = sender.step();
-  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot)) << "not for the commit";
-  EXPECT_EQ(std::get<SleepUntil>(in_slot).at,
-            std::get<SleepUntil>(before).at + Sender::k_intent_lead);
-  EXPECT_TRUE(turn->taken);
-  fake_clock_.advance_to(std::get<SleepUntil>(in_slot).at);
-  const Due due = sender.step();
-  ASSERT_TRUE(std::holds_alternative<AwaitCommit>(due)) << "nothing leaves without it";
-  std::get<AwaitCommit>(due).announcement->wait();
-  EXPECT_EQ(transport.sent, 1);
-  static_cast<void>(sender.step());
-  EXPECT_EQ(transport.sent, 2);
-}
-
-/// A sender that has sent once and sleeps over the commit of its second intent.
-class SleepingSenderTest : public SenderTest {
+/// A sender that has sent once, one a second, on a connection that is kept.
+class KeptConnectionTest : public SenderTest {
  protected:
-  SleepingSenderTest() {
+  KeptConnectionTest() {
     enrol_disks(numbered_disks(3));
     JobSpec job = quick_job();
     job.rate.per_second = 1;
     rig_ = begin_with_fake_clock(transport_, job);
     sender_.emplace(rig_->parts, 0, turn_, observer_);
-    for (int i = 0; i < 20 && !(transport_.sent == 1 && turn_->taken); ++i) step();
+    for (int i = 0; i < 9 && transport_.sent == 0; ++i) step();
     EXPECT_EQ(transport_.sent, 1);
-    EXPECT_TRUE(turn_->taken);
-    rig_->log.flush();
-    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
   }
-  /// Ends in its slot.
+  /// Ends when the sleep is over.
   void step() {
     const Due due = next_due(*sender_);
     if (const auto* until = std::get_if<SleepUntil>(&due)) {
@@ -409,6 +372,36 @@ class SleepingSenderTest : public SenderTest {
   const AttemptObserver observer_ = [](const AttemptEvent&) {};
   std::unique_ptr<RunRig> rig_;
   std::optional<Sender> sender_;
+};
+
+TEST_F(KeptConnectionTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDone) {
+  const Due before = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(before));
+  fake_clock_.advance_to(std::get<SleepUntil>(before).at);
+  const Due in_slot = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot)) << "not for the commit";
+  EXPECT_EQ(std::get<SleepUntil>(in_slot).at,
+            std::get<SleepUntil>(before).at + Sender::k_intent_lead);
+  EXPECT_TRUE(turn_->taken);
+  fake_clock_.advance_to(std::get<SleepUntil>(in_slot).at);
+  const Due due = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<AwaitCommit>(due)) << "nothing leaves without it";
+  std::get<AwaitCommit>(due).announcement->wait();
+  EXPECT_EQ(transport_.sent, 1);
+  static_cast<void>(sender_->step());
+  EXPECT_EQ(transport_.sent, 2);
+}
+
+/// And sleeps over the commit of its second intent.
+class SleepingSenderTest : public KeptConnectionTest {
+ protected:
+  SleepingSenderTest() {
+    for (int i = 0; i < 9 && !turn_->taken; ++i) step();
+    EXPECT_TRUE(turn_->taken);
+    EXPECT_EQ(transport_.sent, 1);
+    rig_->log.flush();
+    EXPECT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
+  }
 };
 
 TEST_F(SleepingSenderTest, SendsNothingAfterAStop) {
