@@ -282,6 +282,22 @@ TEST_F(AttemptLogTest, AFailedCommitWakesAllWhoWaitAndNothingIsWrittenAfterIt) {
   EXPECT_EQ(query("SELECT count(*) FROM attempt"), 1);
 }
 
+TEST_F(AttemptLogTest, TellsOfADisplacedDatabaseBeforeItWritesTheLastOutcomes) {
+  enrol_disks(1);
+  Database reader = open_audit_for_reading(file_);
+  std::int64_t written_by_then = -1;
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, AttemptLog::k_max_delay,
+                 {.decided = {}, .failed = [&] {
+                    written_by_then = reader.query_integer("SELECT count(*) FROM outcome");
+                  }});
+  OpenAttempt attempt = announce(log, 1);
+  std::filesystem::rename(file_, directory_ / "moved.db");
+  log.record_outcome(std::move(attempt), {});
+  EXPECT_THROW(log.flush(), AuditUnusable);
+  EXPECT_EQ(written_by_then, 0);
+  EXPECT_EQ(reader.query_integer("SELECT count(*) FROM outcome"), 1);
+}
+
 TEST_F(AttemptLogTest, AnOutcomeThatCannotBeWrittenFailsTheNextIntent) {
   enrol_disks(2);
   AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
