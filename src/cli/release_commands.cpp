@@ -28,7 +28,9 @@ void refuse_mixed_database(Database& database, bool sandbox) {
   if (!holds_sandbox || *holds_sandbox == sandbox) return;
   throw GateRefused("audit database " + database.path() + ": holds runs against " +
                     (sandbox ? "the real API; a sandbox run" : "the sandbox; a real run") +
-                    " needs a database of its own. Nothing was sent; name one with --db.");
+                    " needs a database of its own. Nothing was sent; name one with --db, or " +
+                    (sandbox ? "leave out --sandbox" : "add --sandbox") +
+                    " to go on with its runs.");
 }
 
 Database open_or_create(const std::filesystem::path& path) {

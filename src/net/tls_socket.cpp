@@ -37,9 +37,8 @@ void forget_errors() noexcept {
 }
 
 std::string openssl_error() {
-  std::array<char, 256> text{};
-  ERR_error_string_n(ERR_get_error(), text.data(), text.size());
-  return text.data();
+  const char* const reason = ERR_reason_error_string(ERR_get_error());
+  return reason != nullptr ? reason : "unknown reason";
 }
 
 /// "002c0b4f.0": the name by which OpenSSL finds a certificate in a folder.
