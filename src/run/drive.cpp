@@ -114,6 +114,7 @@ class Loop {
         poll(SteadyTime::min());
         continue;
       }
+      answered_ = false;
       ear_.listen();
       poll(any_due() ? SteadyTime::min() : next_time());
       ear_.hush();
@@ -147,7 +148,8 @@ class Loop {
   [[nodiscard]] bool is_due(const Task& task) const {
     if (task.apart.joinable()) return task.apart_ended;
     if (const auto* sleep = std::get_if<SleepUntil>(&task.due)) {
-      return sleep->at <= now_ || gate_.stopping();
+      return sleep->at <= now_ || gate_.stopping() ||
+             (answered_ && sleep->with_answer_from <= now_);
     }
     if (const auto* work = std::get_if<AwaitWork>(&task.due)) {
       return work->until <= now_ || dispatch_.version() != work->seen || gate_.stopping();
@@ -167,6 +169,7 @@ class Loop {
   void step_while_due(Task& task) {
     for (int steps = 0; steps < k_most_steps_in_a_row && is_due(task); ++steps) {
       task.readable = false;
+      answered_ = answered_ || has<AwaitReply>(task);
       if (task.apart.joinable()) {
         task.apart.join();
         task.apart_ended = false;
@@ -252,6 +255,7 @@ class Loop {
   Bell::Ear ear_;
   std::deque<Task> tasks_;  // they stay where they are
   SteadyTime now_;
+  bool answered_ = false;  ///< since this thread slept
   WatchList watched_;
   int abort_fd_ = -1;
 };

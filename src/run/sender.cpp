@@ -28,6 +28,15 @@ Sender::Sender(const RunParts& parts, std::size_t lane, std::shared_ptr<LaneTurn
                const AttemptObserver& observer)
     : parts_(parts), lane_(lane), turn_(std::move(turn)), observer_(observer) {}
 
+std::chrono::nanoseconds Sender::lead_with_answer(const RateLimit& rate) {
+  // Below one a second there is little to be saved.
+  if (!rate.per_second || *rate.per_second < 1) return k_intent_lead;
+  // Slots are a little further apart than the rate says (pacing/pacer).
+  const std::chrono::duration<double> between_slots(1.1 / *rate.per_second);
+  return std::max<std::chrono::nanoseconds>(
+      k_intent_lead, std::chrono::duration_cast<std::chrono::nanoseconds>(between_slots));
+}
+
 Due Sender::step() {
   if (under_way_) return receive();
   if (connecting_) return connect();
@@ -48,7 +57,8 @@ Due Sender::take() {
     // The first slot leaves time for the handshakes of all lanes, so that the first requests are
     // not bunched.
     slot_ = parts_.gate.reserve(has_connected_ ? now : now + k_intent_lead);
-    return SleepUntil{slot_.at - k_intent_lead};
+    return SleepUntil{slot_.at - k_intent_lead, nullptr,
+                      slot_.at - lead_with_answer(parts_.spec.rate)};
   }
   if (const auto* wait = std::get_if<AwaitWork>(&next)) return *wait;
   return Finished{};

@@ -32,6 +32,10 @@ class Sender {
   /// the fewer are unknown after a crash. Long enough for a slow disk's sync and a TLS handshake.
   static constexpr std::chrono::milliseconds k_intent_lead{100};
 
+  /// From so long before its slot it may share the commit of an earlier outcome: at slow rates that
+  /// halves the commits. About one slot, so that at most two intents wait for theirs.
+  [[nodiscard]] static std::chrono::nanoseconds lead_with_answer(const RateLimit& rate);
+
  private:
   Due take();
   Due announce();

@@ -26,7 +26,9 @@ SteadyTime Scheduler::due_at(const Task& task) const {
   if (const auto* commit = std::get_if<AwaitCommit>(&task.due)) commit->announcement->wait();
   const auto* sleep = std::get_if<SleepUntil>(&task.due);
   if (sleep != nullptr && sleep->meanwhile != nullptr) sleep->meanwhile->wait();
-  return gate_->stopping() || sleep == nullptr ? now : std::max(now, sleep->at);
+  return gate_->stopping() || sleep == nullptr
+             ? now
+             : std::max(now, std::min(sleep->at, task.with_answer));
 }
 
 Scheduler::Task* Scheduler::choose(SteadyTime until) {
@@ -45,6 +47,15 @@ Scheduler::Task* Scheduler::choose(SteadyTime until) {
   return draw_.one_of(equals);
 }
 
+void Scheduler::draw_answer(Task& task) {
+  task.with_answer = SteadyTime::max();
+  const auto* sleep = std::get_if<SleepUntil>(&task.due);
+  if (sleep == nullptr || sleep->with_answer_from >= sleep->at || draw_.chance(0.3)) return;
+  task.with_answer =
+      sleep->with_answer_from + draw_.time(std::chrono::floor<std::chrono::milliseconds>(
+                                    sleep->at - sleep->with_answer_from));
+}
+
 void Scheduler::step(Task& task) {
   ++steps_;
   if (steps_ == plan_.kill_at) throw Killed{};
@@ -57,6 +68,7 @@ void Scheduler::step(Task& task) {
   try {
     task.due = task.actor->step();
     task.finished = std::holds_alternative<Finished>(task.due);
+    draw_answer(task);
   } catch (const std::exception& error) {
     if (!first_error_) first_error_ = std::current_exception();
     task.finished = true;

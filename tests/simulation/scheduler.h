@@ -55,10 +55,13 @@ class Scheduler {
     Due due;
     bool running = false;
     bool finished = false;
+    /// An answer wakes it then (SleepUntil::with_answer_from).
+    SteadyTime with_answer = SteadyTime::max();
   };
   [[nodiscard]] SteadyTime due_at(const Task& task) const;
   /// The next step before or at `until`; nullptr = there is none.
   Task* choose(SteadyTime until);
+  void draw_answer(Task& task);
   void step(Task& task);
 
   FakeClock& clock_;

@@ -164,6 +164,53 @@ TEST_F(DriveTest, AnAnswerWakesWhoWaitsForItAndSoDoesItsDeadline) {
   ::close(pair[1]);
 }
 
+/// One who sleeps for a day, and what wakes its thread before the run stops.
+class SleeperTest : public DriveTest {
+ protected:
+  SleeperTest() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair_.data()), 0); }
+  ~SleeperTest() override {
+    ::close(pair_[0]);
+    ::close(pair_[1]);
+  }
+  SleeperTest(const SleeperTest&) = delete;
+  SleeperTest& operator=(const SleeperTest&) = delete;
+
+  /// Whether it was woken by what the other one waits for, and not by the stop that follows.
+  bool is_woken(SteadyTime with_answer_from, const Due& other_waits_for) {
+    bool woken = false;
+    Actor sleeper = in_steps({[&]() -> Due {
+                                return SleepUntil{now() + hours(24), nullptr, with_answer_from};
+                              },
+                              [&]() -> Due {
+                                woken = !gate_.stopping();
+                                return Finished{};
+                              }});
+    Actor other = in_steps({[&] { return other_waits_for; },
+                            []() -> Due { return SleepUntil{now() + milliseconds(1)}; },
+                            [&]() -> Due {
+                              dispatch_.stop({});
+                              return Finished{};
+                            }});
+    EXPECT_EQ(::write(pair_[1], "x", 1), 1);
+    drive({sleeper, other});
+    return woken;
+  }
+
+  std::array<int, 2> pair_{};
+};
+
+TEST_F(SleeperTest, AnAnswerTakesAlongWhoCanShareItsCommit) {
+  EXPECT_TRUE(is_woken(now(), AwaitReply{{pair_[0], -1, now() + hours(24)}}));
+}
+
+TEST_F(SleeperTest, AnAnswerDoesNotTakeAlongWhoseTimeIsFar) {
+  EXPECT_FALSE(is_woken(now() + hours(1), AwaitReply{{pair_[0], -1, now() + hours(24)}}));
+}
+
+TEST_F(SleeperTest, NothingButAnAnswerTakesAnybodyAlong) {
+  EXPECT_FALSE(is_woken(now(), SleepUntil{now() + milliseconds(1)}));
+}
+
 TEST_F(DriveTest, AnAbortWakesAllWhoWaitForAnswers) {
   std::array<int, 2> silent{};
   std::array<int, 2> abort{};

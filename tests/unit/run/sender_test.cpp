@@ -392,6 +392,33 @@ TEST_F(KeptConnectionTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDon
   EXPECT_EQ(transport_.sent, 2);
 }
 
+TEST_F(KeptConnectionTest, TheNextIntentMayShareTheCommitOfAnOutcome) {
+  const Due due = sender_->step();
+  const auto* before = std::get_if<SleepUntil>(&due);
+  ASSERT_NE(before, nullptr);
+  const SteadyTime slot = before->at + Sender::k_intent_lead;
+  EXPECT_EQ(before->with_answer_from, slot - std::chrono::milliseconds(1'100));
+  fake_clock_.advance_to(before->with_answer_from);
+  const Due in_slot = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot));
+  EXPECT_EQ(std::get<SleepUntil>(in_slot).at, slot);
+  ASSERT_NE(std::get<SleepUntil>(in_slot).meanwhile, nullptr) << "its intent is handed over";
+  EXPECT_EQ(transport_.sent, 1) << "but it waits for its slot";
+}
+
+TEST(SenderLeadTest, NoMoreThanTheNextIntentIsEarly) {
+  const auto lead_at = [](std::optional<double> per_second) {
+    RateLimit rate;
+    rate.per_second = per_second;
+    return Sender::lead_with_answer(rate);
+  };
+  EXPECT_EQ(lead_at(2), std::chrono::milliseconds(550));
+  EXPECT_EQ(lead_at(1), std::chrono::milliseconds(1'100));
+  for (const std::optional<double> rate : {std::optional(0.9), std::optional(20.0), {}}) {
+    EXPECT_EQ(lead_at(rate), Sender::k_intent_lead);
+  }
+}
+
 /// And sleeps over the commit of its second intent.
 class SleepingSenderTest : public KeptConnectionTest {
  protected:
