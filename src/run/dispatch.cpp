@@ -211,14 +211,15 @@ void Dispatch::put_back(WorkItem item) {
   announce_change();
 }
 
-std::optional<WorkItem> Dispatch::exchange_stale(WorkItem item, SteadyTime now) {
+std::optional<WorkItem> Dispatch::exchange_stale(WorkItem item, SteadyTime departure,
+                                                 SteadyTime now) {
   const std::lock_guard lock(mutex_);
   looks_.push({now, order_++, std::move(item)});
   announce_change();
   while (!ready_.empty()) {
     WorkItem other = std::move(ready_.front());
     ready_.pop_front();
-    if (is_fresh(other, now)) return other;
+    if (is_fresh(other, departure)) return other;
     looks_.push({now, order_++, std::move(other)});
   }
   --assigned_;

@@ -60,9 +60,10 @@ class Dispatch {
 
   /// Whether an item may be sent at that time by what was seen of it.
   [[nodiscard]] bool is_fresh(const WorkItem& item, SteadyTime at) const;
-  /// For an item that is to be looked at again before it may be sent one that is fresh now, which
-  /// takes its slot; nullopt = there is none.
-  [[nodiscard]] std::optional<WorkItem> exchange_stale(WorkItem item, SteadyTime now);
+  /// For an item that is to be looked at again before it may be sent one that can take its slot,
+  /// fresh at that departure; nullopt = there is none.
+  [[nodiscard]] std::optional<WorkItem> exchange_stale(WorkItem item, SteadyTime departure,
+                                                       SteadyTime now);
 
   /// An attempt has ended. A decision to try no more comes back and is to be recorded.
   [[nodiscard]] std::optional<DecisionRecord> ended(WorkItem item, const Classification& result,

@@ -169,13 +169,14 @@ class Loop {
   void step_while_due(Task& task) {
     for (int steps = 0; steps < k_most_steps_in_a_row && is_due(task); ++steps) {
       task.readable = false;
-      answered_ = answered_ || has<AwaitReply>(task);
+      const bool awaited_reply = has<AwaitReply>(task);
       if (task.apart.joinable()) {
         task.apart.join();
         task.apart_ended = false;
       } else if (!has<StepApart>(task) || task.actor->blocks || !step_apart(task)) {
         step(task);
       }
+      answered_ = answered_ || (awaited_reply && !has<AwaitReply>(task));
       if (!task.apart.joinable()) watch(task);
       now_ = clock_.steady_now();
     }
@@ -255,7 +256,7 @@ class Loop {
   Bell::Ear ear_;
   std::deque<Task> tasks_;  // they stay where they are
   SteadyTime now_;
-  bool answered_ = false;  ///< since this thread slept
+  bool answered_ = false;  ///< a request has ended since this thread slept
   WatchList watched_;
   int abort_fd_ = -1;
 };

@@ -76,13 +76,21 @@ Due Sender::announce() {
     return SleepUntil{parts_.clock.steady_now()};
   }
   const SteadyTime now = parts_.clock.steady_now();
-  if (!parts_.dispatch.is_fresh(*item_, std::max(now, slot_.at))) {
-    item_ = parts_.dispatch.exchange_stale(*std::exchange(item_, std::nullopt), now);
+  const bool early = slot_.at - k_intent_lead > now;
+  // Its slot will not be that one; a request under way may have been refused in this very moment.
+  if (early && parts_.gate.paused_until(now)) return SleepUntil{slot_.at - k_intent_lead};
+  const SteadyTime departure = std::max(now, slot_.at);
+  if (!parts_.dispatch.is_fresh(*item_, departure)) {
+    item_ = parts_.dispatch.exchange_stale(*std::exchange(item_, std::nullopt), departure, now);
     if (!item_) return SleepUntil{now};
   }
   announcement_ =
       parts_.log.announce(item_->pending.item, item_->pending.disk, item_->pending.attempts + 1,
                           item_->pending.stage, parts_.clock.utc_now());
+  if (early) {
+    commit_is_later_ = true;
+    return SleepUntil{slot_.at - k_intent_lead, &*announcement_};
+  }
   // Nothing is left to be done before the slot: to wake up for the commit would be for nothing.
   if (slot_.at > now && !turn_->taken && parts_.transport.is_connected(lane_)) {
     enter_lane();
@@ -138,6 +146,11 @@ Due Sender::end_unsent(Scope scope, std::string message) {
   return end_unsent(result);
 }
 
+Due Sender::end_stale() {
+  return end_unsent(Scope::moment,
+                    "not sent: what was seen of the disk is too old, it has to be looked at again");
+}
+
 Due Sender::send() {
   if (!parts_.may_go_on()) return cancel();
   // The server may have closed the connection meanwhile.
@@ -152,13 +165,12 @@ Due Sender::send() {
   sent_ = parts_.clock.utc_now();
   const HttpRequest request = release_disk_request(parts_.caller, *open_, sent_);
   departed_ = parts_.clock.steady_now();
+  // The process may have stood still, or another one have held up the lane.
+  if (!parts_.dispatch.is_fresh(*item_, departed_)) return end_stale();
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
     has_reconnected_ = false;
-    if (!parts_.dispatch.is_fresh(*item_, slot_.at)) {
-      return end_unsent(Scope::moment,
-                        "not sent: the disk has to be looked at again before its next slot");
-    }
+    if (!parts_.dispatch.is_fresh(*item_, slot_.at)) return end_stale();
     return SleepUntil{slot_.at};
   }
   under_way_ = true;

@@ -28,12 +28,13 @@ class Sender {
   /// Throws AuditUnusable when an intent cannot be made durable; nothing was sent then.
   [[nodiscard]] Due step();
 
-  /// The intent is committed this long before its slot, not earlier: the fewer attempts are open,
-  /// the fewer are unknown after a crash. Long enough for a slow disk's sync and a TLS handshake.
+  /// The intent is handed over this long before its slot, alone not earlier: the fewer attempts are
+  /// open, the fewer are unknown after a crash. Long enough for a slow disk's sync and a TLS
+  /// handshake.
   static constexpr std::chrono::milliseconds k_intent_lead{100};
 
-  /// From so long before its slot it may share the commit of an earlier outcome: at slow rates that
-  /// halves the commits. About one slot, so that at most two intents wait for theirs.
+  /// From so long before its slot it may share the commit of an earlier outcome: at 1 to 10
+  /// requests a second that halves the commits. About one slot, so that few wait for theirs.
   [[nodiscard]] static std::chrono::nanoseconds lead_with_answer(const RateLimit& rate);
 
  private:
@@ -44,6 +45,7 @@ class Sender {
   Due end_unsent(const Classification& result);
   Due end_unsent(TransportFailure failure);
   Due end_unsent(Scope scope, std::string message);
+  Due end_stale();
   Due send();
   Due receive();
   [[nodiscard]] PriorKnowledge known() const;

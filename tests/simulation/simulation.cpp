@@ -1,11 +1,13 @@
 #include "simulation/simulation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <mutex>
 #include <optional>
 
 #include "audit/audit_file.h"
+#include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "simulation/checker.h"
@@ -175,6 +177,16 @@ class Simulation {
     ++static_cast<PaceState*>(region->data())->boot.high;
   }
 
+  /// How many a crash may leave open at most.
+  [[nodiscard]] std::int64_t most_open() const {
+    std::int64_t most = 0;
+    for (const RunPlan& plan : world_.runs) {
+      most =
+          std::max(most, std::int64_t{plan.spec.in_flight} * (plan.spec.rate.per_second ? 1 : 2));
+    }
+    return most;
+  }
+
   void live(std::size_t run, bool calm) {
     const int number = static_cast<int>(run_of_life_.size());
     run_of_life_.push_back(run);
@@ -253,6 +265,9 @@ class Simulation {
     result_.tally.steps += scheduler.steps();
     for (const std::string& wrong : record_problems_in(file_)) violated(wrong);
     Database database = open_audit_for_writing(file_);
+    const std::int64_t open =
+        database.query_integer("SELECT count(*)" + std::string(k_from_open_attempts));
+    if (open > most_open()) violated(std::to_string(open) + " attempts are open");
     Evidence now = Evidence::read(database);
     for (const std::string& change : now.changed_since(evidence_)) violated(change);
     evidence_ = std::move(now);

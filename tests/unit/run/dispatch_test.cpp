@@ -170,16 +170,26 @@ TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
   EXPECT_TRUE(dispatch.is_fresh(old, later));
   const SteadyTime too_late = later + nanoseconds(1);
   EXPECT_FALSE(dispatch.is_fresh(old, too_late));
-  std::optional<WorkItem> fresh = dispatch.exchange_stale(std::move(old), too_late);
+  std::optional<WorkItem> fresh = dispatch.exchange_stale(std::move(old), too_late, too_late);
   ASSERT_TRUE(fresh);
   EXPECT_EQ(fresh->pending.disk, disk_id("disk-1"));
   EXPECT_EQ(dispatch.progress(too_late).in_flight, 1);
   // Both old ones are to be looked at again, and nobody has them.
-  EXPECT_FALSE(
-      dispatch.exchange_stale(*std::move(fresh), too_late + Dispatch::k_observation_valid));
+  EXPECT_FALSE(dispatch.exchange_stale(*std::move(fresh), too_late + Dispatch::k_observation_valid,
+                                       too_late));
   EXPECT_EQ(dispatch.progress(too_late).in_flight, 0);
   const Dispatch::NextBatch again = dispatch.next_batch(too_late + Dispatch::k_observation_valid);
   EXPECT_EQ(std::get<std::vector<WorkItem>>(again).size(), 2u);
+}
+
+TEST_F(WideDispatchTest, WhoTakesAnothersSlotMustBeFreshInIt) {
+  begin(2, 1'000, 4);
+  ASSERT_EQ(take_batch(), 2u);
+  Dispatch& dispatch = rig_->dispatch;
+  for (WorkItem& item : batches_.back()) dispatch.ready(std::move(item), Stage::release, now_);
+  const SteadyTime departure = now_ + Dispatch::k_observation_valid + nanoseconds(1);
+  WorkItem first = std::get<WorkItem>(dispatch.next(now_));
+  EXPECT_FALSE(dispatch.exchange_stale(std::move(first), departure, now_));
 }
 
 TEST_F(WideDispatchTest, AtVeryLowRatesWhatWasSeenHoldsForThreeRequests) {

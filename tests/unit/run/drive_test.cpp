@@ -175,8 +175,8 @@ class SleeperTest : public DriveTest {
   SleeperTest(const SleeperTest&) = delete;
   SleeperTest& operator=(const SleeperTest&) = delete;
 
-  /// Whether it was woken by what the other one waits for, and not by the stop that follows.
-  bool is_woken(SteadyTime with_answer_from, const Due& other_waits_for) {
+  /// Whether it was woken by what the other one does, and not by the stop that follows.
+  bool is_woken(SteadyTime with_answer_from, std::vector<std::function<Due()>> others_steps) {
     bool woken = false;
     Actor sleeper = in_steps({[&]() -> Due {
                                 return SleepUntil{now() + hours(24), nullptr, with_answer_from};
@@ -185,30 +185,65 @@ class SleeperTest : public DriveTest {
                                 woken = !gate_.stopping();
                                 return Finished{};
                               }});
-    Actor other = in_steps({[&] { return other_waits_for; },
-                            []() -> Due { return SleepUntil{now() + milliseconds(1)}; },
-                            [&]() -> Due {
-                              dispatch_.stop({});
-                              return Finished{};
-                            }});
+    others_steps.emplace_back([&]() -> Due {
+      dispatch_.stop({});
+      return Finished{};
+    });
     EXPECT_EQ(::write(pair_[1], "x", 1), 1);
-    drive({sleeper, other});
+    drive({sleeper, in_steps(std::move(others_steps))});
     return woken;
   }
+  [[nodiscard]] Due await_answer() const { return AwaitReply{{pair_[0], -1, now() + hours(24)}}; }
+  static Due sleep() { return SleepUntil{now() + milliseconds(1)}; }
 
   std::array<int, 2> pair_{};
 };
 
 TEST_F(SleeperTest, AnAnswerTakesAlongWhoCanShareItsCommit) {
-  EXPECT_TRUE(is_woken(now(), AwaitReply{{pair_[0], -1, now() + hours(24)}}));
+  EXPECT_TRUE(is_woken(now(), {[&] { return await_answer(); }, &sleep}));
 }
 
 TEST_F(SleeperTest, AnAnswerDoesNotTakeAlongWhoseTimeIsFar) {
-  EXPECT_FALSE(is_woken(now() + hours(1), AwaitReply{{pair_[0], -1, now() + hours(24)}}));
+  EXPECT_FALSE(is_woken(now() + hours(1), {[&] { return await_answer(); }, &sleep}));
 }
 
 TEST_F(SleeperTest, NothingButAnAnswerTakesAnybodyAlong) {
-  EXPECT_FALSE(is_woken(now(), SleepUntil{now() + milliseconds(1)}));
+  EXPECT_FALSE(is_woken(now(), {&sleep, &sleep, &sleep}));
+}
+
+TEST_F(SleeperTest, APartOfAnAnswerTakesNobodyAlong) {
+  const auto part = [&] { return await_answer(); };
+  EXPECT_FALSE(is_woken(now(), {part, part}));
+}
+
+TEST_F(SleeperTest, AfterASleepAnAnswerTakesNobodyAlong) {
+  bool slept = false;
+  bool asleep = false;
+  bool woken = false;
+  Actor sleeper{[&]() -> Due {
+    if (asleep) {
+      woken = !gate_.stopping();
+      return Finished{};
+    }
+    if (!slept) return sleep();
+    asleep = true;
+    return SleepUntil{now() + hours(24), nullptr, now()};
+  }};
+  // One of the sleeps may be over before it has begun.
+  Actor other = in_steps({[&] { return await_answer(); }, &sleep, &sleep, &sleep, &sleep,
+                          [&] {
+                            slept = true;
+                            return sleep();
+                          },
+                          &sleep, &sleep,
+                          [&]() -> Due {
+                            dispatch_.stop({});
+                            return Finished{};
+                          }});
+  EXPECT_EQ(::write(pair_[1], "x", 1), 1);
+  drive({sleeper, other});
+  EXPECT_TRUE(asleep);
+  EXPECT_FALSE(woken);
 }
 
 TEST_F(DriveTest, AnAbortWakesAllWhoWaitForAnswers) {

@@ -392,18 +392,45 @@ TEST_F(KeptConnectionTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDon
   EXPECT_EQ(transport_.sent, 2);
 }
 
+/// What it sleeps until; an answer to another one has woken its thread.
+SleepUntil woken_early(Sender& sender, FakeClock& clock) {
+  const Due due = sender.step();
+  EXPECT_TRUE(std::holds_alternative<SleepUntil>(due));
+  clock.advance_to(std::get<SleepUntil>(due).with_answer_from);
+  const Due early = sender.step();
+  EXPECT_TRUE(std::holds_alternative<SleepUntil>(early));
+  EXPECT_EQ(std::get<SleepUntil>(early).at, std::get<SleepUntil>(due).at);
+  return std::get<SleepUntil>(early);
+}
+
 TEST_F(KeptConnectionTest, TheNextIntentMayShareTheCommitOfAnOutcome) {
-  const Due due = sender_->step();
-  const auto* before = std::get_if<SleepUntil>(&due);
-  ASSERT_NE(before, nullptr);
-  const SteadyTime slot = before->at + Sender::k_intent_lead;
-  EXPECT_EQ(before->with_answer_from, slot - std::chrono::milliseconds(1'100));
-  fake_clock_.advance_to(before->with_answer_from);
-  const Due in_slot = sender_->step();
+  const SleepUntil early = woken_early(*sender_, fake_clock_);
+  EXPECT_EQ(early.at - fake_clock_.steady_now(),
+            std::chrono::milliseconds(1'008) - Sender::k_intent_lead);
+  ASSERT_NE(early.meanwhile, nullptr) << "it is handed over";
+  early.meanwhile->wait();
+  EXPECT_FALSE(turn_->taken) << "the connection is looked at shortly before the slot";
+  fake_clock_.advance_to(early.at);
+  const Due in_slot = next_due(*sender_);
   ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot));
-  EXPECT_EQ(std::get<SleepUntil>(in_slot).at, slot);
-  ASSERT_NE(std::get<SleepUntil>(in_slot).meanwhile, nullptr) << "its intent is handed over";
-  EXPECT_EQ(transport_.sent, 1) << "but it waits for its slot";
+  EXPECT_EQ(std::get<SleepUntil>(in_slot).at, early.at + Sender::k_intent_lead);
+  EXPECT_TRUE(turn_->taken);
+  EXPECT_EQ(transport_.sent, 1);
+  fake_clock_.advance_to(std::get<SleepUntil>(in_slot).at);
+  static_cast<void>(next_due(*sender_));
+  EXPECT_EQ(transport_.sent, 2);
+}
+
+TEST_F(KeptConnectionTest, AnAnswerThatPausesTheRunTakesNoIntentAlong) {
+  const SteadyTime now = fake_clock_.steady_now();
+  const Due due = sender_->step();
+  rig_->gate.throttled(now, now, std::chrono::seconds(30));
+  fake_clock_.advance_to(std::get<SleepUntil>(due).with_answer_from);
+  const Due later = sender_->step();
+  EXPECT_EQ(std::get<SleepUntil>(later).at, std::get<SleepUntil>(due).at);
+  EXPECT_EQ(std::get<SleepUntil>(later).meanwhile, nullptr);
+  rig_->log.flush();
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), 1);
 }
 
 TEST(SenderLeadTest, NoMoreThanTheNextIntentIsEarly) {
@@ -412,9 +439,10 @@ TEST(SenderLeadTest, NoMoreThanTheNextIntentIsEarly) {
     rate.per_second = per_second;
     return Sender::lead_with_answer(rate);
   };
+  EXPECT_EQ(lead_at(10), std::chrono::milliseconds(110));
   EXPECT_EQ(lead_at(2), std::chrono::milliseconds(550));
   EXPECT_EQ(lead_at(1), std::chrono::milliseconds(1'100));
-  for (const std::optional<double> rate : {std::optional(0.9), std::optional(20.0), {}}) {
+  for (const std::optional<double> rate : {std::optional(0.9), std::optional(11.0), {}}) {
     EXPECT_EQ(lead_at(rate), Sender::k_intent_lead);
   }
 }
@@ -732,6 +760,21 @@ TEST_F(StaleItemTest, WhatPausesHoldUpForTooLongIsLookedAtAgainAndNotSent) {
   for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
   EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
   EXPECT_EQ(query("SELECT max(attempt_number) FROM attempt"), 2);
+}
+
+/// As after SIGSTOP, or a sync that takes minutes.
+TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAndNotSent) {
+  step();  // has a slot
+  step();  // has an intent
+  ASSERT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
+  fake_clock_.advance_to(fake_clock_.steady_now() + Dispatch::k_observation_valid);
+  for (int i = 0; i < 3; ++i) step();
+  EXPECT_THAT(transport_.sent_disks(), IsEmpty());
+  rig_->log.flush();
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
+  see();
+  for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
+  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
 }
 
 /// Two senders of one lane, both with a durable intent, the request of the first under way.
