@@ -77,10 +77,17 @@ def throughput(setting):
                   for each in ("diskrelease", peer)]
         return row("throughput", f"{in_flight} in flight", unit, values[0], peer, values[1])
 
+    def while_sending(peer, in_flight=IN_FLIGHT):
+        return row("throughput", f"{in_flight} in flight, while sending", "items/s",
+                   known(field(found[named("diskrelease", in_flight)], "sending_per_second")), peer,
+                   known(field(found[named(peer, in_flight)], "per_second")))
+
     every_peer = ["wrk", *others]
     return [
         *(beside("wrk", "items/s", "per_second", count) for count in items),
+        *(while_sending("wrk", count) for count in items),
         *(beside(peer, "items/s", "per_second") for peer in others),
+        *(while_sending(peer) for peer in others),
         *(beside(peer, "CPU s per 1,000", "cpu_s_per_1000") for peer in every_peer),
         # Of parallel's memory there is no figure: it is that of many short processes.
         *(beside(peer, "KiB at the peak", "peak_kib") for peer in every_peer

@@ -55,8 +55,9 @@ Due Sender::take() {
   if (auto* item = std::get_if<WorkItem>(&next)) {
     item_ = std::move(*item);
     // The first slot leaves time for the handshakes of all lanes, so that the first requests are
-    // not bunched.
-    slot_ = parts_.gate.reserve(has_connected_ ? now : now + k_intent_lead);
+    // not bunched. Where there is a rate.
+    const bool first = !has_connected_ && parts_.spec.rate.per_second;
+    slot_ = parts_.gate.reserve(first ? now + k_intent_lead : now);
     return SleepUntil{slot_.at - k_intent_lead, nullptr,
                       slot_.at - lead_with_answer(parts_.spec.rate)};
   }

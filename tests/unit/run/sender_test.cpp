@@ -674,6 +674,22 @@ TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   EXPECT_THAT(transport.sent_disks(), SizeIs(2));
 }
 
+TEST_F(SenderTest, WithoutARateTheFirstRequestWaitsForNothingButItsIntent) {
+  enrol_disks({"disk-1"});
+  ScriptedTransport transport;
+  const auto invocation = begin_with_fake_clock(transport);
+  const AttemptObserver observer = [](const AttemptEvent&) {};
+  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  const SteadyTime began = fake_clock_.steady_now();
+  for (int step = 0; step < 9 && transport.sent_disks().empty(); ++step) {
+    const Due due = next_due(sender);
+    if (const auto* sleep = std::get_if<SleepUntil>(&due)) {
+      EXPECT_LE(sleep->at, began);
+    }
+  }
+  EXPECT_THAT(transport.sent_disks(), SizeIs(1));
+}
+
 /// The processor may be taken away between the count of a departure and its write.
 TEST_F(SenderTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
   enrol_disks({"disk-1", "disk-2"});
