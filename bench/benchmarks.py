@@ -78,16 +78,17 @@ def throughput(setting):
         return row("throughput", f"{in_flight} in flight", unit, values[0], peer, values[1])
 
     def while_sending(peer, in_flight=IN_FLIGHT):
+        values = [field(found[named(each, in_flight)], "sending_per_second")
+                  for each in ("diskrelease", peer)]
         return row("throughput", f"{in_flight} in flight, while sending", "items/s",
-                   known(field(found[named("diskrelease", in_flight)], "sending_per_second")), peer,
-                   known(field(found[named(peer, in_flight)], "per_second")))
+                   known(values[0]), peer, known(values[1]))
 
     every_peer = ["wrk", *others]
     return [
         *(beside("wrk", "items/s", "per_second", count) for count in items),
         *(while_sending("wrk", count) for count in items),
         *(beside(peer, "items/s", "per_second") for peer in others),
-        *(while_sending(peer) for peer in others),
+        *(while_sending(peer) for peer in others if peer.startswith("C++")),
         *(beside(peer, "CPU s per 1,000", "cpu_s_per_1000") for peer in every_peer),
         # Of parallel's memory there is no figure: it is that of many short processes.
         *(beside(peer, "KiB at the peak", "peak_kib") for peer in every_peer

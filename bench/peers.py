@@ -36,7 +36,7 @@ def sending_seconds(database_path):
 
 def counted(measured, expected, what):
     """Checks that a client has counted as many accepted items as it was given."""
-    if measured.output.strip() != str(expected):
+    if measured.output.split()[:1] != [str(expected)]:
         raise processes.Broken(f"{what}: {measured.output.strip()!r} of {expected} were accepted")
 
 
@@ -81,7 +81,8 @@ def wrk(setting, server, connections, seconds):
     answered = re.search(r"^ *(\d+) requests in ", measured.output, re.MULTILINE)
     if not answered or int(answered.group(1)) == 0 or "Non-2xx" in measured.output:
         raise processes.Broken(f"wrk: {measured.output.strip()}")
-    return rate_of(measured, int(answered.group(1)))
+    # It does nothing but send.
+    return rate_of(measured, int(answered.group(1)), measured.wall_s)
 
 
 def curl_command(port, ca_file, column):
@@ -145,7 +146,7 @@ def fsync_client(setting, server, items, threads, syncs):
             [f"{setting.peers}/bench_fsync_client", port, ca_file, common.list_of(setting, items),
              f"{folder}/log", threads, syncs], common.environment(folder), folder, 600)
     counted(measured, items, "the client that logs")
-    return rate_of(measured, items)
+    return rate_of(measured, items, float(measured.output.split()[1]))
 
 
 def sqlite_writer(setting, items, group):

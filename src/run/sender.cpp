@@ -104,8 +104,9 @@ Due Sender::announce() {
 Due Sender::take_lane() {
   if (!parts_.may_go_on()) return cancel();
   if (turn_->taken) return AwaitLane{turn_.get()};
+  const bool first = !has_connected_;
   enter_lane();
-  if (slot_.at <= parts_.clock.steady_now()) return send();
+  if (!first && slot_.at <= parts_.clock.steady_now()) return send();
   // Connecting takes longer than sending: done ahead of the slot, the request departs in it.
   if (parts_.transport.is_connected(lane_)) return SleepUntil{slot_.at};
   connecting_ = true;
@@ -147,6 +148,10 @@ Due Sender::end_unsent(Scope scope, std::string message) {
   return end_unsent(result);
 }
 
+bool Sender::is_fresh_now() const {
+  return parts_.dispatch.is_fresh(*item_, parts_.clock.steady_now());
+}
+
 Due Sender::end_stale() {
   return end_unsent(Scope::moment,
                     "not sent: what was seen of the disk is too old, it has to be looked at again");
@@ -154,6 +159,8 @@ Due Sender::end_stale() {
 
 Due Sender::send() {
   if (!parts_.may_go_on()) return cancel();
+  // The process may have stood still, or another one have held up the lane.
+  if (!is_fresh_now()) return end_stale();
   // The server may have closed the connection meanwhile.
   if (!parts_.transport.is_connected(lane_)) {
     if (std::exchange(has_reconnected_, true)) {
@@ -166,14 +173,14 @@ Due Sender::send() {
   sent_ = parts_.clock.utc_now();
   const HttpRequest request = release_disk_request(parts_.caller, *open_, sent_);
   departed_ = parts_.clock.steady_now();
-  // The process may have stood still, or another one have held up the lane.
-  if (!parts_.dispatch.is_fresh(*item_, departed_)) return end_stale();
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
     has_reconnected_ = false;
     if (!parts_.dispatch.is_fresh(*item_, slot_.at)) return end_stale();
     return SleepUntil{slot_.at};
   }
+  // Another process may have held the lock of their common pace for as long.
+  if (!is_fresh_now()) return end_stale();
   under_way_ = true;
   parts_.transport.start(lane_, request);
   parts_.gate.left(departed_, parts_.clock.steady_now());

@@ -46,6 +46,7 @@ class Sender {
   Due end_unsent(TransportFailure failure);
   Due end_unsent(Scope scope, std::string message);
   Due end_stale();
+  [[nodiscard]] bool is_fresh_now() const;
   Due send();
   Due receive();
   [[nodiscard]] PriorKnowledge known() const;
@@ -62,7 +63,7 @@ class Sender {
   std::optional<WorkItem> item_;
   Slot slot_;
   std::optional<Announcement> announcement_;
-  bool commit_is_later_ = false;  ///< waited for in the slot only
+  bool commit_is_later_ = false;  ///< it sleeps over the commit, and waits for it afterwards
   std::optional<OpenAttempt> open_;
   bool has_lane_ = false;
   bool connecting_ = false;

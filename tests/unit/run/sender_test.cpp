@@ -690,6 +690,47 @@ TEST_F(SenderTest, WithoutARateTheFirstRequestWaitsForNothingButItsIntent) {
   EXPECT_THAT(transport.sent_disks(), SizeIs(1));
 }
 
+/// Its first connection is closed as soon as it stands.
+class FirstConnectionEndsTransport final : public WaitingTransport {
+ public:
+  [[nodiscard]] bool is_connected(std::size_t lane) override {
+    return connections > 1 && WaitingTransport::is_connected(lane);
+  }
+  void abort_all() noexcept override {}
+  int connections = 0;
+
+ private:
+  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
+    return accepted_reply();
+  }
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
+    ++connections;
+    return std::nullopt;
+  }
+};
+
+TEST_F(SenderTest, AFirstConnectionThatEndsAtOnceIsMadeAgainWithAndWithoutARate) {
+  enrol_disks({"disk-1", "disk-2"});
+  JobSpec job = quick_job();
+  for (const std::optional<double> rate : {std::optional<double>(), std::optional(1.0)}) {
+    FirstConnectionEndsTransport transport;
+    job.rate.per_second = rate;
+    const auto invocation = begin_with_fake_clock(transport, job);
+    const AttemptObserver observer = [&](const AttemptEvent& event) {
+      EXPECT_EQ(event.outcome, Outcome::accepted);
+      invocation->dispatch.stop({});
+    };
+    Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+    for (int step = 0; step < 9; ++step) {
+      const Due due = next_due(sender);
+      if (std::holds_alternative<Finished>(due)) break;
+      fake_clock_.advance_to(std::max(std::get<SleepUntil>(due).at, fake_clock_.steady_now()));
+    }
+    EXPECT_EQ(transport.connections, 2);
+  }
+  EXPECT_EQ(counts()[ItemState::released], 2);
+}
+
 /// The processor may be taken away between the count of a departure and its write.
 TEST_F(SenderTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
   enrol_disks({"disk-1", "disk-2"});
@@ -785,12 +826,54 @@ TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAnd
   ASSERT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
   fake_clock_.advance_to(fake_clock_.steady_now() + Dispatch::k_observation_valid);
   for (int i = 0; i < 3; ++i) step();
+  EXPECT_EQ(rig_->gate.departures(), 0) << "no slot is lost";
   EXPECT_THAT(transport_.sent_disks(), IsEmpty());
   rig_->log.flush();
   EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
   see();
   for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
   EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+}
+
+/// The time between a sender's last look at its connection and its departure.
+class HeldUpTransport final : public WaitingTransport {
+ public:
+  explicit HeldUpTransport(FakeClock& clock) : clock_(clock) {}
+  [[nodiscard]] bool is_connected(std::size_t lane) override {
+    const bool connected = WaitingTransport::is_connected(lane);
+    if (connected) clock_.advance(Dispatch::k_observation_valid);
+    return connected;
+  }
+  void abort_all() noexcept override {}
+  int sent = 0;
+
+ private:
+  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
+    ++sent;
+    return accepted_reply();
+  }
+  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
+    return std::nullopt;
+  }
+  FakeClock& clock_;
+};
+
+/// As when another process holds the lock of the common pace.
+TEST_F(StaleItemTest, WhatHasGrownOldAtItsVeryDepartureIsLookedAtAgainAndNotSent) {
+  HeldUpTransport transport(fake_clock_);
+  const RunParts& rigs = rig_->parts;
+  const RunParts parts{rigs.log,    transport, rigs.clock,    rigs.clock_guard,
+                       rigs.caller, rigs.gate, rigs.dispatch, rigs.spec};
+  Sender sender(parts, 0, std::make_shared<LaneTurn>(), observer_);
+  for (int i = 0; i < 4; ++i) {
+    const Due due = next_due(sender);
+    if (const auto* sleep = std::get_if<SleepUntil>(&due)) {
+      fake_clock_.advance_to(std::max(sleep->at, fake_clock_.steady_now()));
+    }
+  }
+  rig_->log.flush();
+  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
+  EXPECT_EQ(transport.sent, 0);
 }
 
 /// Two senders of one lane, both with a durable intent, the request of the first under way.
