@@ -25,8 +25,6 @@ constexpr std::uint64_t k_reconciler_seed = 2'000'003;
 constexpr std::size_t k_other_files = 256;
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
-/// A connection that is idle for longer may have been closed by the server.
-constexpr std::chrono::duration<double> k_used_after{3};
 
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
@@ -46,8 +44,8 @@ void connect_lanes(const RunParts& parts, const Driver& drive) {
   std::size_t lanes = lanes_to_use(parts);
   if (parts.spec.rate.per_second) {
     // Others would be idle for so long that they are not used.
-    lanes = std::min(lanes,
-                     static_cast<std::size_t>(*parts.spec.rate.per_second * k_used_after.count()));
+    lanes = std::min(lanes, static_cast<std::size_t>(*parts.spec.rate.per_second *
+                                                     Sender::k_trusted_idle.count()));
   }
   if (lanes < k_connect_at_once) return;
   const auto failed = std::make_shared<std::atomic<bool>>(false);

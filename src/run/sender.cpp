@@ -88,15 +88,17 @@ Due Sender::announce() {
   announcement_ =
       parts_.log.announce(item_->pending.item, item_->pending.disk, item_->pending.attempts + 1,
                           item_->pending.stage, parts_.clock.utc_now());
-  if (early) {
-    commit_is_later_ = true;
-    return SleepUntil{slot_.at - k_intent_lead, &*announcement_};
-  }
-  // Nothing is left to be done before the slot: to wake up for the commit would be for nothing.
-  if (slot_.at > now && !turn_->taken && parts_.transport.is_connected(lane_)) {
+  // Nothing is left to be done before the slot: to wake up for the commit would be for nothing. A
+  // connection that may be closed until then is looked at once more.
+  const bool stays = !early || slot_.at - answered_ <= k_trusted_idle;
+  if (slot_.at > now && stays && !turn_->taken && parts_.transport.is_connected(lane_)) {
     enter_lane();
     commit_is_later_ = true;
     return SleepUntil{slot_.at, &*announcement_};
+  }
+  if (early) {
+    commit_is_later_ = true;
+    return SleepUntil{slot_.at - k_intent_lead, &*announcement_};
   }
   return AwaitCommit{&*announcement_};
 }
@@ -191,8 +193,8 @@ Due Sender::receive() {
   if (!parts_.transport.can_finish(lane_)) return AwaitReply{parts_.transport.watch(lane_)};
   under_way_ = false;
   const Reply reply = parts_.transport.finish(lane_);
-  const auto latency =
-      std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.steady_now() - departed_);
+  answered_ = parts_.clock.steady_now();
+  const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(answered_ - departed_);
   const Classification result = classify_release(reply, known());
   const auto* failure = std::get_if<TransportFailure>(&reply);
   const bool nothing_left = failure != nullptr && !failure->request_may_have_left;

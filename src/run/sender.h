@@ -37,6 +37,9 @@ class Sender {
   /// requests a second that halves the commits. About one slot, so that few wait for theirs.
   [[nodiscard]] static std::chrono::nanoseconds lead_with_answer(const RateLimit& rate);
 
+  /// For so long an idle connection may be relied on; a server may close it afterwards.
+  static constexpr std::chrono::seconds k_trusted_idle{3};
+
  private:
   Due take();
   Due announce();
@@ -73,6 +76,7 @@ class Sender {
   bool under_way_ = false;
   UtcTime sent_;
   SteadyTime departed_;
+  SteadyTime answered_;  ///< the latest one
 };
 
 }  // namespace diskrelease

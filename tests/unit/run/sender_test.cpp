@@ -392,30 +392,42 @@ TEST_F(KeptConnectionTest, SleepsOverTheCommitToItsSlotWhereNothingElseIsToBeDon
   EXPECT_EQ(transport_.sent, 2);
 }
 
-/// What it sleeps until; an answer to another one has woken its thread.
-SleepUntil woken_early(Sender& sender, FakeClock& clock) {
-  const Due due = sender.step();
-  EXPECT_TRUE(std::holds_alternative<SleepUntil>(due));
-  clock.advance_to(std::get<SleepUntil>(due).with_answer_from);
-  const Due early = sender.step();
-  EXPECT_TRUE(std::holds_alternative<SleepUntil>(early));
-  EXPECT_EQ(std::get<SleepUntil>(early).at, std::get<SleepUntil>(due).at);
-  return std::get<SleepUntil>(early);
-}
-
 TEST_F(KeptConnectionTest, TheNextIntentMayShareTheCommitOfAnOutcome) {
-  const SleepUntil early = woken_early(*sender_, fake_clock_);
-  EXPECT_EQ(early.at - fake_clock_.steady_now(),
-            std::chrono::milliseconds(1'008) - Sender::k_intent_lead);
-  ASSERT_NE(early.meanwhile, nullptr) << "it is handed over";
-  early.meanwhile->wait();
-  EXPECT_FALSE(turn_->taken) << "the connection is looked at shortly before the slot";
-  fake_clock_.advance_to(early.at);
-  const Due in_slot = next_due(*sender_);
-  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot));
-  EXPECT_EQ(std::get<SleepUntil>(in_slot).at, early.at + Sender::k_intent_lead);
+  const Due due = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
+  const auto before = std::get<SleepUntil>(due);
+  const SteadyTime slot = before.at + Sender::k_intent_lead;
+  EXPECT_EQ(before.with_answer_from, slot - std::chrono::milliseconds(1'100));
+  const Due early = sender_->step();  // an answer to another one has woken its thread
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(early));
+  EXPECT_EQ(std::get<SleepUntil>(early).at, slot);
+  ASSERT_NE(std::get<SleepUntil>(early).meanwhile, nullptr) << "it is handed over";
   EXPECT_TRUE(turn_->taken);
   EXPECT_EQ(transport_.sent, 1);
+  fake_clock_.advance_to(slot);
+  static_cast<void>(next_due(*sender_));
+  EXPECT_EQ(transport_.sent, 2);
+}
+
+TEST_F(KeptConnectionTest, AConnectionThatIsSeldomUsedIsLookedAtShortlyBeforeTheSlotAsWell) {
+  for (int others = 0; others < 3; ++others) {
+    static_cast<void>(rig_->gate.reserve(fake_clock_.steady_now()));
+  }
+  const Due due = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
+  const auto before = std::get<SleepUntil>(due);
+  fake_clock_.advance_to(before.with_answer_from);
+  const Due early = sender_->step();
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(early));
+  EXPECT_EQ(std::get<SleepUntil>(early).at, before.at);
+  ASSERT_NE(std::get<SleepUntil>(early).meanwhile, nullptr) << "it is handed over";
+  EXPECT_FALSE(turn_->taken);
+  transport_.close(0);
+  fake_clock_.advance_to(before.at);
+  const Due in_slot = next_due(*sender_);
+  ASSERT_TRUE(std::holds_alternative<SleepUntil>(in_slot));
+  EXPECT_EQ(std::get<SleepUntil>(in_slot).at, before.at + Sender::k_intent_lead);
+  EXPECT_EQ(transport_.connections, 2) << "made ahead of the slot";
   fake_clock_.advance_to(std::get<SleepUntil>(in_slot).at);
   static_cast<void>(next_due(*sender_));
   EXPECT_EQ(transport_.sent, 2);
