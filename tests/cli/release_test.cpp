@@ -648,6 +648,43 @@ TEST_F(ReleaseTest, NothingIsSentWhereNoAnchorCanBeWritten) {
   EXPECT_EQ(releases(), 3u);
 }
 
+TEST_F(ReleaseTest, SimulatedAndRealRunsDoNotShareADatabase) {
+  serve("{}");
+  const std::string list = write_list(1);
+  const auto simulated = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--sandbox", "--db", path("a.db"), "--settle-poll", "50ms"});
+    return run(command(std::move(words)));
+  };
+  const std::vector<std::string> release{"run", list, "--yes", "--max-disks", "1"};
+  ASSERT_EQ(simulated(release).exit_code, 0);
+  const ChildResult real = run(calling(release));
+  EXPECT_EQ(real.exit_code, 5) << real.error;
+  EXPECT_THAT(real.error, HasSubstr("add --sandbox"));
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM run"), 1);
+
+  std::filesystem::remove(path("a.db"));
+  ASSERT_EQ(run(calling(release)).exit_code, 0);
+  for (const std::vector<std::string>& words : {release, {"resume"}, {"settle", "1"}}) {
+    const ChildResult refused = simulated(words);
+    EXPECT_EQ(refused.exit_code, 5) << words.front() << ": " << refused.error;
+    EXPECT_THAT(refused.error, HasSubstr("leave out --sandbox"));
+  }
+  EXPECT_EQ(query("SELECT count(*) FROM invocation"), 1);
+}
+
+TEST_F(ReleaseTest, AFileWithoutACertificateIsRefusedInPlainWords) {
+  serve("{}");
+  const std::string list = write_list(1);
+  const ChildResult result =
+      run(command({"run", list, "--db", path("a.db"), "--endpoint", server_->endpoint(),
+                   "--ca-file", list, "--yes", "--max-disks", "1"}));
+  EXPECT_EQ(result.exit_code, 2) << result.error;
+  EXPECT_THAT(result.error, HasSubstr("no CA certificate could be read from " + list + " (no "));
+  EXPECT_THAT(result.error, HasSubstr("give a PEM file"));
+  EXPECT_THAT(result.error, Not(HasSubstr("error:"))) << "OpenSSL's codes help nobody";
+}
+
 TEST_F(ReleaseTest, AnUnknownCaStopsTheRunBeforeAnyRequest) {
   serve("{}");
   const ChildResult result = run(command({"run", write_list(3), "--db", path("a.db"), "--endpoint",
