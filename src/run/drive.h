@@ -24,8 +24,8 @@ struct SleepUntil {
   SteadyTime at;  ///< or when the run stops
   /// Will be decided meanwhile: whoever makes up the time has to wait for it.
   const Announcement* meanwhile = nullptr;
-  /// From this time on earlier, where an answer has woken the thread anyway: then one commit does
-  /// for what the step hands over and for the outcome.
+  /// From this time on earlier, where a request of the same thread has just ended: then one commit
+  /// does for what the step hands over and for that outcome.
   SteadyTime with_answer_from = SteadyTime::max();
 };
 /// At that time, or earlier when Dispatch::version() is no longer `seen` or the run stops.

@@ -55,9 +55,9 @@ Due Sender::take() {
   if (auto* item = std::get_if<WorkItem>(&next)) {
     item_ = std::move(*item);
     // The first slot leaves time for the handshakes of all lanes, so that the first requests are
-    // not bunched. Where there is a rate.
-    const bool first = !has_connected_ && parts_.spec.rate.per_second;
-    slot_ = parts_.gate.reserve(first ? now + k_intent_lead : now);
+    // not bunched. Without a rate they may be.
+    const bool has_to_connect = !has_connected_ && parts_.spec.rate.per_second;
+    slot_ = parts_.gate.reserve(has_to_connect ? now + k_intent_lead : now);
     return SleepUntil{slot_.at - k_intent_lead, nullptr,
                       slot_.at - lead_with_answer(parts_.spec.rate)};
   }
@@ -91,16 +91,12 @@ Due Sender::announce() {
   // Nothing is left to be done before the slot: to wake up for the commit would be for nothing. A
   // connection that may be closed until then is looked at once more.
   const bool stays = !early || slot_.at - answered_ <= k_trusted_idle;
-  if (slot_.at > now && stays && !turn_->taken && parts_.transport.is_connected(lane_)) {
-    enter_lane();
-    commit_is_later_ = true;
-    return SleepUntil{slot_.at, &*announcement_};
-  }
-  if (early) {
-    commit_is_later_ = true;
-    return SleepUntil{slot_.at - k_intent_lead, &*announcement_};
-  }
-  return AwaitCommit{&*announcement_};
+  const bool is_ready =
+      slot_.at > now && stays && !turn_->taken && parts_.transport.is_connected(lane_);
+  if (!is_ready && !early) return AwaitCommit{&*announcement_};
+  if (is_ready) enter_lane();
+  commit_is_later_ = true;
+  return SleepUntil{is_ready ? slot_.at : slot_.at - k_intent_lead, &*announcement_};
 }
 
 Due Sender::take_lane() {

@@ -28,9 +28,9 @@ class Sender {
   /// Throws AuditUnusable when an intent cannot be made durable; nothing was sent then.
   [[nodiscard]] Due step();
 
-  /// The intent is handed over this long before its slot, alone not earlier: the fewer attempts are
-  /// open, the fewer are unknown after a crash. Long enough for a slow disk's sync and a TLS
-  /// handshake.
+  /// The intent is handed over this long before its slot, not earlier but for lead_with_answer():
+  /// the fewer attempts are open, the fewer are unknown after a crash. Long enough for a slow
+  /// disk's sync and a TLS handshake.
   static constexpr std::chrono::milliseconds k_intent_lead{100};
 
   /// From so long before its slot it may share the commit of an earlier outcome: at 1 to 10

@@ -88,6 +88,12 @@ class SenderTest : public ::testing::Test {
     return rig;
   }
 
+  /// On a lane of its own.
+  static Sender lone_sender(const RunRig& rig) {
+    static const AttemptObserver k_nobody = [](const AttemptEvent&) {};
+    return {rig.parts, 0, std::make_shared<LaneTurn>(), k_nobody};
+  }
+
   /// Sends what is pending, closes the log, and compares what the dispatch counts with the rows.
   std::optional<RunStop> send_all(Transport& transport, const JobSpec& job = quick_job()) {
     const auto rig = begin(transport, job);
@@ -298,22 +304,28 @@ TEST_F(SenderTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1"));
 }
 
-/// Connecting succeeds, but no connection lives until the request.
-class DyingConnections final : public WaitingTransport {
+/// Connects and accepts.
+class AcceptingTransport : public WaitingTransport {
  public:
-  [[nodiscard]] bool is_connected(std::size_t) override { return false; }
-  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
-    ADD_FAILURE() << "sent on a connection that had ended";
-    return lost_reply();
-  }
   void abort_all() noexcept override {}
+  int sent = 0;
   int connections = 0;
 
  private:
+  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
+    ++sent;
+    return accepted_reply();
+  }
   [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
     ++connections;
     return std::nullopt;
   }
+};
+
+/// No connection lives until the request.
+class DyingConnections final : public AcceptingTransport {
+ public:
+  [[nodiscard]] bool is_connected(std::size_t) override { return false; }
 };
 
 TEST_F(SenderTest, GivesUpAServerThatEndsEveryNewConnection) {
@@ -325,26 +337,16 @@ TEST_F(SenderTest, GivesUpAServerThatEndsEveryNewConnection) {
   EXPECT_THAT(outcomes(), ElementsAre("not_sent", "not_sent", "not_sent"));
   EXPECT_EQ(counts()[ItemState::failed], 1);
   EXPECT_LE(transport.connections, 2 * 3);
+  EXPECT_EQ(transport.sent, 0) << "sent on a connection that had ended";
 }
 
 /// Connections that have brought an answer are kept.
-class KeptConnections final : public WaitingTransport {
+class KeptConnections final : public AcceptingTransport {
  public:
-  void abort_all() noexcept override {}
   using WaitingTransport::close;
-  int sent = 0;
-  int connections = 0;
 
  private:
-  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
-    ++sent;
-    return accepted_reply();
-  }
   [[nodiscard]] bool keeps_connection(const Reply&) override { return true; }
-  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
-    ++connections;
-    return std::nullopt;
-  }
 };
 
 /// A sender that has sent once, one a second, on a connection that is kept.
@@ -641,8 +643,7 @@ TEST_F(SenderTest, PutsAnItemBackWithoutARowWhenStoppedBeforeItsIntent) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   const auto invocation = begin_with_fake_clock(transport);
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  Sender sender = lone_sender(*invocation);
   ASSERT_TRUE(std::holds_alternative<SleepUntil>(next_due(sender)));
   EXPECT_EQ(invocation->dispatch.progress(fake_clock_.steady_now()).in_flight, 1);
   invocation->dispatch.stop({EndReason::interrupted, "signal", "SIGTERM"});
@@ -660,8 +661,7 @@ TEST_F(SenderTest, AnnouncesAnAttemptNoEarlierThanTheLeadBeforeItsSlot) {
   JobSpec job = quick_job();
   job.rate.per_second = 1.0;
   const auto invocation = begin_with_fake_clock(transport, job);
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  Sender sender = lone_sender(*invocation);
   for (int step = 0; step < 3; ++step) {
     const Due due = next_due(sender);
     ASSERT_TRUE(std::holds_alternative<SleepUntil>(due));
@@ -690,8 +690,7 @@ TEST_F(SenderTest, WithoutARateTheFirstRequestWaitsForNothingButItsIntent) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   const auto invocation = begin_with_fake_clock(transport);
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  Sender sender = lone_sender(*invocation);
   const SteadyTime began = fake_clock_.steady_now();
   for (int step = 0; step < 9 && transport.sent_disks().empty(); ++step) {
     const Due due = next_due(sender);
@@ -703,21 +702,10 @@ TEST_F(SenderTest, WithoutARateTheFirstRequestWaitsForNothingButItsIntent) {
 }
 
 /// Its first connection is closed as soon as it stands.
-class FirstConnectionEndsTransport final : public WaitingTransport {
+class FirstConnectionEnds final : public AcceptingTransport {
  public:
   [[nodiscard]] bool is_connected(std::size_t lane) override {
     return connections > 1 && WaitingTransport::is_connected(lane);
-  }
-  void abort_all() noexcept override {}
-  int connections = 0;
-
- private:
-  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
-    return accepted_reply();
-  }
-  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
-    ++connections;
-    return std::nullopt;
   }
 };
 
@@ -725,7 +713,7 @@ TEST_F(SenderTest, AFirstConnectionThatEndsAtOnceIsMadeAgainWithAndWithoutARate)
   enrol_disks({"disk-1", "disk-2"});
   JobSpec job = quick_job();
   for (const std::optional<double> rate : {std::optional<double>(), std::optional(1.0)}) {
-    FirstConnectionEndsTransport transport;
+    FirstConnectionEnds transport;
     job.rate.per_second = rate;
     const auto invocation = begin_with_fake_clock(transport, job);
     const AttemptObserver observer = [&](const AttemptEvent& event) {
@@ -754,8 +742,7 @@ TEST_F(SenderTest, ARequestThatWasHeldUpCountsFromWhenItLeft) {
   JobSpec job = quick_job();
   job.rate.per_second = 1.0;
   const auto invocation = begin_with_fake_clock(transport, job);
-  const AttemptObserver observer = [](const AttemptEvent&) {};
-  Sender sender(invocation->parts, 0, std::make_shared<LaneTurn>(), observer);
+  Sender sender = lone_sender(*invocation);
   std::vector<SteadyTime> left;
   for (int step = 0; step < 30 && left.size() < 2; ++step) {
     const Due due = next_due(sender);
@@ -847,32 +834,23 @@ TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAnd
   EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
 }
 
-/// The time between a sender's last look at its connection and its departure.
-class HeldUpTransport final : public WaitingTransport {
+/// Much time passes between a sender's last look at its connection and its departure.
+class HeldUpDepartures final : public AcceptingTransport {
  public:
-  explicit HeldUpTransport(FakeClock& clock) : clock_(clock) {}
+  explicit HeldUpDepartures(FakeClock& clock) : clock_(clock) {}
   [[nodiscard]] bool is_connected(std::size_t lane) override {
     const bool connected = WaitingTransport::is_connected(lane);
     if (connected) clock_.advance(Dispatch::k_observation_valid);
     return connected;
   }
-  void abort_all() noexcept override {}
-  int sent = 0;
 
  private:
-  [[nodiscard]] Reply exchange(std::size_t, const HttpRequest&) override {
-    ++sent;
-    return accepted_reply();
-  }
-  [[nodiscard]] std::optional<TransportFailure> connect(std::size_t) override {
-    return std::nullopt;
-  }
   FakeClock& clock_;
 };
 
 /// As when another process holds the lock of the common pace.
 TEST_F(StaleItemTest, WhatHasGrownOldAtItsVeryDepartureIsLookedAtAgainAndNotSent) {
-  HeldUpTransport transport(fake_clock_);
+  HeldUpDepartures transport(fake_clock_);
   const RunParts& rigs = rig_->parts;
   const RunParts parts{rigs.log,    transport, rigs.clock,    rigs.clock_guard,
                        rigs.caller, rigs.gate, rigs.dispatch, rigs.spec};
