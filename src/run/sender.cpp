@@ -152,7 +152,7 @@ bool Sender::is_fresh_now() const {
 
 Due Sender::end_stale() {
   return end_unsent(Scope::moment,
-                    "not sent: what was seen of the disk is too old, it has to be looked at again");
+                    "what was seen of the disk is too old, it has to be looked at again");
 }
 
 Due Sender::send() {

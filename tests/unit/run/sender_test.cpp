@@ -781,6 +781,15 @@ class StaleItemTest : public SenderTest {
     }
   }
 
+  void expect_sent_only_after_another_look() {
+    EXPECT_THAT(transport_.sent_disks(), IsEmpty());
+    rig_->log.flush();
+    EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
+    see();
+    for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
+    EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  }
+
   ScriptedTransport transport_;
   std::unique_ptr<RunRig> rig_;
   const AttemptObserver observer_ = [](const AttemptEvent&) {};
@@ -809,12 +818,7 @@ TEST_F(StaleItemTest, WhatPausesHoldUpForTooLongIsLookedAtAgainAndNotSent) {
     rig_->gate.throttled(now, now, std::chrono::seconds(60));
     step();
   }
-  EXPECT_THAT(transport_.sent_disks(), IsEmpty());
-  rig_->log.flush();
-  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
-  see();
-  for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
-  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  expect_sent_only_after_another_look();
   EXPECT_EQ(query("SELECT max(attempt_number) FROM attempt"), 2);
 }
 
@@ -826,12 +830,7 @@ TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAnd
   fake_clock_.advance_to(fake_clock_.steady_now() + Dispatch::k_observation_valid);
   for (int i = 0; i < 3; ++i) step();
   EXPECT_EQ(rig_->gate.departures(), 0) << "no slot is lost";
-  EXPECT_THAT(transport_.sent_disks(), IsEmpty());
-  rig_->log.flush();
-  EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
-  see();
-  for (int i = 0; i < 8 && transport_.sent_disks().empty(); ++i) step();
-  EXPECT_THAT(transport_.sent_disks(), ElementsAre("disk-1"));
+  expect_sent_only_after_another_look();
 }
 
 /// Much time passes between a sender's last look at its connection and its departure.
