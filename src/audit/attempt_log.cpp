@@ -21,6 +21,7 @@ struct Announcement::State {
   std::atomic<bool> expected = false;
   // Written before `decided`, read after it.
   AttemptId attempt;
+  UnsentMarks::Place mark = UnsentMarks::k_nowhere;
   std::exception_ptr failure;
 
   /// Whether it is expected.
@@ -44,6 +45,7 @@ struct IntentEntry {
 struct OutcomeEntry {
   AttemptId attempt;
   ItemId item;
+  UnsentMarks::Place mark;
   OutcomeRecord record;
 };
 
@@ -223,10 +225,11 @@ class EntryWriter {
 struct AttemptLog::Private {
   Private(Database connection, RunId run_id, InvocationId invocation_id,
           std::chrono::milliseconds longest_delay, LogListeners told,
-          std::chrono::microseconds longest_intent_delay)
+          std::chrono::microseconds longest_intent_delay, std::unique_ptr<UnsentMarks> unsent_marks)
       : max_delay(longest_delay),
         intent_delay(longest_intent_delay),
         listeners(std::move(told)),
+        marks(std::move(unsent_marks)),
         database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
@@ -234,6 +237,7 @@ struct AttemptLog::Private {
   const std::chrono::milliseconds max_delay;
   const std::chrono::microseconds intent_delay;
   const LogListeners listeners;
+  const std::unique_ptr<UnsentMarks> marks;  // held and cleared by the writer thread
 
   // Used by the writer thread alone while it runs.
   bool failure_told = false;
@@ -311,11 +315,16 @@ struct AttemptLog::Private {
   void commit(std::vector<Entry>& batch) {
     const std::optional<std::string> displacement = database.displacement();
     if (displacement) tell_failed();
-    std::vector<std::pair<IntentEntry*, AttemptId>> announced;
+    std::vector<Announcement::State*> announced;
     Transaction transaction(database);
     for (Entry& entry : batch) {
       if (auto* intent = std::get_if<IntentEntry>(&entry)) {
-        if (!displacement) announced.emplace_back(intent, writer->write(*intent));
+        if (displacement) continue;
+        Announcement::State& state = *intent->announced;
+        state.attempt = writer->write(*intent);
+        // Before the commit: as soon as it is open it has its mark.
+        if (marks) state.mark = marks->hold(state.attempt);
+        announced.push_back(&state);
       } else if (auto* outcome = std::get_if<OutcomeEntry>(&entry)) {
         writer->write(*outcome);
       } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
@@ -331,13 +340,13 @@ struct AttemptLog::Private {
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
     bool any_expected = false;
-    for (auto& [intent, id] : announced) {
-      intent->announced->attempt = id;
-      any_expected = intent->announced->decide() || any_expected;
-    }
+    for (Announcement::State* state : announced) any_expected = state->decide() || any_expected;
     if (any_expected && listeners.decided) listeners.decided();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
+      if (auto* outcome = std::get_if<OutcomeEntry>(&entry); marks && outcome) {
+        marks->clear(outcome->mark);
+      }
     }
   }
 
@@ -396,14 +405,14 @@ void Announcement::wait() const noexcept { state_->decided.wait(false); }
 OpenAttempt Announcement::take() {
   wait();
   if (state_->failure) std::rethrow_exception(state_->failure);
-  return {state_->attempt, item_, std::move(disk_), number_, stage_};
+  return {state_->attempt, item_, std::move(disk_), number_, stage_, state_->mark};
 }
 
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
                        std::chrono::milliseconds max_delay, LogListeners listeners,
-                       std::chrono::microseconds intent_delay)
+                       std::chrono::microseconds intent_delay, std::unique_ptr<UnsentMarks> marks)
     : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay,
-                                         std::move(listeners), intent_delay)) {
+                                         std::move(listeners), intent_delay, std::move(marks))) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 
@@ -418,8 +427,16 @@ Announcement AttemptLog::announce(ItemId item, const DiskId& disk, int number, S
   return {std::move(state), item, disk, number, stage};
 }
 
+void AttemptLog::departs(const OpenAttempt& attempt) {
+  if (!private_->marks || private_->marks->take(attempt.mark_, attempt.id())) return;
+  throw AuditUnusable("audit database: attempt " + std::to_string(attempt.id().value) +
+                      " for disk " + attempt.disk().text() +
+                      " was closed by another process, which works on the same database: was its "
+                      "lock file removed? Nothing more is sent.");
+}
+
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
-  private_->push(OutcomeEntry{attempt.id(), attempt.item(), std::move(outcome)});
+  private_->push(OutcomeEntry{attempt.id(), attempt.item(), attempt.mark_, std::move(outcome)});
 }
 
 void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {
@@ -451,6 +468,7 @@ Database AttemptLog::close() {
   private_->stop();
   private_->writer.reset();
   if (failure) std::rethrow_exception(failure);
+  if (private_->marks) private_->marks->remove();
   return std::move(private_->database);
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "audit/run_records.h"
+#include "audit/unsent_marks.h"
 #include "model/attempt.h"
 #include "model/observation.h"
 #include "model/outcome.h"
@@ -104,8 +105,9 @@ struct LogListeners {
 /// that have come meanwhile.
 ///
 /// Life of an attempt: 1. announce() hands the intent over. 2. It is durable: Announcement::take()
-/// returns an OpenAttempt. 3. The request is sent. 4. record_outcome() consumes the OpenAttempt. A
-/// crash between 2 and 4 leaves an open attempt.
+/// returns an OpenAttempt. 3. departs(), and the request is sent. 4. record_outcome() consumes the
+/// OpenAttempt. A crash between 2 and 4 leaves an open attempt; where marks are kept and the
+/// machine goes on, recovery can tell that 3 has not begun.
 ///
 /// After a failed commit nothing is written any more: every waiting and every later call throws
 /// AuditUnusable. So it is when the database's file or its write-ahead log is found deleted,
@@ -121,10 +123,11 @@ class AttemptLog {
   /// for the company of an intent; with a very long one, commits happen only with intents and
   /// flushes, so that a simulation can be repeated exactly. An intent waits at most `intent_delay`
   /// for that of others, and only while many attempts are open: a commit costs nearly the same for
-  /// one as for thirty.
+  /// one as for thirty. `marks` may be nullptr.
   AttemptLog(Database database, RunId run, InvocationId invocation,
              std::chrono::milliseconds max_delay = k_max_delay, LogListeners listeners = {},
-             std::chrono::microseconds intent_delay = k_intent_delay);
+             std::chrono::microseconds intent_delay = k_intent_delay,
+             std::unique_ptr<UnsentMarks> marks = nullptr);
   /// Like close(), without telling about failures.
   ~AttemptLog();
   AttemptLog(const AttemptLog&) = delete;
@@ -134,6 +137,11 @@ class AttemptLog {
   /// on record as what was known of the disk.
   [[nodiscard]] Announcement announce(ItemId item, const DiskId& disk, int number, Stage stage,
                                       UtcTime now);
+
+  /// To be called before the first byte of its request may leave: from now on a crash leaves it
+  /// unknown. Throws AuditUnusable when another process has recorded it as not sent; then nothing
+  /// may be sent.
+  void departs(const OpenAttempt& attempt);
 
   /// Returns at once; durable with the next commit, max_delay later at most (plus the commit
   /// itself).
@@ -146,7 +154,8 @@ class AttemptLog {
   /// Waits until everything handed over before is durable.
   void flush();
 
-  /// flush(), then ends the thread and gives the connection back. Only destruction may follow.
+  /// flush(), then ends the thread, removes the marks and gives the connection back. Only
+  /// destruction may follow.
   [[nodiscard]] Database close();
 
  private:

@@ -1,6 +1,7 @@
 #include "audit/run_records.h"
 
 #include <array>
+#include <memory>
 
 #include "audit/derived_tables.h"
 #include "audit/run_queries.h"
@@ -362,7 +363,7 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
   transaction.commit();
 }
 
-Recovery recover(Database& database, UtcTime now) {
+Recovery recover(Database& database, UtcTime now, const std::filesystem::path& marks_folder) {
   Recovery recovery;
   recovery.dead_invocations = database.query_integer(
       "SELECT count(*) FROM invocation WHERE invocation_id NOT IN"
@@ -371,20 +372,28 @@ Recovery recover(Database& database, UtcTime now) {
   // tell.
   Transaction transaction(database);
   RunTally tally(database);
-  Statement open =
-      database.prepare("SELECT attempt_id, item_id" + std::string(k_from_open_attempts));
+  const std::unique_ptr<UnsentMarks> marks = UnsentMarks::find(database, marks_folder);
+  Statement open = database.prepare("SELECT attempt_id, item_id, invocation_id" +
+                                    std::string(k_from_open_attempts));
   Statement close_attempt = database.prepare(
       "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
-      " VALUES (?1, 'unknown', 'disk',"
-      "        'the process ended before it recorded an answer; the request may have been "
-      "executed', ?2)");
+      " VALUES (?1, ?2, ?3, ?4, ?5)");
   while (open.step()) {
     const AttemptId attempt{open.integer(0)};
-    close_attempt.bind(1, attempt.value).bind(2, now).run();
-    tally.ended(attempt, ItemId{open.integer(1)}, Outcome::unknown, std::nullopt, {});
-    ++recovery.open_attempts;
+    const bool unsent = marks && marks->take(InvocationId{open.integer(2)}, attempt);
+    const Outcome outcome = unsent ? Outcome::not_sent : Outcome::unknown;
+    close_attempt.bind(1, attempt.value)
+        .bind(2, to_text(outcome))
+        .bind(3, to_text(unsent ? Scope::run : Scope::disk))
+        .bind(4, unsent ? "the process ended before the request left"
+                        : "the process ended before it recorded an answer; the request may have "
+                          "been executed")
+        .bind(5, now)
+        .run();
+    tally.ended(attempt, ItemId{open.integer(1)}, outcome, std::nullopt, {});
+    ++(unsent ? recovery.unsent_attempts : recovery.open_attempts);
   }
-  if (recovery.open_attempts > 0) tally.write();
+  if (recovery.open_attempts + recovery.unsent_attempts > 0) tally.write();
   Statement close_invocations = database.prepare(
       "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
       " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "audit/database.h"
+#include "audit/unsent_marks.h"
 #include "model/disk_id.h"
 #include "model/goal.h"
 #include "model/ids.h"
@@ -130,12 +132,15 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
 /// What recovery has found and closed.
 struct Recovery {
   std::int64_t dead_invocations = 0;
-  std::int64_t open_attempts = 0;  ///< closed as unknown: their requests may have been executed
+  std::int64_t open_attempts = 0;    ///< closed as unknown: their requests may have been executed
+  std::int64_t unsent_attempts = 0;  ///< closed as not sent: they had their marks (unsent_marks.h)
 };
 
-/// Closes what processes that died have left open, in every run of the database. The caller holds
-/// the database's lock, so no other process works on it. Repeating it changes nothing.
-Recovery recover(Database& database, UtcTime now);
+/// Closes what processes that died have left open, in every run of the database: as not sent what
+/// has its mark in `marks_folder`, as unknown all else. The caller holds the database's lock, so no
+/// other process works on it. Repeating it changes nothing.
+Recovery recover(Database& database, UtcTime now,
+                 const std::filesystem::path& marks_folder = UnsentMarks::k_folder);
 
 /// Whether the database holds runs against the real API or against the sandbox; nullopt while it is
 /// empty. The two are never mixed: a simulated release must not keep a real disk from being

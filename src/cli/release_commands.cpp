@@ -43,6 +43,10 @@ void tell_recovery(const Options& options, const Recovery& recovery) {
   if (recovery.dead_invocations > 0) {
     say(options, "an earlier process has died; its records were taken over");
   }
+  if (recovery.unsent_attempts > 0) {
+    say(options, std::to_string(recovery.unsent_attempts) +
+                     " request(s) had certainly not left by then: recorded as not sent");
+  }
   if (recovery.open_attempts > 0) {
     say(options, std::to_string(recovery.open_attempts) +
                      " request(s) may have been executed without an answer on record: recorded as "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 #include "model/disk_id.h"
@@ -34,14 +35,16 @@ class OpenAttempt {
 
  private:
   friend class Announcement;
-  OpenAttempt(AttemptId id, ItemId item, DiskId disk, int number, Stage stage)
-      : id_(id), item_(item), disk_(std::move(disk)), number_(number), stage_(stage) {}
+  friend class AttemptLog;
+  OpenAttempt(AttemptId id, ItemId item, DiskId disk, int number, Stage stage, std::uint32_t mark)
+      : id_(id), item_(item), disk_(std::move(disk)), number_(number), stage_(stage), mark_(mark) {}
 
   AttemptId id_;
   ItemId item_;
   DiskId disk_;
   int number_;
   Stage stage_;
+  std::uint32_t mark_;  ///< the place of its mark (audit/unsent_marks)
 };
 
 }  // namespace diskrelease

@@ -179,6 +179,7 @@ Due Sender::send() {
   }
   // Another process may have held the lock of their common pace for as long.
   if (!is_fresh_now()) return end_stale();
+  parts_.log.departs(*open_);
   under_way_ = true;
   parts_.transport.start(lane_, request);
   parts_.gate.left(departed_, parts_.clock.steady_now());

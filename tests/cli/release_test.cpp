@@ -295,6 +295,33 @@ TEST_F(KillTest, RunsThatAreKilledAtRandomMomentsSendNothingTwiceAndEnd) {
   }
 }
 
+TEST_F(ReleaseTest, WhatWaitsForItsSlotWhenTheProcessIsKilledIsSentByTheNext) {
+  serve("{}");
+  ChildProcess first(
+      calling({"run", write_list(5), "--rate", "2", "--yes", "--max-disks", "5", "-q"}),
+      environment_, directory_.path());
+  await_releases(2);
+  // The outcome of the second and the intent of the third come with one commit, half a second
+  // ahead of its slot.
+  const auto third_is_announced = [&] {
+    return query("SELECT count(*) FROM attempt") == 3 && query("SELECT count(*) FROM outcome") == 2;
+  };
+  for (int i = 0; i < 400 && !third_is_announced(); ++i) ::poll(nullptr, 0, 1);
+  first.send_signal(SIGKILL);
+  static_cast<void>(first.wait());
+  ASSERT_TRUE(third_is_announced());
+  ASSERT_EQ(releases(), 2u);
+
+  const ChildResult second = run(calling({"resume", "--rate", "unlimited"}));
+  EXPECT_EQ(second.exit_code, 0) << second.error;
+  EXPECT_THAT(second.error, HasSubstr("1 request(s) had certainly not left by then: recorded as "
+                                      "not sent"));
+  EXPECT_EQ(releases(), 5u);
+  EXPECT_EQ(disks_in("released").size(), 5u);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE outcome = 'not_sent' AND attempt_id = 3"), 1);
+  expect_books_agree();
+}
+
 TEST_F(ReleaseTest, TheSecondProcessOnADatabaseIsTurnedAwayAndADeadHolderIsTakenOver) {
   serve(R"({"latency": {"fixed_ms": 30000}})");
   ChildProcess first(calling({"run", write_list(3), "--yes", "--max-disks", "3"}), environment_,

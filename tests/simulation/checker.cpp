@@ -107,7 +107,7 @@ class Check {
   void read_attempts() {
     Statement select = database_.prepare(
         "SELECT attempt_id, item_id, disk_id, run_id, attempt_number, stage, outcome, scope,"
-        " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id"
+        " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id, message"
         " FROM attempt_log LEFT JOIN verdict USING (attempt_id) ORDER BY attempt_id");
     while (select.step()) {
       const auto run = std::ranges::find_if(
@@ -120,6 +120,9 @@ class Check {
                            utc(select.integer(11)), select.integer(12)});
       by_id_[attempts_.back().id] = attempts_.size() - 1;
       if (attempts_.back().outcome == "unknown") ++result_.tally.unknown;
+      if (select.text(13) == "the process ended before the request left") {
+        ++result_.tally.proved_unsent;
+      }
       if (!attempts_.back().settled.empty()) ++result_.tally.verdicts;
       if (attempts_.back().settled == "not_executed") ++result_.tally.resends;
     }

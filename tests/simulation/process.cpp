@@ -16,7 +16,7 @@ namespace {
 
 Database opened_and_recovered(const std::filesystem::path& file, UtcTime now) {
   Database database = open_audit_for_writing(file);
-  static_cast<void>(recover(database, now));
+  static_cast<void>(recover(database, now, file.parent_path()));
   return database;
 }
 
@@ -66,12 +66,14 @@ struct Process::Private {
         writer(opened_and_recovered(file, clock.utc_now())),
         invocation(begun(writer, run, spec, clock.utc_now())),
         at_start(count_states(writer, run)),
+        marks(UnsentMarks::begin(writer, invocation, 4 * static_cast<std::size_t>(spec.in_flight),
+                                 file.parent_path())),
         gate(spec.rate, seed(), region(pace), clock.steady_now()),
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),
         // Commits happen with intents and flushes only, at the same places every time.
         log(std::move(writer), run.id, invocation, std::chrono::hours(1), {},
-            std::chrono::microseconds(0)),
+            std::chrono::microseconds(0), std::move(marks)),
         parts{log,  model_server, clock, clock_guard, RunRig::made_up_caller(),
               gate, dispatch,     spec} {
     scheduler.attach(gate, dispatch, model_server);
@@ -89,6 +91,7 @@ struct Process::Private {
   Database writer;
   InvocationId invocation;
   StateCounts at_start;
+  std::unique_ptr<UnsentMarks> marks;
   DepartureGate gate;
   ClockGuard clock_guard;
   Dispatch dispatch;

@@ -18,8 +18,8 @@ namespace diskrelease::simulation {
 /// cli/invocation.cpp has it: recover, skip what other runs have done, the course.
 class Process {
  public:
-  /// `pace` = the file in which processes keep one pace; empty = it has its own. Throws what the
-  /// audit room throws.
+  /// `pace` = the file in which processes keep one pace; empty = it has its own. Marks on what is
+  /// not sent are beside the database. Throws what the audit room throws.
   Process(const std::filesystem::path& file, const std::filesystem::path& pace,
           const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
           Scheduler& scheduler);

@@ -169,8 +169,13 @@ class Simulation {
   }
 
   /// The pace that is found after a boot is that of another one. That the kernel may have lost it
-  /// as well is like a new one.
+  /// as well is like a new one. Marks are gone.
   void boot() const {
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+      if (entry.path().filename().string().starts_with("diskrelease-unsent-")) {
+        std::filesystem::remove(entry.path());
+      }
+    }
     if (pace_.empty()) return;
     const auto region = SharedRegion::open(pace_, DepartureGate::k_region_size);
     const std::lock_guard lock(*region);
@@ -306,6 +311,7 @@ Tally& Tally::operator+=(const Tally& other) {
   releases += other.releases;
   reads += other.reads;
   unknown += other.unknown;
+  proved_unsent += other.proved_unsent;
   verdicts += other.verdicts;
   resends += other.resends;
   second_stages += other.second_stages;
@@ -324,8 +330,9 @@ std::string Tally::text() const {
   return item("lives", lives) + item("killed", killed) + item("power cuts", power_cuts) +
          item("storage failures", storage_failures) + item("steps", steps) +
          item("releases sent", releases) + item("reads sent", reads) +
-         item("unknown attempts", unknown) + item("verdicts", verdicts) +
-         item("verdicts not_executed", resends) + item("second stages accepted", second_stages) +
+         item("unknown attempts", unknown) + item("proved not to be sent", proved_unsent) +
+         item("verdicts", verdicts) + item("verdicts not_executed", resends) +
+         item("second stages accepted", second_stages) +
          item("destroyed in a race", races_destroyed) + item("destroyed unseen", unseen_destroyed) +
          item("accepted again after a renewal", accepted_twice) +
          item("items left unknown", left_unknown) + item("items left half way", left_half_way);

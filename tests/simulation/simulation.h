@@ -15,7 +15,8 @@ struct Tally {
   std::int64_t steps = 0;
   std::int64_t releases = 0;  ///< requests
   std::int64_t reads = 0;
-  std::int64_t unknown = 0;  ///< attempts
+  std::int64_t unknown = 0;        ///< attempts
+  std::int64_t proved_unsent = 0;  ///< attempts, by their marks
   std::int64_t verdicts = 0;
   std::int64_t resends = 0;           ///< verdicts "not executed"
   std::int64_t second_stages = 0;     ///< accepted

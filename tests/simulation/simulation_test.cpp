@@ -64,6 +64,7 @@ TEST(SimulationItself, MeetsEverythingThatItClaimsToTest) {
   EXPECT_GT(tally.power_cuts, 0);
   EXPECT_GT(tally.storage_failures, 0);
   EXPECT_GT(tally.unknown, 0);
+  EXPECT_GT(tally.proved_unsent, 0);
   EXPECT_GT(tally.verdicts, 0);
   EXPECT_GT(tally.resends, 0);
   EXPECT_GT(tally.second_stages, 0);

@@ -1,7 +1,5 @@
 #include "support/run_rig.h"
 
-#include <memory>
-
 #include "support/enrolled_run.h"
 
 namespace diskrelease {
@@ -16,18 +14,24 @@ const Caller& RunRig::made_up_caller() {
 
 RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job_spec,
                Transport& transport, const Clock& clock, std::chrono::milliseconds max_delay,
-               const Caller& caller)
+               const Caller& caller, const std::filesystem::path& marks_folder)
     : file_(file),
       run_(run),
       writer_(open_audit_for_writing(file)),
       id_(begin_test_invocation(writer_, run.id)),
+      marks_(marks_folder.empty()
+                 ? nullptr
+                 : UnsentMarks::begin(writer_, id_,
+                                      4 * static_cast<std::size_t>(job_spec.in_flight),
+                                      marks_folder)),
       job(job_spec),
       at_start(count_states(writer_, run)),
       gate(job.rate, static_cast<std::uint64_t>(run.description.random_seed), nullptr,
            clock.steady_now()),
       clock_guard(clock.utc_now(), clock.steady_now()),
       dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
-      log(std::move(writer_), run.id, id_, max_delay, log_listeners(gate, dispatch)),
+      log(std::move(writer_), run.id, id_, max_delay, log_listeners(gate, dispatch),
+          AttemptLog::k_intent_delay, std::move(marks_)),
       parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}
 
 void RunRig::send(const AttemptObserver& observer) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "audit/audit_file.h"
@@ -11,13 +12,13 @@ namespace diskrelease {
 
 /// What one process holds while it works on a run: an invocation in the given database, with the
 /// real gate, dispatch and log around a transport and a clock of the test's. `caller` must outlive
-/// it.
+/// it. Without a folder for marks it keeps none.
 class RunRig {
  public:
   RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
          Transport& transport, const Clock& clock,
          std::chrono::milliseconds max_delay = AttemptLog::k_max_delay,
-         const Caller& caller = made_up_caller());
+         const Caller& caller = made_up_caller(), const std::filesystem::path& marks_folder = {});
 
   /// A key pair that no server knows.
   [[nodiscard]] static const Caller& made_up_caller();
@@ -34,6 +35,7 @@ class RunRig {
   RunRecord run_;
   Database writer_;
   InvocationId id_;
+  std::unique_ptr<UnsentMarks> marks_;  ///< until `log` has them
 
  public:
   const JobSpec job;

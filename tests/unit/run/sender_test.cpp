@@ -159,6 +159,45 @@ TEST_F(SenderTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
   EXPECT_EQ(counts()[ItemState::released], 40);
 }
 
+TEST_F(SenderTest, HasGivenAwayItsMarkAtTheMomentOfEverySending) {
+  enrol_disks(numbered_disks(40));
+  const TemporaryDirectory folder(UnsentMarks::k_folder);
+  std::atomic<int> unmarked = 0;
+  ScriptedTransport transport([&](const HttpRequest& request) {
+    Database other_process = open_audit_for_reading(file_);
+    const auto marks = UnsentMarks::find(other_process, folder.path());
+    Statement select = other_process.prepare(
+        "SELECT invocation_id, attempt_id FROM attempt_log WHERE disk_id = ?1");
+    const std::string disk = disk_of(request);
+    select.bind(1, disk);
+    EXPECT_TRUE(select.step());
+    const bool is_marked =
+        marks->take(InvocationId{select.integer(0)}, AttemptId{select.integer(1)});
+    EXPECT_FALSE(is_marked) << disk << " would be recorded as not sent after a crash";
+    if (!is_marked) ++unmarked;
+    return accepted_reply();
+  });
+  RunRig rig(file_, run_, with_lanes(4), transport, system_clock_, AttemptLog::k_max_delay,
+             RunRig::made_up_caller(), folder.path());
+  rig.send();
+  EXPECT_EQ(unmarked, 40);
+}
+
+TEST_F(SenderTest, SendsNothingThatAnotherProcessHasRecordedAsNotSent) {
+  enrol_disks({"disk-1", "disk-2"});
+  const TemporaryDirectory folder(UnsentMarks::k_folder);
+  ScriptedTransport transport({}, [&]() -> std::optional<TransportFailure> {
+    // As if somebody had removed the lock file and started another one.
+    Database database = open_audit_for_writing(file_);
+    EXPECT_EQ(recover(database, k_test_time, folder.path()).unsent_attempts, 1);
+    return std::nullopt;
+  });
+  RunRig rig(file_, run_, quick_job(), transport, system_clock_, AttemptLog::k_max_delay,
+             RunRig::made_up_caller(), folder.path());
+  EXPECT_THROW(rig.send(), AuditUnusable);
+  EXPECT_THAT(transport.sent_disks(), IsEmpty());
+}
+
 TEST_F(SenderTest, SendsNothingWhenTheIntentCannotBeCommitted) {
   enrol_disks(numbered_disks(20));
   ScriptedTransport transport;

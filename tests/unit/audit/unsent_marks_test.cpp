@@ -1,0 +1,268 @@
+#include "audit/unsent_marks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <vector>
+
+#include "audit/attempt_log.h"
+#include "audit/audit_file.h"
+#include "audit/run_queries.h"
+#include "model/errors.h"
+#include "support/enrolled_run.h"
+#include "support/temporary_directory.h"
+
+namespace diskrelease {
+namespace {
+
+constexpr InvocationId k_other_invocation{77};
+
+/// A database with a run and an invocation; a folder for marks that nobody else uses.
+class UnsentMarksTest : public ::testing::Test {
+ protected:
+  UnsentMarksTest() {
+    create_audit_database(file_);
+    Database database = open_audit_for_writing(file_);
+    run_ = enrol(database, numbered_disks(20));
+    invocation_ = begin_test_invocation(database, run_.id);
+  }
+
+  [[nodiscard]] std::unique_ptr<UnsentMarks> begin(std::size_t most = 4) const {
+    Database database = open_audit_for_reading(file_);
+    return UnsentMarks::begin(database, invocation_, most, folder_.path());
+  }
+  [[nodiscard]] std::unique_ptr<UnsentMarks> find() const { return find_for(file_); }
+  [[nodiscard]] std::unique_ptr<UnsentMarks> find_for(const std::filesystem::path& file) const {
+    Database database = open_audit_for_reading(file);
+    return UnsentMarks::find(database, folder_.path());
+  }
+  [[nodiscard]] std::filesystem::path marks_file() const {
+    Database database = open_audit_for_reading(file_);
+    return UnsentMarks::file_of(database, folder_.path());
+  }
+  [[nodiscard]] bool is_proved(std::int64_t attempt) const {
+    const auto left = find();
+    return left && left->take(invocation_, AttemptId{attempt});
+  }
+
+  /// A log as the program has it.
+  [[nodiscard]] std::unique_ptr<AttemptLog> open_log(std::size_t most = 8) const {
+    auto marks = begin(most);
+    return std::make_unique<AttemptLog>(open_audit_for_writing(file_), run_.id, invocation_,
+                                        AttemptLog::k_max_delay, LogListeners{},
+                                        AttemptLog::k_intent_delay, std::move(marks));
+  }
+  OpenAttempt announce(AttemptLog& log, int number) const {
+    return log
+        .announce(ItemId{run_.first_item.value + number - 1},
+                  disk_id("disk-" + std::to_string(number)), 1, Stage::release, k_test_time)
+        .take();
+  }
+  Recovery recover_now() const {
+    Database database = open_audit_for_writing(file_);
+    return recover(database, k_test_time, folder_.path());
+  }
+  std::int64_t query(const std::string& sql) const {
+    return open_audit_for_reading(file_).query_integer(sql);
+  }
+
+  TemporaryDirectory directory_;
+  TemporaryDirectory folder_{UnsentMarks::k_folder};
+  const std::filesystem::path file_ = directory_ / "audit.db";
+  RunRecord run_;
+  InvocationId invocation_;
+};
+
+TEST_F(UnsentMarksTest, WhatIsHeldIsFoundAfterTheProcessHasBeenKilled) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto marks = begin();
+    static_cast<void>(marks->hold(AttemptId{1}));
+    const UnsentMarks::Place sent = marks->hold(AttemptId{2});
+    static_cast<void>(marks->take(sent, AttemptId{2}));
+    static_cast<void>(::kill(::getpid(), SIGKILL));
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(is_proved(1));
+  EXPECT_FALSE(is_proved(2)) << "its request may have left";
+  EXPECT_FALSE(is_proved(3)) << "it had no mark";
+}
+
+TEST_F(UnsentMarksTest, EachMarkIsTakenOnce) {
+  const auto marks = begin();
+  const UnsentMarks::Place sent = marks->hold(AttemptId{1});
+  EXPECT_TRUE(marks->take(sent, AttemptId{1}));
+  EXPECT_FALSE(marks->take(sent, AttemptId{1}));
+  EXPECT_FALSE(is_proved(1));
+  const UnsentMarks::Place recovered = marks->hold(AttemptId{2});
+  EXPECT_TRUE(is_proved(2));
+  EXPECT_FALSE(is_proved(2));
+  EXPECT_FALSE(marks->take(recovered, AttemptId{2})) << "another process counts on it";
+}
+
+TEST_F(UnsentMarksTest, ProveNothingForAnotherInvocation) {
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  EXPECT_FALSE(find()->take(k_other_invocation, AttemptId{1}));
+  EXPECT_TRUE(is_proved(1));
+}
+
+TEST_F(UnsentMarksTest, ProveNothingForAnAttemptThatHasNoPlace) {
+  const auto marks = begin(2);
+  EXPECT_NE(marks->hold(AttemptId{1}), UnsentMarks::k_nowhere);
+  const UnsentMarks::Place second = marks->hold(AttemptId{2});
+  const UnsentMarks::Place third = marks->hold(AttemptId{3});
+  EXPECT_EQ(third, UnsentMarks::k_nowhere);
+  EXPECT_TRUE(marks->take(third, AttemptId{3})) << "nobody can have taken it";
+  EXPECT_FALSE(is_proved(3));
+  marks->clear(third);
+  marks->clear(second);
+  EXPECT_FALSE(is_proved(2));
+  EXPECT_EQ(marks->hold(AttemptId{4}), second);
+  EXPECT_TRUE(is_proved(4));
+}
+
+TEST_F(UnsentMarksTest, AreNotFoundForACopyOfTheDatabase) {
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  std::filesystem::copy_file(file_, directory_ / "copy.db");
+  EXPECT_EQ(find_for(directory_ / "copy.db"), nullptr);
+  // Nor for the copy in the place of the original.
+  std::filesystem::rename(directory_ / "copy.db", file_);
+  EXPECT_EQ(find(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, AreNotFoundForAnotherDatabaseInTheSameFile) {
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  TemporaryDirectory elsewhere;
+  create_audit_database(elsewhere / "audit.db");
+  {
+    Database other = open_audit_for_writing(elsewhere / "audit.db");
+    static_cast<void>(begin_test_invocation(other, enrol(other, {"another"}).id));
+  }
+  std::ofstream(file_, std::ios::binary)
+      << std::ifstream(elsewhere / "audit.db", std::ios::binary).rdbuf();
+  EXPECT_EQ(find(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, AreNotKeptWhereTheyWouldOutliveTheBoot) {
+  Database database = open_audit_for_reading(file_);
+  for (const char* folder : {"/proc", "/nowhere"}) {
+    EXPECT_EQ(UnsentMarks::begin(database, invocation_, 4, folder), nullptr) << folder;
+    EXPECT_EQ(UnsentMarks::find(database, folder), nullptr) << folder;
+  }
+}
+
+TEST_F(UnsentMarksTest, AreNotBelievedWhenOthersCouldHaveMadeThem) {
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  ASSERT_EQ(::chmod(marks_file().c_str(), 0666), 0);
+  EXPECT_EQ(find(), nullptr);
+  ASSERT_EQ(::chmod(marks_file().c_str(), 0600), 0);
+  std::filesystem::rename(marks_file(), folder_ / "elsewhere");
+  std::filesystem::create_symlink(folder_ / "elsewhere", marks_file());
+  EXPECT_EQ(find(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, AreNotBelievedWhenTheirFileIsNotWholeOrOfAnotherLayout) {
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  {
+    std::fstream file(marks_file(), std::ios::in | std::ios::out | std::ios::binary);
+    file.put('x');
+  }
+  EXPECT_EQ(find(), nullptr);
+  for (const int size : {0, 7, 15}) {
+    std::filesystem::resize_file(marks_file(), static_cast<std::uintmax_t>(size));
+    EXPECT_EQ(find(), nullptr) << size;
+  }
+  std::filesystem::resize_file(marks_file(), std::uintmax_t{2} << 20U);
+  EXPECT_EQ(find(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, CannotBeHadWhereSomethingElseStands) {
+  std::filesystem::create_directory(marks_file());
+  EXPECT_EQ(begin(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, ANewInvocationLeavesTheEarlierOneItsOwn) {
+  const auto first = begin();
+  const UnsentMarks::Place place = first->hold(AttemptId{1});
+  const auto second = begin();
+  EXPECT_FALSE(is_proved(1));
+  EXPECT_TRUE(first->take(place, AttemptId{1}));
+}
+
+TEST_F(UnsentMarksTest, RecoveryRecordsAsNotSentWhatHadItsMarkAndOnlyThat) {
+  {
+    const auto log = open_log();
+    log->record_outcome(announce(*log, 1), {.outcome = Outcome::accepted, .finished = k_test_time});
+    const OpenAttempt waits = announce(*log, 2);
+    const OpenAttempt sent = announce(*log, 3);
+    log->departs(sent);
+  }
+  const Recovery recovery = recover_now();
+  EXPECT_EQ(recovery.unsent_attempts, 1);
+  EXPECT_EQ(recovery.open_attempts, 1);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 1 AND outcome = 'accepted'"), 1);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 2 AND outcome = 'not_sent'"
+                  " AND scope = 'run' AND sent_utc_ms IS NULL"),
+            1);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 3 AND outcome = 'unknown'"), 1);
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 18);
+  EXPECT_EQ(recover_now().unsent_attempts, 0);
+}
+
+TEST_F(UnsentMarksTest, WithoutThemRecoveryKnowsNothing) {
+  {
+    const auto log = open_log();
+    static_cast<void>(announce(*log, 1));
+  }
+  std::filesystem::remove(marks_file());
+  const Recovery recovery = recover_now();
+  EXPECT_EQ(recovery.unsent_attempts, 0);
+  EXPECT_EQ(recovery.open_attempts, 1);
+}
+
+TEST_F(UnsentMarksTest, NothingDepartsThatAnotherProcessHasRecordedAsNotSent) {
+  const auto log = open_log();
+  const OpenAttempt attempt = announce(*log, 1);
+  EXPECT_EQ(recover_now().unsent_attempts, 1);
+  EXPECT_THROW(log->departs(attempt), AuditUnusable);
+}
+
+TEST_F(UnsentMarksTest, APlaceIsFreeAgainWhenTheOutcomeIsDurable) {
+  const auto log = open_log(2);
+  for (int disk = 1; disk < 20; ++disk) {
+    OpenAttempt attempt = announce(*log, disk);
+    log->departs(attempt);
+    log->record_outcome(std::move(attempt), {.outcome = Outcome::rejected, .finished = {}});
+    log->flush();
+  }
+  static_cast<void>(announce(*log, 20));
+  EXPECT_TRUE(is_proved(20));
+}
+
+TEST_F(UnsentMarksTest, TheEndOfALogRemovesThem) {
+  const auto log = open_log();
+  EXPECT_TRUE(std::filesystem::exists(marks_file()));
+  static_cast<void>(log->close());
+  EXPECT_FALSE(std::filesystem::exists(marks_file()));
+}
+
+TEST_F(UnsentMarksTest, TheyStayWhereTheLogHasFailed) {
+  const auto log = open_log();
+  const OpenAttempt waits = announce(*log, 1);
+  open_audit_for_writing(file_).execute(
+      "CREATE TRIGGER broken BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  EXPECT_THROW(static_cast<void>(announce(*log, 2)), AuditUnusable);
+  EXPECT_THROW(static_cast<void>(log->close()), AuditUnusable);
+  EXPECT_TRUE(is_proved(waits.id().value));
+}
+
+}  // namespace
+}  // namespace diskrelease
