@@ -66,8 +66,13 @@ std::string describe_disks_body(std::span<const DiskId> disks) {
   return body.append(R"(],"pageNum":1,"pageSize":)").append(std::to_string(disks.size())) += "}";
 }
 
-HttpRequest release_disk_request(const Caller& caller, const OpenAttempt& attempt, UtcTime now) {
-  return signed_call(caller, "ReleaseDisk", release_disk_body(attempt.disk()), now);
+const HttpRequest& ReleaseRequest::of(const Departure& departure) const {
+  if (departure.attempt() != attempt_) std::abort();
+  return request_;
+}
+
+ReleaseRequest release_disk_request(const Caller& caller, const OpenAttempt& attempt, UtcTime now) {
+  return {attempt.id(), signed_call(caller, "ReleaseDisk", release_disk_body(attempt.disk()), now)};
 }
 
 HttpRequest describe_disks_request(const Caller& caller, std::span<const DiskId> disks,

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "api/credentials.h"
 #include "model/attempt.h"
@@ -22,11 +23,25 @@ struct Caller {
 /// The provider documents no limit of ids for DescribeDisks; instances have one of 100.
 inline constexpr std::size_t k_max_described_disks = 100;
 
+/// A signed ReleaseDisk call, which nobody gets at before its attempt departs.
+class ReleaseRequest {
+ public:
+  ReleaseRequest(AttemptId attempt, HttpRequest request)
+      : attempt_(attempt), request_(std::move(request)) {}
+
+  /// Valid as long as this object. Aborts for the departure of another attempt.
+  [[nodiscard]] const HttpRequest& of(const Departure& departure) const;
+
+ private:
+  AttemptId attempt_;
+  HttpRequest request_;
+};
+
 /// ReleaseDisk for an attempt whose intent is durable, signed for this moment. POST /api/v2/zec,
 /// version 2025-09-01, body {"diskId":"..."}; sign anew for every attempt, a signature is good for
 /// five minutes.
-[[nodiscard]] HttpRequest release_disk_request(const Caller& caller, const OpenAttempt& attempt,
-                                               UtcTime now);
+[[nodiscard]] ReleaseRequest release_disk_request(const Caller& caller, const OpenAttempt& attempt,
+                                                  UtcTime now);
 
 /// DescribeDisks by id: pageNum 1, pageSize = number of ids. 1 to k_max_described_disks ids, else
 /// it aborts: without ids the call would mean all disks of the account. Read-only.

@@ -427,12 +427,15 @@ Announcement AttemptLog::announce(ItemId item, const DiskId& disk, int number, S
   return {std::move(state), item, disk, number, stage};
 }
 
-void AttemptLog::departs(const OpenAttempt& attempt) {
-  if (!private_->marks || private_->marks->take(attempt.mark_, attempt.id())) return;
-  throw AuditUnusable("audit database: attempt " + std::to_string(attempt.id().value) +
-                      " for disk " + attempt.disk().text() +
-                      " was closed by another process, which works on the same database: was its "
-                      "lock file removed? Nothing more is sent.");
+Departure AttemptLog::departs(const OpenAttempt& attempt) {
+  if (!private_->marks || private_->marks->take(attempt.mark_, attempt.id())) {
+    return Departure(attempt.id());
+  }
+  throw AuditUnusable(
+      "audit database: attempt " + std::to_string(attempt.id().value) + " for disk " +
+      attempt.disk().text() +
+      " was taken over by another process, which works on the same database: was its "
+      "lock file removed? Nothing more is sent.");
 }
 
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {

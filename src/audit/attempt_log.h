@@ -138,10 +138,10 @@ class AttemptLog {
   [[nodiscard]] Announcement announce(ItemId item, const DiskId& disk, int number, Stage stage,
                                       UtcTime now);
 
-  /// To be called before the first byte of its request may leave: from now on a crash leaves it
-  /// unknown. Throws AuditUnusable when another process has recorded it as not sent; then nothing
-  /// may be sent.
-  void departs(const OpenAttempt& attempt);
+  /// To be called before the first byte of its request may leave, and not earlier than it must:
+  /// from now on a crash leaves it unknown. Once for each attempt. Throws AuditUnusable when
+  /// recovery has claimed it meanwhile, in another process; then nothing may be sent.
+  [[nodiscard]] Departure departs(const OpenAttempt& attempt);
 
   /// Returns at once; durable with the next commit, max_delay later at most (plus the commit
   /// itself).

@@ -380,7 +380,7 @@ Recovery recover(Database& database, UtcTime now, const std::filesystem::path& m
       " VALUES (?1, ?2, ?3, ?4, ?5)");
   while (open.step()) {
     const AttemptId attempt{open.integer(0)};
-    const bool unsent = marks && marks->take(InvocationId{open.integer(2)}, attempt);
+    const bool unsent = marks && marks->claim(InvocationId{open.integer(2)}, attempt);
     const Outcome outcome = unsent ? Outcome::not_sent : Outcome::unknown;
     close_attempt.bind(1, attempt.value)
         .bind(2, to_text(outcome))

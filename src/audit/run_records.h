@@ -140,7 +140,7 @@ struct Recovery {
 /// has its mark in `marks_folder`, as unknown all else. The caller holds the database's lock, so no
 /// other process works on it. Repeating it changes nothing.
 Recovery recover(Database& database, UtcTime now,
-                 const std::filesystem::path& marks_folder = UnsentMarks::k_folder);
+                 const std::filesystem::path& marks_folder = memory_directory());
 
 /// Whether the database holds runs against the real API or against the sandbox; nullopt while it is
 /// empty. The two are never mixed: a simulated release must not keep a real disk from being

@@ -1,44 +1,97 @@
 #include "audit/unsent_marks.h"
 
-#include <linux/magic.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "audit/chain.h"
-#include "model/errors.h"
 #include "platform/sha256.h"
-#include "platform/shared_region.h"
 
 namespace diskrelease {
 namespace {
 
-/// At the beginning of the memory, before the places.
-struct Header {
-  std::int64_t layout;  ///< k_layout; stored last
-  std::int64_t invocation;
-};
 constexpr std::int64_t k_layout = 0x31306B72616D7275;  // "urmark01"
 
 /// More than the most senders need by far.
-constexpr std::size_t k_largest_file = std::size_t{1} << 20U;
+constexpr off_t k_largest_file = off_t{1} << 20U;
 
-/// On a disk a mark could come back, after a power cut or an error of that disk, as it was before
-/// it was taken.
-bool is_memory(const std::filesystem::path& folder) {
-  struct statfs status {};
-  return ::statfs(folder.c_str(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+/// What the memory begins with, before the places.
+struct Header {
+  std::int64_t layout;  ///< k_layout; stored last
+  std::int64_t invocation;
+  /// The end of the chain when the marks began, with the invocation in it.
+  std::int64_t block;
+  std::array<char, 64> hash;  ///< hex
+};
+
+/// Whether the chain of the database has the block that the marks began with.
+bool goes_on_from(Database& database, const Header& header) {
+  Statement select = database.prepare("SELECT hash FROM chain WHERE block_id = ?1");
+  select.bind(1, header.block);
+  return select.step() &&
+         to_hex(select.text(0)) == std::string_view(header.hash.data(), header.hash.size());
 }
 
-Header& header_of(const SharedRegion& region) { return *static_cast<Header*>(region.data()); }
-
 }  // namespace
+
+/// A file that is mapped.
+struct UnsentMarks::Memory {
+  /// A new one of this size, or one that is there. nullptr where it cannot be had; for one that is
+  /// there also when somebody else could have made it.
+  static std::unique_ptr<Memory> create(const std::filesystem::path& file, std::size_t size) {
+    const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    // A store into a hole of a file system that is full would end the process with SIGBUS.
+    const bool has_room =
+        descriptor >= 0 && ::posix_fallocate(descriptor, 0, static_cast<off_t>(size)) == 0;
+    return has_room ? map(descriptor, size) : close(descriptor);
+  }
+  static std::unique_ptr<Memory> open(const std::filesystem::path& file) {
+    // O_NONBLOCK: a FIFO in its place must not make the process wait.
+    const int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat status {};
+    const bool is_ours = descriptor >= 0 && ::fstat(descriptor, &status) == 0 &&
+                         S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
+                         (status.st_mode & 0022U) == 0;
+    const bool is_whole =
+        status.st_size >= off_t{sizeof(Header)} && status.st_size <= k_largest_file;
+    return is_ours && is_whole ? map(descriptor, static_cast<std::size_t>(status.st_size))
+                               : close(descriptor);
+  }
+
+  Memory(void* at, std::size_t length) : data(at), size(length) {}
+  ~Memory() { ::munmap(data, size); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  [[nodiscard]] Header& header() const { return *static_cast<Header*>(data); }
+  [[nodiscard]] std::span<std::int64_t> places() const {
+    auto* const behind_header = static_cast<char*>(data) + sizeof(Header);
+    return {reinterpret_cast<std::int64_t*>(behind_header),
+            (size - sizeof(Header)) / sizeof(std::int64_t)};
+  }
+
+ private:
+  static std::unique_ptr<Memory> map(int descriptor, std::size_t size) {
+    void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    return data == MAP_FAILED ? nullptr : std::make_unique<Memory>(data, size);
+  }
+  static std::unique_ptr<Memory> close(int descriptor) {
+    if (descriptor >= 0) ::close(descriptor);
+    return nullptr;
+  }
+
+  void* const data;
+  const std::size_t size;
+};
 
 std::filesystem::path UnsentMarks::file_of(Database& database,
                                            const std::filesystem::path& folder) {
@@ -48,50 +101,46 @@ std::filesystem::path UnsentMarks::file_of(Database& database,
   constexpr std::size_t digits = 32;
   Sha256 digest;
   digest.update(head.chain);
-  digest.update(' ' + std::to_string(status.st_dev) + ' ' + std::to_string(status.st_ino));
+  for (const std::uint64_t number :
+       {std::uint64_t{status.st_dev}, std::uint64_t{status.st_ino}, std::uint64_t{::geteuid()}}) {
+    digest.update(' ' + std::to_string(number));
+  }
   return folder / ("diskrelease-unsent-" + digest.finish_hex().substr(0, digits));
 }
 
 std::unique_ptr<UnsentMarks> UnsentMarks::begin(Database& database, InvocationId invocation,
-                                                std::size_t most_open,
+                                                std::size_t places,
                                                 const std::filesystem::path& folder) {
   const std::filesystem::path file = file_of(database, folder);
-  if (file.empty() || !is_memory(folder)) return nullptr;
+  // On a disk a mark could come back, after an error of that disk, as it was before it was taken.
+  if (file.empty() || !is_in_memory(folder)) return nullptr;
   // Not the same file with other content: a process that has it open keeps its own marks.
   if (::unlink(file.c_str()) != 0 && errno != ENOENT) return nullptr;
-  const std::size_t size = sizeof(Header) + most_open * sizeof(std::int64_t);
-  try {
-    auto region = SharedRegion::open(file, size);
-    Header& header = header_of(*region);
-    header.invocation = invocation.value;
-    std::atomic_ref(header.layout).store(k_layout);
-    return std::unique_ptr<UnsentMarks>(new UnsentMarks(file, std::move(region)));
-  } catch (const CallsImpossible&) {
-    return nullptr;
-  }
+  auto memory = Memory::create(file, sizeof(Header) + places * sizeof(std::int64_t));
+  if (!memory) return nullptr;
+  const ChainHead head = read_chain_head(database);
+  Header& header = memory->header();
+  header.invocation = invocation.value;
+  header.block = head.block;
+  std::ranges::copy(head.hash, header.hash.begin());
+  std::atomic_ref(header.layout).store(k_layout);
+  return std::unique_ptr<UnsentMarks>(new UnsentMarks(file, std::move(memory)));
 }
 
 std::unique_ptr<UnsentMarks> UnsentMarks::find(Database& database,
                                                const std::filesystem::path& folder) {
   const std::filesystem::path file = file_of(database, folder);
-  if (file.empty() || !is_memory(folder)) return nullptr;
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::file_size(file, error);
-  if (error || size < sizeof(Header) || size > k_largest_file) return nullptr;
-  try {
-    auto region = SharedRegion::open(file, static_cast<std::size_t>(size));
-    if (std::atomic_ref(header_of(*region).layout).load() != k_layout) return nullptr;
-    return std::unique_ptr<UnsentMarks>(new UnsentMarks(file, std::move(region)));
-  } catch (const CallsImpossible&) {
+  if (file.empty() || !is_in_memory(folder)) return nullptr;
+  auto memory = Memory::open(file);
+  if (!memory || std::atomic_ref(memory->header().layout).load() != k_layout ||
+      !goes_on_from(database, memory->header())) {
     return nullptr;
   }
+  return std::unique_ptr<UnsentMarks>(new UnsentMarks(file, std::move(memory)));
 }
 
-UnsentMarks::UnsentMarks(std::filesystem::path file, std::unique_ptr<SharedRegion> region)
-    : file_(std::move(file)), region_(std::move(region)) {
-  auto* const first =
-      reinterpret_cast<std::int64_t*>(static_cast<char*>(region_->data()) + sizeof(Header));
-  places_ = {first, (region_->size() - sizeof(Header)) / sizeof(std::int64_t)};
+UnsentMarks::UnsentMarks(std::filesystem::path file, std::unique_ptr<Memory> memory)
+    : file_(std::move(file)), memory_(std::move(memory)), places_(memory_->places()) {
   free_.reserve(places_.size());
   for (std::size_t place = places_.size(); place > 0; --place) {
     free_.push_back(static_cast<Place>(place - 1));
@@ -120,13 +169,13 @@ bool UnsentMarks::take(Place place, AttemptId attempt) noexcept {
   return std::atomic_ref(places_[place]).compare_exchange_strong(expected, 0);
 }
 
-bool UnsentMarks::take(InvocationId invocation, AttemptId attempt) noexcept {
-  if (header_of(*region_).invocation != invocation.value) return false;
-  for (std::int64_t& place : places_) {
-    std::int64_t expected = attempt.value;
-    if (std::atomic_ref(place).compare_exchange_strong(expected, 0)) return true;
-  }
-  return false;
+bool UnsentMarks::claim(InvocationId invocation, AttemptId attempt) noexcept {
+  if (memory_->header().invocation != invocation.value) return false;
+  return std::ranges::any_of(places_, [attempt](std::int64_t& place) {
+    std::int64_t found = attempt.value;
+    return std::atomic_ref(place).compare_exchange_strong(found, -attempt.value) ||
+           found == -attempt.value;
+  });
 }
 
 void UnsentMarks::remove() noexcept { ::unlink(file_.c_str()); }

@@ -96,9 +96,6 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
   }
 }
 
-/// Two senders a lane at most, and as many attempts whose outcome is about to become durable.
-std::size_t most_marks(const JobSpec& spec) { return 4 * static_cast<std::size_t>(spec.in_flight); }
-
 void print(const Options& options, const Summary& summary) {
   if (options.json) {
     std::cout << summary_json(summary, explain_code) << '\n';
@@ -218,7 +215,12 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   DepartureGate gate(spec.rate, seed, std::move(callee.pace), clock.steady_now());
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
-  auto marks = UnsentMarks::begin(database, invocation, most_marks(spec));
+  const auto lanes = static_cast<std::size_t>(spec.in_flight);
+  auto marks = UnsentMarks::begin(database, invocation, UnsentMarks::k_places_a_lane * lanes);
+  if (!marks && options.verbose) {
+    say(options, "there is no memory for marks (" + memory_directory().string() +
+                     "): should this process be killed, what it has announced is unknown");
+  }
   AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
                  log_listeners(gate, dispatch), AttemptLog::k_intent_delay, std::move(marks));
   signals.arm([&](int number, int count) {

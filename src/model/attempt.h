@@ -18,7 +18,7 @@ enum class Stage : int { release = 1, destroy = 2 };
 /// Only the audit room makes one, after the commit that holds the intent. Building a ReleaseDisk
 /// request needs one, recording the outcome consumes it; so a request without a durable intent does
 /// not compile, and neither does a second outcome. Dropping it records nothing: the attempt stays
-/// open, and recovery closes it as unknown. Move-only; a moved-from object must not be used.
+/// open, and recovery closes it. Move-only; a moved-from object must not be used.
 class OpenAttempt {
  public:
   OpenAttempt(OpenAttempt&&) noexcept = default;
@@ -45,6 +45,19 @@ class OpenAttempt {
   int number_;
   Stage stage_;
   std::uint32_t mark_;  ///< the place of its mark (audit/unsent_marks)
+};
+
+/// That an attempt no longer counts as one whose request has certainly not left: after a crash it
+/// is unknown. Made by AttemptLog::departs() alone; only who has it may let the request leave.
+class Departure {
+ public:
+  [[nodiscard]] AttemptId attempt() const noexcept { return attempt_; }
+
+ private:
+  friend class AttemptLog;
+  explicit Departure(AttemptId attempt) noexcept : attempt_(attempt) {}
+
+  AttemptId attempt_;
 };
 
 }  // namespace diskrelease

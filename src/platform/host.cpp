@@ -1,8 +1,10 @@
 #include "platform/host.h"
 
+#include <linux/magic.h>
 #include <pwd.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,6 +93,18 @@ std::optional<std::string> environment_variable(const char* name) {
 
 std::optional<std::filesystem::path> state_directory() {
   return xdg_directory("XDG_STATE_HOME", ".local/state");
+}
+
+bool is_in_memory(const std::filesystem::path& folder) {
+  struct statfs status {};
+  return ::statfs(folder.c_str(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+}
+
+std::filesystem::path memory_directory() {
+  // Several are separated by colons.
+  const std::string first = environment_variable("RUNTIME_DIRECTORY").value_or("");
+  const std::filesystem::path folder = first.substr(0, first.find(':'));
+  return folder.is_absolute() && is_in_memory(folder) ? folder : "/dev/shm";
 }
 
 std::optional<std::filesystem::path> config_directory() {

@@ -39,6 +39,13 @@ struct BootId {
 /// neither variable nor home directory is known.
 [[nodiscard]] std::optional<std::filesystem::path> state_directory();
 
+/// Whether what is in a folder outlives the processes of this machine but never its boot (tmpfs).
+[[nodiscard]] bool is_in_memory(const std::filesystem::path& folder);
+
+/// A folder for which that is so: $RUNTIME_DIRECTORY, as systemd sets it for a service that asks
+/// for one, else /dev/shm, which all Linux systems have. Nothing is created.
+[[nodiscard]] std::filesystem::path memory_directory();
+
 /// $XDG_CONFIG_HOME/diskrelease, else ~/.config/diskrelease. Nothing is created.
 [[nodiscard]] std::optional<std::filesystem::path> config_directory();
 

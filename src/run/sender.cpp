@@ -169,7 +169,7 @@ Due Sender::send() {
   }
   // Signed before the departure is counted: the first signature of a process takes long.
   sent_ = parts_.clock.utc_now();
-  const HttpRequest request = release_disk_request(parts_.caller, *open_, sent_);
+  const ReleaseRequest request = release_disk_request(parts_.caller, *open_, sent_);
   departed_ = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(slot_, departed_)) {
     slot_ = *later;
@@ -179,9 +179,9 @@ Due Sender::send() {
   }
   // Another process may have held the lock of their common pace for as long.
   if (!is_fresh_now()) return end_stale();
-  parts_.log.departs(*open_);
+  const Departure departure = parts_.log.departs(*open_);
   under_way_ = true;
-  parts_.transport.start(lane_, request);
+  parts_.transport.start(lane_, request.of(departure));
   parts_.gate.left(departed_, parts_.clock.steady_now());
   return AwaitReply{parts_.transport.watch(lane_)};
 }

@@ -29,7 +29,7 @@ class Sender {
   [[nodiscard]] Due step();
 
   /// The intent is handed over this long before its slot, not earlier but for lead_with_answer():
-  /// the fewer attempts are open, the fewer are unknown after a crash. Long enough for a slow
+  /// the fewer attempts are open, the fewer are unknown after a power cut. Long enough for a slow
   /// disk's sync and a TLS handshake.
   static constexpr std::chrono::milliseconds k_intent_lead{100};
 

@@ -66,8 +66,10 @@ struct Process::Private {
         writer(opened_and_recovered(file, clock.utc_now())),
         invocation(begun(writer, run, spec, clock.utc_now())),
         at_start(count_states(writer, run)),
-        marks(UnsentMarks::begin(writer, invocation, 4 * static_cast<std::size_t>(spec.in_flight),
-                                 file.parent_path())),
+        marks(UnsentMarks::begin(
+            writer, invocation,
+            UnsentMarks::k_places_a_lane * static_cast<std::size_t>(spec.in_flight),
+            file.parent_path())),
         gate(spec.rate, seed(), region(pace), clock.steady_now()),
         clock_guard(clock.utc_now(), clock.steady_now()),
         dispatch(gate, spec, at_start, seed()),

@@ -16,6 +16,7 @@
 #include "simulation/world.h"
 #include "support/enrolled_run.h"
 #include "support/faulty_vfs.h"
+#include "support/lost_memory.h"
 #include "support/record_check.h"
 #include "support/temporary_directory.h"
 
@@ -171,11 +172,7 @@ class Simulation {
   /// The pace that is found after a boot is that of another one. That the kernel may have lost it
   /// as well is like a new one. Marks are gone.
   void boot() const {
-    for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-      if (entry.path().filename().string().starts_with("diskrelease-unsent-")) {
-        std::filesystem::remove(entry.path());
-      }
-    }
+    lose_marks(directory_.path());
     if (pace_.empty()) return;
     const auto region = SharedRegion::open(pace_, DepartureGate::k_region_size);
     const std::lock_guard lock(*region);

@@ -21,9 +21,10 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
       id_(begin_test_invocation(writer_, run.id)),
       marks_(marks_folder.empty()
                  ? nullptr
-                 : UnsentMarks::begin(writer_, id_,
-                                      4 * static_cast<std::size_t>(job_spec.in_flight),
-                                      marks_folder)),
+                 : UnsentMarks::begin(
+                       writer_, id_,
+                       UnsentMarks::k_places_a_lane * static_cast<std::size_t>(job_spec.in_flight),
+                       marks_folder)),
       job(job_spec),
       at_start(count_states(writer_, run)),
       gate(job.rate, static_cast<std::uint64_t>(run.description.random_seed), nullptr,

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "audit/attempt_log.h"
@@ -47,7 +48,7 @@ class UnsentMarksTest : public ::testing::Test {
   }
   [[nodiscard]] bool is_proved(std::int64_t attempt) const {
     const auto left = find();
-    return left && left->take(invocation_, AttemptId{attempt});
+    return left && left->claim(invocation_, AttemptId{attempt});
   }
 
   /// A log as the program has it.
@@ -72,7 +73,7 @@ class UnsentMarksTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
-  TemporaryDirectory folder_{UnsentMarks::k_folder};
+  TemporaryDirectory folder_{memory_directory()};
   const std::filesystem::path file_ = directory_ / "audit.db";
   RunRecord run_;
   InvocationId invocation_;
@@ -104,13 +105,13 @@ TEST_F(UnsentMarksTest, EachMarkIsTakenOnce) {
   EXPECT_FALSE(is_proved(1));
   const UnsentMarks::Place recovered = marks->hold(AttemptId{2});
   EXPECT_TRUE(is_proved(2));
-  EXPECT_FALSE(is_proved(2));
+  EXPECT_TRUE(is_proved(2)) << "recovery may have to record it once more";
   EXPECT_FALSE(marks->take(recovered, AttemptId{2})) << "another process counts on it";
 }
 
 TEST_F(UnsentMarksTest, ProveNothingForAnotherInvocation) {
   static_cast<void>(begin()->hold(AttemptId{1}));
-  EXPECT_FALSE(find()->take(k_other_invocation, AttemptId{1}));
+  EXPECT_FALSE(find()->claim(k_other_invocation, AttemptId{1}));
   EXPECT_TRUE(is_proved(1));
 }
 
@@ -151,12 +152,49 @@ TEST_F(UnsentMarksTest, AreNotFoundForAnotherDatabaseInTheSameFile) {
   EXPECT_EQ(find(), nullptr);
 }
 
-TEST_F(UnsentMarksTest, AreNotKeptWhereTheyWouldOutliveTheBoot) {
-  Database database = open_audit_for_reading(file_);
-  for (const char* folder : {"/proc", "/nowhere"}) {
-    EXPECT_EQ(UnsentMarks::begin(database, invocation_, 4, folder), nullptr) << folder;
-    EXPECT_EQ(UnsentMarks::find(database, folder), nullptr) << folder;
+TEST_F(UnsentMarksTest, AreNotBelievedForAnOlderStateOfTheFileOrWhatHasBecomeOfIt) {
+  // Two descendants of one state, whose ids are the same.
+  const std::filesystem::path elsewhere = directory_ / "elsewhere.db";
+  std::filesystem::copy_file(file_, elsewhere);
+  for (const std::filesystem::path& file : {file_, elsewhere}) {
+    Database database = open_audit_for_writing(file);
+    record_decision(database, run_.id, invocation_,
+                    {DecisionKind::approve, std::nullopt, file.filename().string(), ""},
+                    k_test_time);
   }
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  EXPECT_TRUE(is_proved(1));
+  std::ofstream(file_, std::ios::binary) << std::ifstream(elsewhere, std::ios::binary).rdbuf();
+  EXPECT_EQ(find(), nullptr);
+}
+
+TEST_F(UnsentMarksTest, TheyAreEitherTakenOrClaimed) {
+  for (int round = 1; round <= 300; ++round) {
+    const auto marks = begin();
+    const AttemptId attempt{round};
+    const UnsentMarks::Place place = marks->hold(attempt);
+    const auto left = find();
+    bool is_taken = false;
+    std::thread sender([&] { is_taken = marks->take(place, attempt); });
+    const bool is_claimed = left->claim(invocation_, attempt);
+    sender.join();
+    ASSERT_NE(is_taken, is_claimed) << "round " << round;
+  }
+}
+
+TEST_F(UnsentMarksTest, AreNotKeptNorBelievedWhereTheyWouldOutliveTheBoot) {
+  std::filesystem::path on_disk = directory_.path();
+  if (is_in_memory(on_disk)) on_disk = "/var/tmp";
+  ASSERT_FALSE(is_in_memory(on_disk)) << "there is no disk here";
+  static_cast<void>(begin()->hold(AttemptId{1}));
+  Database database = open_audit_for_reading(file_);
+  EXPECT_EQ(UnsentMarks::begin(database, invocation_, 4, on_disk), nullptr);
+  const std::filesystem::path copy = UnsentMarks::file_of(database, on_disk);
+  EXPECT_FALSE(std::filesystem::exists(copy));
+  std::filesystem::copy_file(marks_file(), copy);
+  std::filesystem::permissions(copy, std::filesystem::perms::owner_all);
+  EXPECT_EQ(UnsentMarks::find(database, on_disk), nullptr);
+  std::filesystem::remove(copy);
 }
 
 TEST_F(UnsentMarksTest, AreNotBelievedWhenOthersCouldHaveMadeThem) {
@@ -203,7 +241,7 @@ TEST_F(UnsentMarksTest, RecoveryRecordsAsNotSentWhatHadItsMarkAndOnlyThat) {
     log->record_outcome(announce(*log, 1), {.outcome = Outcome::accepted, .finished = k_test_time});
     const OpenAttempt waits = announce(*log, 2);
     const OpenAttempt sent = announce(*log, 3);
-    log->departs(sent);
+    static_cast<void>(log->departs(sent));
   }
   const Recovery recovery = recover_now();
   EXPECT_EQ(recovery.unsent_attempts, 1);
@@ -215,6 +253,21 @@ TEST_F(UnsentMarksTest, RecoveryRecordsAsNotSentWhatHadItsMarkAndOnlyThat) {
   EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 3 AND outcome = 'unknown'"), 1);
   EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 18);
   EXPECT_EQ(recover_now().unsent_attempts, 0);
+}
+
+TEST_F(UnsentMarksTest, RecoveryThatCannotBeCommittedProvesTheSameAgain) {
+  {
+    const auto log = open_log();
+    static_cast<void>(announce(*log, 1));
+  }
+  Database database = open_audit_for_writing(file_);
+  database.execute(
+      "CREATE TRIGGER broken BEFORE INSERT ON invocation_end BEGIN SELECT RAISE(ABORT, 'broken');"
+      " END");
+  EXPECT_THROW(static_cast<void>(recover(database, k_test_time, folder_.path())), AuditUnusable);
+  EXPECT_EQ(query("SELECT count(*) FROM outcome"), 0);
+  database.execute("DROP TRIGGER broken");
+  EXPECT_EQ(recover(database, k_test_time, folder_.path()).unsent_attempts, 1);
 }
 
 TEST_F(UnsentMarksTest, WithoutThemRecoveryKnowsNothing) {
@@ -232,14 +285,14 @@ TEST_F(UnsentMarksTest, NothingDepartsThatAnotherProcessHasRecordedAsNotSent) {
   const auto log = open_log();
   const OpenAttempt attempt = announce(*log, 1);
   EXPECT_EQ(recover_now().unsent_attempts, 1);
-  EXPECT_THROW(log->departs(attempt), AuditUnusable);
+  EXPECT_THROW(static_cast<void>(log->departs(attempt)), AuditUnusable);
 }
 
 TEST_F(UnsentMarksTest, APlaceIsFreeAgainWhenTheOutcomeIsDurable) {
   const auto log = open_log(2);
   for (int disk = 1; disk < 20; ++disk) {
     OpenAttempt attempt = announce(*log, disk);
-    log->departs(attempt);
+    static_cast<void>(log->departs(attempt));
     log->record_outcome(std::move(attempt), {.outcome = Outcome::rejected, .finished = {}});
     log->flush();
   }

@@ -161,7 +161,7 @@ TEST_F(SenderTest, HasADurableOpenAttemptForTheDiskAtTheMomentOfEverySending) {
 
 TEST_F(SenderTest, HasGivenAwayItsMarkAtTheMomentOfEverySending) {
   enrol_disks(numbered_disks(40));
-  const TemporaryDirectory folder(UnsentMarks::k_folder);
+  const TemporaryDirectory folder(memory_directory());
   std::atomic<int> unmarked = 0;
   ScriptedTransport transport([&](const HttpRequest& request) {
     Database other_process = open_audit_for_reading(file_);
@@ -172,7 +172,7 @@ TEST_F(SenderTest, HasGivenAwayItsMarkAtTheMomentOfEverySending) {
     select.bind(1, disk);
     EXPECT_TRUE(select.step());
     const bool is_marked =
-        marks->take(InvocationId{select.integer(0)}, AttemptId{select.integer(1)});
+        marks->claim(InvocationId{select.integer(0)}, AttemptId{select.integer(1)});
     EXPECT_FALSE(is_marked) << disk << " would be recorded as not sent after a crash";
     if (!is_marked) ++unmarked;
     return accepted_reply();
@@ -185,7 +185,7 @@ TEST_F(SenderTest, HasGivenAwayItsMarkAtTheMomentOfEverySending) {
 
 TEST_F(SenderTest, SendsNothingThatAnotherProcessHasRecordedAsNotSent) {
   enrol_disks({"disk-1", "disk-2"});
-  const TemporaryDirectory folder(UnsentMarks::k_folder);
+  const TemporaryDirectory folder(memory_directory());
   ScriptedTransport transport({}, [&]() -> std::optional<TransportFailure> {
     // As if somebody had removed the lock file and started another one.
     Database database = open_audit_for_writing(file_);
