@@ -21,7 +21,6 @@ struct Announcement::State {
   std::atomic<bool> expected = false;
   // Written before `decided`, read after it.
   AttemptId attempt;
-  UnsentMarks::Place mark = UnsentMarks::k_nowhere;
   std::exception_ptr failure;
 
   /// Whether it is expected.
@@ -45,7 +44,6 @@ struct IntentEntry {
 struct OutcomeEntry {
   AttemptId attempt;
   ItemId item;
-  UnsentMarks::Place mark;
   OutcomeRecord record;
 };
 
@@ -323,7 +321,7 @@ struct AttemptLog::Private {
         Announcement::State& state = *intent->announced;
         state.attempt = writer->write(*intent);
         // Before the commit: as soon as it is open it has its mark.
-        if (marks) state.mark = marks->hold(state.attempt);
+        if (marks) marks->hold(state.attempt);
         announced.push_back(&state);
       } else if (auto* outcome = std::get_if<OutcomeEntry>(&entry)) {
         writer->write(*outcome);
@@ -344,8 +342,10 @@ struct AttemptLog::Private {
     if (any_expected && listeners.decided) listeners.decided();
     for (Entry& entry : batch) {
       if (auto* flush = std::get_if<FlushEntry>(&entry)) flush->durable.set_value();
-      if (auto* outcome = std::get_if<OutcomeEntry>(&entry); marks && outcome) {
-        marks->clear(outcome->mark);
+      const auto* outcome = std::get_if<OutcomeEntry>(&entry);
+      // Whatever else has ended has no mark any more.
+      if (marks && outcome != nullptr && outcome->record.outcome == Outcome::not_sent) {
+        marks->clear(outcome->attempt);
       }
     }
   }
@@ -405,7 +405,7 @@ void Announcement::wait() const noexcept { state_->decided.wait(false); }
 OpenAttempt Announcement::take() {
   wait();
   if (state_->failure) std::rethrow_exception(state_->failure);
-  return {state_->attempt, item_, std::move(disk_), number_, stage_, state_->mark};
+  return {state_->attempt, item_, std::move(disk_), number_, stage_};
 }
 
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
@@ -428,18 +428,18 @@ Announcement AttemptLog::announce(ItemId item, const DiskId& disk, int number, S
 }
 
 Departure AttemptLog::departs(const OpenAttempt& attempt) {
-  if (!private_->marks || private_->marks->take(attempt.mark_, attempt.id())) {
+  if (!private_->marks || private_->marks->take(attempt.id())) {
     return Departure(attempt.id());
   }
-  throw AuditUnusable(
-      "audit database: attempt " + std::to_string(attempt.id().value) + " for disk " +
-      attempt.disk().text() +
-      " was taken over by another process, which works on the same database: was its "
-      "lock file removed? Nothing more is sent.");
+  throw AuditUnusable("audit database: attempt " + std::to_string(attempt.id().value) +
+                      " for disk " + attempt.disk().text() +
+                      " was taken over by another process that works on the same database; its "
+                      "lock file must have been removed. This request was not sent. End the other "
+                      "process before you resume.");
 }
 
 void AttemptLog::record_outcome(OpenAttempt attempt, OutcomeRecord outcome) {
-  private_->push(OutcomeEntry{attempt.id(), attempt.item(), attempt.mark_, std::move(outcome)});
+  private_->push(OutcomeEntry{attempt.id(), attempt.item(), std::move(outcome)});
 }
 
 void AttemptLog::record_decision(DecisionRecord decision, UtcTime now) {

@@ -375,31 +375,40 @@ Recovery recover(Database& database, UtcTime now, const std::filesystem::path& m
   const std::unique_ptr<UnsentMarks> marks = UnsentMarks::find(database, marks_folder);
   Statement open = database.prepare("SELECT attempt_id, item_id, invocation_id" +
                                     std::string(k_from_open_attempts));
+  struct Closing {
+    Outcome outcome;
+    Scope scope;
+    std::string_view message;
+  };
+  constexpr Closing unsent{Outcome::not_sent, Scope::run,
+                           "the process ended before the request left"};
+  constexpr Closing unknown{Outcome::unknown, Scope::disk,
+                            "the process ended before it recorded an answer; the request may have "
+                            "been executed"};
   Statement close_attempt = database.prepare(
       "INSERT INTO outcome (attempt_id, outcome, scope, message, finished_utc_ms)"
       " VALUES (?1, ?2, ?3, ?4, ?5)");
   while (open.step()) {
     const AttemptId attempt{open.integer(0)};
-    const bool unsent = marks && marks->claim(InvocationId{open.integer(2)}, attempt);
-    const Outcome outcome = unsent ? Outcome::not_sent : Outcome::unknown;
+    const bool is_unsent = marks && marks->claim(InvocationId{open.integer(2)}, attempt);
+    ++(is_unsent ? recovery.unsent_attempts : recovery.unknown_attempts);
+    const Closing& closing = is_unsent ? unsent : unknown;
     close_attempt.bind(1, attempt.value)
-        .bind(2, to_text(outcome))
-        .bind(3, to_text(unsent ? Scope::run : Scope::disk))
-        .bind(4, unsent ? "the process ended before the request left"
-                        : "the process ended before it recorded an answer; the request may have "
-                          "been executed")
+        .bind(2, to_text(closing.outcome))
+        .bind(3, to_text(closing.scope))
+        .bind(4, closing.message)
         .bind(5, now)
         .run();
-    tally.ended(attempt, ItemId{open.integer(1)}, outcome, std::nullopt, {});
-    ++(unsent ? recovery.unsent_attempts : recovery.open_attempts);
+    tally.ended(attempt, ItemId{open.integer(1)}, closing.outcome, std::nullopt, {});
   }
-  if (recovery.open_attempts + recovery.unsent_attempts > 0) tally.write();
+  if (recovery.unknown_attempts + recovery.unsent_attempts > 0) tally.write();
   Statement close_invocations = database.prepare(
       "INSERT INTO invocation_end (invocation_id, reason, detail, ended_utc_ms)"
       " SELECT invocation_id, 'died', 'found by a later invocation', ?1 FROM invocation"
       " WHERE invocation_id NOT IN (SELECT invocation_id FROM invocation_end)");
   close_invocations.bind(1, now).run();
   transaction.commit();
+  if (marks) marks->remove();
   return recovery;
 }
 

@@ -132,13 +132,13 @@ void mark_items(Database& database, const RunRecord& run, InvocationId invocatio
 /// What recovery has found and closed.
 struct Recovery {
   std::int64_t dead_invocations = 0;
-  std::int64_t open_attempts = 0;    ///< closed as unknown: their requests may have been executed
-  std::int64_t unsent_attempts = 0;  ///< closed as not sent: they had their marks (unsent_marks.h)
+  std::int64_t unknown_attempts = 0;  ///< open before; their requests may have been executed
+  std::int64_t unsent_attempts = 0;   ///< open before; they had their marks (unsent_marks.h)
 };
 
 /// Closes what processes that died have left open, in every run of the database: as not sent what
-/// has its mark in `marks_folder`, as unknown all else. The caller holds the database's lock, so no
-/// other process works on it. Repeating it changes nothing.
+/// has its mark in `marks_folder`, as unknown all else. Then it removes the marks. The caller holds
+/// the database's lock, so no other process works on it. Repeating it changes nothing.
 Recovery recover(Database& database, UtcTime now,
                  const std::filesystem::path& marks_folder = memory_directory());
 

@@ -10,6 +10,8 @@
 #include <atomic>
 #include <cerrno>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "audit/chain.h"
@@ -17,6 +19,9 @@
 
 namespace diskrelease {
 namespace {
+
+// They have to be the same for all processes.
+static_assert(std::atomic_ref<std::int64_t>::is_always_lock_free);
 
 constexpr std::int64_t k_layout = 0x31306B72616D7275;  // "urmark01"
 
@@ -44,26 +49,30 @@ bool goes_on_from(Database& database, const Header& header) {
 
 /// A file that is mapped.
 struct UnsentMarks::Memory {
-  /// A new one of this size, or one that is there. nullptr where it cannot be had; for one that is
-  /// there also when somebody else could have made it.
+  /// A new one. nullptr where it cannot be had.
   static std::unique_ptr<Memory> create(const std::filesystem::path& file, std::size_t size) {
-    const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const Descriptor descriptor{
+        ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (descriptor.number < 0) return nullptr;
     // A store into a hole of a file system that is full would end the process with SIGBUS.
-    const bool has_room =
-        descriptor >= 0 && ::posix_fallocate(descriptor, 0, static_cast<off_t>(size)) == 0;
-    return has_room ? map(descriptor, size) : close(descriptor);
+    if (::posix_fallocate(descriptor.number, 0, static_cast<off_t>(size)) != 0) {
+      ::unlink(file.c_str());
+      return nullptr;
+    }
+    return map(descriptor, size);
   }
+
+  /// One that is there. nullptr also for one that somebody else could have made or changed, or that
+  /// is not whole.
   static std::unique_ptr<Memory> open(const std::filesystem::path& file) {
-    // O_NONBLOCK: a FIFO in its place must not make the process wait.
-    const int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const Descriptor descriptor{::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
     struct stat status {};
-    const bool is_ours = descriptor >= 0 && ::fstat(descriptor, &status) == 0 &&
-                         S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
-                         (status.st_mode & 0022U) == 0;
-    const bool is_whole =
-        status.st_size >= off_t{sizeof(Header)} && status.st_size <= k_largest_file;
-    return is_ours && is_whole ? map(descriptor, static_cast<std::size_t>(status.st_size))
-                               : close(descriptor);
+    if (descriptor.number < 0 || ::fstat(descriptor.number, &status) != 0) return nullptr;
+    const bool is_ours =
+        S_ISREG(status.st_mode) && status.st_uid == ::geteuid() && (status.st_mode & 0022U) == 0;
+    constexpr off_t smallest = sizeof(Header) + sizeof(std::int64_t);
+    if (!is_ours || status.st_size < smallest || status.st_size > k_largest_file) return nullptr;
+    return map(descriptor, static_cast<std::size_t>(status.st_size));
   }
 
   Memory(void* at, std::size_t length) : data(at), size(length) {}
@@ -79,14 +88,20 @@ struct UnsentMarks::Memory {
   }
 
  private:
-  static std::unique_ptr<Memory> map(int descriptor, std::size_t size) {
-    void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    close(descriptor);
+  struct Descriptor {
+    int number;
+    explicit Descriptor(int opened) : number(opened) {}
+    ~Descriptor() {
+      if (number >= 0) ::close(number);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+  };
+
+  static std::unique_ptr<Memory> map(const Descriptor& descriptor, std::size_t size) {
+    void* const data =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0);
     return data == MAP_FAILED ? nullptr : std::make_unique<Memory>(data, size);
-  }
-  static std::unique_ptr<Memory> close(int descriptor) {
-    if (descriptor >= 0) ::close(descriptor);
-    return nullptr;
   }
 
   void* const data;
@@ -112,13 +127,14 @@ std::unique_ptr<UnsentMarks> UnsentMarks::begin(Database& database, InvocationId
                                                 std::size_t places,
                                                 const std::filesystem::path& folder) {
   const std::filesystem::path file = file_of(database, folder);
-  // On a disk a mark could come back, after an error of that disk, as it was before it was taken.
+  // On a disk a mark that was taken would be back after a power cut, unless each were synced.
   if (file.empty() || !is_in_memory(folder)) return nullptr;
   // Not the same file with other content: a process that has it open keeps its own marks.
   if (::unlink(file.c_str()) != 0 && errno != ENOENT) return nullptr;
+  const ChainHead head = read_chain_head(database);
+  if (head.hash.size() != std::tuple_size_v<decltype(Header::hash)>) return nullptr;
   auto memory = Memory::create(file, sizeof(Header) + places * sizeof(std::int64_t));
   if (!memory) return nullptr;
-  const ChainHead head = read_chain_head(database);
   Header& header = memory->header();
   header.invocation = invocation.value;
   header.block = head.block;
@@ -140,42 +156,46 @@ std::unique_ptr<UnsentMarks> UnsentMarks::find(Database& database,
 }
 
 UnsentMarks::UnsentMarks(std::filesystem::path file, std::unique_ptr<Memory> memory)
-    : file_(std::move(file)), memory_(std::move(memory)), places_(memory_->places()) {
-  free_.reserve(places_.size());
-  for (std::size_t place = places_.size(); place > 0; --place) {
-    free_.push_back(static_cast<Place>(place - 1));
-  }
-}
+    : file_(std::move(file)), memory_(std::move(memory)), places_(memory_->places()) {}
 
 UnsentMarks::~UnsentMarks() = default;
 
-UnsentMarks::Place UnsentMarks::hold(AttemptId attempt) noexcept {
-  if (free_.empty()) return k_nowhere;
-  const Place place = free_.back();
-  free_.pop_back();
-  std::atomic_ref(places_[place]).store(attempt.value);
-  return place;
+std::int64_t* UnsentMarks::find_place(AttemptId attempt, std::int64_t value) const noexcept {
+  const std::size_t first = static_cast<std::size_t>(attempt.value) % places_.size();
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    std::int64_t& place = places_[(first + i) % places_.size()];
+    if (std::atomic_ref(place).load() == value) return &place;
+  }
+  return nullptr;
 }
 
-void UnsentMarks::clear(Place place) noexcept {
-  if (place == k_nowhere) return;
-  std::atomic_ref(places_[place]).store(0);
-  free_.push_back(place);  // within what was reserved
+void UnsentMarks::hold(AttemptId attempt) noexcept {
+  if (std::int64_t* const place = find_place(attempt, 0)) {
+    std::atomic_ref(*place).store(attempt.value);
+  }
 }
 
-bool UnsentMarks::take(Place place, AttemptId attempt) noexcept {
-  if (place == k_nowhere) return true;
-  std::int64_t expected = attempt.value;
-  return std::atomic_ref(places_[place]).compare_exchange_strong(expected, 0);
+void UnsentMarks::clear(AttemptId attempt) noexcept {
+  for (const std::int64_t value : {attempt.value, -attempt.value}) {
+    if (std::int64_t* const place = find_place(attempt, value)) std::atomic_ref(*place).store(0);
+  }
+}
+
+bool UnsentMarks::take(AttemptId attempt) noexcept {
+  if (std::int64_t* const place = find_place(attempt, attempt.value)) {
+    std::int64_t expected = attempt.value;
+    return std::atomic_ref(*place).compare_exchange_strong(expected, 0);
+  }
+  return find_place(attempt, -attempt.value) == nullptr;
 }
 
 bool UnsentMarks::claim(InvocationId invocation, AttemptId attempt) noexcept {
   if (memory_->header().invocation != invocation.value) return false;
-  return std::ranges::any_of(places_, [attempt](std::int64_t& place) {
-    std::int64_t found = attempt.value;
-    return std::atomic_ref(place).compare_exchange_strong(found, -attempt.value) ||
-           found == -attempt.value;
-  });
+  if (std::int64_t* const place = find_place(attempt, attempt.value)) {
+    std::int64_t expected = attempt.value;
+    return std::atomic_ref(*place).compare_exchange_strong(expected, -attempt.value);
+  }
+  return find_place(attempt, -attempt.value) != nullptr;
 }
 
 void UnsentMarks::remove() noexcept { ::unlink(file_.c_str()); }

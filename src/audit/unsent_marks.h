@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "audit/database.h"
 #include "model/ids.h"
@@ -23,16 +22,16 @@ namespace diskrelease {
 ///
 /// Nothing is proved but by a mark. Where there is none - after a power cut, in another container,
 /// as another user - an open attempt is unknown as ever. Marks are found for the database file that
-/// they were made for, and only while its chain holds what they began with: not for a copy, nor for
-/// an older state or a descendant of one in its place.
+/// they were made for, as long as its chain holds the block that they began with: not for a copy,
+/// nor for a state from before they began or what has become of one.
 class UnsentMarks {
  public:
-  /// Two senders at most, and as many attempts whose outcome is about to become durable.
+  /// Two senders at most, and as many attempts that ended unsent and are about to be recorded so.
   static constexpr std::size_t k_places_a_lane = 4;
 
-  /// A new file for an invocation whose beginning is the end of the chain, in place of an earlier
-  /// one, with room for so many attempts. nullptr where it cannot be had: then nothing can be
-  /// proved, and nothing else is lost.
+  /// A new file for an invocation that is on record, in place of an earlier one, with room for so
+  /// many marks. nullptr where it cannot be had: then nothing can be proved, and nothing else is
+  /// lost.
   [[nodiscard]] static std::unique_ptr<UnsentMarks> begin(
       Database& database, InvocationId invocation, std::size_t places,
       const std::filesystem::path& folder = memory_directory());
@@ -48,34 +47,35 @@ class UnsentMarks {
   UnsentMarks(const UnsentMarks&) = delete;
   UnsentMarks& operator=(const UnsentMarks&) = delete;
 
-  /// One of the places for marks. hold() and clear() are for one thread.
-  using Place = std::uint32_t;
-  static constexpr Place k_nowhere = UINT32_MAX;
+  /// For the process that has begun them; by one thread at a time. When all places are in use the
+  /// attempt gets no mark.
+  void hold(AttemptId attempt) noexcept;
+  /// What ended unsent is on record as such, so that its place is free.
+  void clear(AttemptId attempt) noexcept;
 
-  /// Marks an attempt. k_nowhere when all places are in use: it has no mark then.
-  [[nodiscard]] Place hold(AttemptId attempt) noexcept;
-  /// Makes the place free, whatever has become of the mark: the attempt's outcome is durable.
-  void clear(Place place) noexcept;
-
-  /// Thread-safe. False when recovery has taken the mark. k_nowhere has nothing to be taken.
-  [[nodiscard]] bool take(Place place, AttemptId attempt) noexcept;
+  /// Whether its request may leave: the mark is taken, or there was none. False when recovery has
+  /// claimed it. Thread-safe; once for each attempt.
+  [[nodiscard]] bool take(AttemptId attempt) noexcept;
   /// For recovery: whether the mark of this attempt was there, and is taken with that. Says so
   /// again when it is asked again: what recovery records may have to be recorded once more.
   [[nodiscard]] bool claim(InvocationId invocation, AttemptId attempt) noexcept;
 
-  /// Removes the file: no attempt is open. Destruction leaves it.
+  /// Removes the file: nothing is left to be proved. Destruction leaves it.
   void remove() noexcept;
 
  private:
   struct Memory;
   UnsentMarks(std::filesystem::path file, std::unique_ptr<Memory> memory);
 
+  /// The place that holds `value`; nullptr where none does. Places are tried from the one on that
+  /// the attempt has when none is in use, which nearly always is the right one.
+  [[nodiscard]] std::int64_t* find_place(AttemptId attempt, std::int64_t value) const noexcept;
+
   std::filesystem::path file_;
   std::unique_ptr<Memory> memory_;
   /// In the memory: the id of an attempt that has its mark, 0 for none, an id below zero for a mark
   /// that recovery has claimed.
   std::span<std::int64_t> places_;
-  std::vector<Place> free_;
 };
 
 }  // namespace diskrelease

@@ -215,11 +215,15 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   DepartureGate gate(spec.rate, seed, std::move(callee.pace), clock.steady_now());
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
   Dispatch dispatch(gate, spec, at_start, seed);
-  const auto lanes = static_cast<std::size_t>(spec.in_flight);
-  auto marks = UnsentMarks::begin(database, invocation, UnsentMarks::k_places_a_lane * lanes);
-  if (!marks && options.verbose) {
-    say(options, "there is no memory for marks (" + memory_directory().string() +
-                     "): should this process be killed, what it has announced is unknown");
+  std::unique_ptr<UnsentMarks> marks;
+  if (plan.kind == CourseKind::send_and_reconcile) {
+    const auto lanes = static_cast<std::size_t>(spec.in_flight);
+    marks = UnsentMarks::begin(database, invocation, UnsentMarks::k_places_a_lane * lanes);
+    if (!marks) {
+      say(options, "note: no marks can be kept in " + memory_directory().string() +
+                       ": should this process be killed, what it has announced is unknown, sent "
+                       "or not");
+    }
   }
   AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
                  log_listeners(gate, dispatch), AttemptLog::k_intent_delay, std::move(marks));

@@ -47,8 +47,8 @@ void tell_recovery(const Options& options, const Recovery& recovery) {
     say(options, std::to_string(recovery.unsent_attempts) +
                      " request(s) had certainly not left by then: recorded as not sent");
   }
-  if (recovery.open_attempts > 0) {
-    say(options, std::to_string(recovery.open_attempts) +
+  if (recovery.unknown_attempts > 0) {
+    say(options, std::to_string(recovery.unknown_attempts) +
                      " request(s) may have been executed without an answer on record: recorded as "
                      "unknown, they are not sent again");
   }

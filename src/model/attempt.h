@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <utility>
 
 #include "model/disk_id.h"
@@ -35,16 +34,14 @@ class OpenAttempt {
 
  private:
   friend class Announcement;
-  friend class AttemptLog;
-  OpenAttempt(AttemptId id, ItemId item, DiskId disk, int number, Stage stage, std::uint32_t mark)
-      : id_(id), item_(item), disk_(std::move(disk)), number_(number), stage_(stage), mark_(mark) {}
+  OpenAttempt(AttemptId id, ItemId item, DiskId disk, int number, Stage stage)
+      : id_(id), item_(item), disk_(std::move(disk)), number_(number), stage_(stage) {}
 
   AttemptId id_;
   ItemId item_;
   DiskId disk_;
   int number_;
   Stage stage_;
-  std::uint32_t mark_;  ///< the place of its mark (audit/unsent_marks)
 };
 
 /// That an attempt no longer counts as one whose request has certainly not left: after a crash it

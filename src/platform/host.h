@@ -43,7 +43,7 @@ struct BootId {
 [[nodiscard]] bool is_in_memory(const std::filesystem::path& folder);
 
 /// A folder for which that is so: $RUNTIME_DIRECTORY, as systemd sets it for a service that asks
-/// for one, else /dev/shm, which all Linux systems have. Nothing is created.
+/// for one; else /dev/shm, for which it is not looked at. Nothing is created.
 [[nodiscard]] std::filesystem::path memory_directory();
 
 /// $XDG_CONFIG_HOME/diskrelease, else ~/.config/diskrelease. Nothing is created.

@@ -268,7 +268,9 @@ class StorageFaultTest : public ::testing::Test {
       if (!happened) {
         EXPECT_GE(number, k_disks) << "there was hardly anything to fail";
         EXPECT_GT(failed, 0);
-        if (power_failed) EXPECT_EQ(proved_unsent_, 0);
+        if (power_failed) {
+          EXPECT_EQ(proved_unsent_, 0);
+        }
         RecordProperty("operations", std::to_string(number - 1));
         RecordProperty("failed", std::to_string(failed));
         return;

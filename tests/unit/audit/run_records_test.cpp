@@ -213,14 +213,14 @@ TEST_F(RunRecordsTest, RecoveryClosesOpenAttemptsOfAllRunsAndOnlyThose) {
   attempt(second, 0, std::nullopt);
   EXPECT_EQ(count_open_attempts(database_, first), 1);
   const Recovery recovery = recover(database_, k_test_time + milliseconds(9));
-  EXPECT_EQ(recovery.open_attempts, 2);
+  EXPECT_EQ(recovery.unknown_attempts, 2);
   EXPECT_EQ(recovery.dead_invocations, 3);
   EXPECT_EQ(count_open_attempts(database_, first), 0);
   EXPECT_EQ(database_.query_integer(
                 "SELECT count(*) FROM outcome WHERE outcome = 'unknown' AND scope = 'disk'"
                 " AND sent_utc_ms IS NULL AND finished_utc_ms = 1795000000009"),
             2);
-  EXPECT_EQ(recover(database_, k_test_time).open_attempts, 0);
+  EXPECT_EQ(recover(database_, k_test_time).unknown_attempts, 0);
   EXPECT_EQ(recover(database_, k_test_time).dead_invocations, 0);
 }
 
@@ -229,7 +229,7 @@ TEST_F(RunRecordsTest, RecoveryClosesAnOpenAttemptOfAnInvocationThatWroteItsEnd)
   attempt(run, 0, std::nullopt);
   end_invocation(database_, InvocationId{1}, EndReason::failed, "disk full", 10, k_test_time);
   const Recovery recovery = recover(database_, k_test_time);
-  EXPECT_EQ(recovery.open_attempts, 1);
+  EXPECT_EQ(recovery.unknown_attempts, 1);
   EXPECT_EQ(recovery.dead_invocations, 0);
 }
 

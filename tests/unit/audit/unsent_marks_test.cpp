@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <barrier>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -84,9 +85,9 @@ TEST_F(UnsentMarksTest, WhatIsHeldIsFoundAfterTheProcessHasBeenKilled) {
   ASSERT_GE(child, 0);
   if (child == 0) {
     const auto marks = begin();
-    static_cast<void>(marks->hold(AttemptId{1}));
-    const UnsentMarks::Place sent = marks->hold(AttemptId{2});
-    static_cast<void>(marks->take(sent, AttemptId{2}));
+    marks->hold(AttemptId{1});
+    marks->hold(AttemptId{2});
+    static_cast<void>(marks->take(AttemptId{2}));
     static_cast<void>(::kill(::getpid(), SIGKILL));
   }
   int status = 0;
@@ -97,41 +98,42 @@ TEST_F(UnsentMarksTest, WhatIsHeldIsFoundAfterTheProcessHasBeenKilled) {
   EXPECT_FALSE(is_proved(3)) << "it had no mark";
 }
 
-TEST_F(UnsentMarksTest, EachMarkIsTakenOnce) {
+TEST_F(UnsentMarksTest, WhatIsTakenProvesNothingAndWhatIsClaimedCannotBeTaken) {
   const auto marks = begin();
-  const UnsentMarks::Place sent = marks->hold(AttemptId{1});
-  EXPECT_TRUE(marks->take(sent, AttemptId{1}));
-  EXPECT_FALSE(marks->take(sent, AttemptId{1}));
+  marks->hold(AttemptId{1});
+  EXPECT_TRUE(marks->take(AttemptId{1}));
   EXPECT_FALSE(is_proved(1));
-  const UnsentMarks::Place recovered = marks->hold(AttemptId{2});
+  marks->hold(AttemptId{2});
   EXPECT_TRUE(is_proved(2));
   EXPECT_TRUE(is_proved(2)) << "recovery may have to record it once more";
-  EXPECT_FALSE(marks->take(recovered, AttemptId{2})) << "another process counts on it";
+  EXPECT_FALSE(marks->take(AttemptId{2})) << "another process counts on it";
 }
 
 TEST_F(UnsentMarksTest, ProveNothingForAnotherInvocation) {
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   EXPECT_FALSE(find()->claim(k_other_invocation, AttemptId{1}));
   EXPECT_TRUE(is_proved(1));
 }
 
-TEST_F(UnsentMarksTest, ProveNothingForAnAttemptThatHasNoPlace) {
+TEST_F(UnsentMarksTest, ProveNothingForAnAttemptThatFoundNoPlace) {
   const auto marks = begin(2);
-  EXPECT_NE(marks->hold(AttemptId{1}), UnsentMarks::k_nowhere);
-  const UnsentMarks::Place second = marks->hold(AttemptId{2});
-  const UnsentMarks::Place third = marks->hold(AttemptId{3});
-  EXPECT_EQ(third, UnsentMarks::k_nowhere);
-  EXPECT_TRUE(marks->take(third, AttemptId{3})) << "nobody can have taken it";
+  for (const std::int64_t attempt : {1, 2, 3}) marks->hold(AttemptId{attempt});
+  EXPECT_TRUE(marks->take(AttemptId{3})) << "nobody can have claimed it";
   EXPECT_FALSE(is_proved(3));
-  marks->clear(third);
-  marks->clear(second);
+  marks->clear(AttemptId{3});
+  marks->clear(AttemptId{2});
   EXPECT_FALSE(is_proved(2));
-  EXPECT_EQ(marks->hold(AttemptId{4}), second);
-  EXPECT_TRUE(is_proved(4));
+  EXPECT_TRUE(is_proved(1));
+  for (const std::int64_t attempt : {5, 7}) marks->hold(AttemptId{attempt});
+  EXPECT_TRUE(is_proved(5)) << "the place was free, whatever the number";
+  EXPECT_FALSE(is_proved(7));
+  marks->clear(AttemptId{1});
+  marks->hold(AttemptId{9});
+  EXPECT_TRUE(is_proved(9)) << "what was claimed is cleared as well";
 }
 
 TEST_F(UnsentMarksTest, AreNotFoundForACopyOfTheDatabase) {
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   std::filesystem::copy_file(file_, directory_ / "copy.db");
   EXPECT_EQ(find_for(directory_ / "copy.db"), nullptr);
   // Nor for the copy in the place of the original.
@@ -140,7 +142,7 @@ TEST_F(UnsentMarksTest, AreNotFoundForACopyOfTheDatabase) {
 }
 
 TEST_F(UnsentMarksTest, AreNotFoundForAnotherDatabaseInTheSameFile) {
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   TemporaryDirectory elsewhere;
   create_audit_database(elsewhere / "audit.db");
   {
@@ -152,41 +154,57 @@ TEST_F(UnsentMarksTest, AreNotFoundForAnotherDatabaseInTheSameFile) {
   EXPECT_EQ(find(), nullptr);
 }
 
-TEST_F(UnsentMarksTest, AreNotBelievedForAnOlderStateOfTheFileOrWhatHasBecomeOfIt) {
+TEST_F(UnsentMarksTest, AreNotBelievedForAStateFromBeforeTheyBeganOrWhatHasBecomeOfIt) {
   // Two descendants of one state, whose ids are the same.
   const std::filesystem::path elsewhere = directory_ / "elsewhere.db";
+  const std::filesystem::path older = directory_ / "older.db";
   std::filesystem::copy_file(file_, elsewhere);
+  std::filesystem::copy_file(file_, older);
   for (const std::filesystem::path& file : {file_, elsewhere}) {
     Database database = open_audit_for_writing(file);
     record_decision(database, run_.id, invocation_,
                     {DecisionKind::approve, std::nullopt, file.filename().string(), ""},
                     k_test_time);
   }
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   EXPECT_TRUE(is_proved(1));
-  std::ofstream(file_, std::ios::binary) << std::ifstream(elsewhere, std::ios::binary).rdbuf();
-  EXPECT_EQ(find(), nullptr);
+  for (const std::filesystem::path& state : {elsewhere, older}) {
+    std::ofstream(file_, std::ios::binary) << std::ifstream(state, std::ios::binary).rdbuf();
+    EXPECT_EQ(find(), nullptr) << state;
+  }
 }
 
-TEST_F(UnsentMarksTest, TheyAreEitherTakenOrClaimed) {
-  for (int round = 1; round <= 300; ++round) {
-    const auto marks = begin();
-    const AttemptId attempt{round};
-    const UnsentMarks::Place place = marks->hold(attempt);
-    const auto left = find();
-    bool is_taken = false;
-    std::thread sender([&] { is_taken = marks->take(place, attempt); });
-    const bool is_claimed = left->claim(invocation_, attempt);
-    sender.join();
-    ASSERT_NE(is_taken, is_claimed) << "round " << round;
+TEST_F(UnsentMarksTest, EachIsEitherTakenOrClaimed) {
+  // From both ends, so that they meet somewhere.
+  constexpr std::int64_t count = 4'000;
+  const auto marks = begin(count);
+  for (std::int64_t attempt = 1; attempt <= count; ++attempt) marks->hold(AttemptId{attempt});
+  const auto left = find();
+  std::vector<char> taken(count + 1);
+  std::vector<char> claimed(count + 1);
+  std::barrier together(2);
+  std::thread sender([&] {
+    together.arrive_and_wait();
+    for (std::int64_t attempt = 1; attempt <= count; ++attempt) {
+      taken[static_cast<std::size_t>(attempt)] = marks->take(AttemptId{attempt}) ? 1 : 0;
+    }
+  });
+  together.arrive_and_wait();
+  for (std::int64_t attempt = count; attempt >= 1; --attempt) {
+    claimed[static_cast<std::size_t>(attempt)] =
+        left->claim(invocation_, AttemptId{attempt}) ? 1 : 0;
+  }
+  sender.join();
+  for (std::size_t attempt = 1; attempt <= count; ++attempt) {
+    ASSERT_EQ(taken[attempt] + claimed[attempt], 1) << "attempt " << attempt;
   }
 }
 
 TEST_F(UnsentMarksTest, AreNotKeptNorBelievedWhereTheyWouldOutliveTheBoot) {
   std::filesystem::path on_disk = directory_.path();
-  if (is_in_memory(on_disk)) on_disk = "/var/tmp";
+  if (is_in_memory(on_disk)) on_disk = std::filesystem::current_path();
   ASSERT_FALSE(is_in_memory(on_disk)) << "there is no disk here";
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   Database database = open_audit_for_reading(file_);
   EXPECT_EQ(UnsentMarks::begin(database, invocation_, 4, on_disk), nullptr);
   const std::filesystem::path copy = UnsentMarks::file_of(database, on_disk);
@@ -198,7 +216,7 @@ TEST_F(UnsentMarksTest, AreNotKeptNorBelievedWhereTheyWouldOutliveTheBoot) {
 }
 
 TEST_F(UnsentMarksTest, AreNotBelievedWhenOthersCouldHaveMadeThem) {
-  static_cast<void>(begin()->hold(AttemptId{1}));
+  begin()->hold(AttemptId{1});
   ASSERT_EQ(::chmod(marks_file().c_str(), 0666), 0);
   EXPECT_EQ(find(), nullptr);
   ASSERT_EQ(::chmod(marks_file().c_str(), 0600), 0);
@@ -207,18 +225,19 @@ TEST_F(UnsentMarksTest, AreNotBelievedWhenOthersCouldHaveMadeThem) {
   EXPECT_EQ(find(), nullptr);
 }
 
-TEST_F(UnsentMarksTest, AreNotBelievedWhenTheirFileIsNotWholeOrOfAnotherLayout) {
-  static_cast<void>(begin()->hold(AttemptId{1}));
-  {
-    std::fstream file(marks_file(), std::ios::in | std::ios::out | std::ios::binary);
-    file.put('x');
-  }
-  EXPECT_EQ(find(), nullptr);
-  for (const int size : {0, 7, 15}) {
-    std::filesystem::resize_file(marks_file(), static_cast<std::uintmax_t>(size));
-    EXPECT_EQ(find(), nullptr) << size;
-  }
+TEST_F(UnsentMarksTest, AreNotBelievedWhenTheirFileIsOfAnotherLayoutTooShortOrTooLong) {
+  begin()->hold(AttemptId{1});
+  ASSERT_TRUE(is_proved(1));
+  const std::uintmax_t size = std::filesystem::file_size(marks_file());
   std::filesystem::resize_file(marks_file(), std::uintmax_t{2} << 20U);
+  EXPECT_EQ(find(), nullptr);
+  std::filesystem::resize_file(marks_file(), size - 4 * sizeof(std::int64_t) + 7);
+  EXPECT_EQ(find(), nullptr) << "the header alone, and part of a place";
+  std::filesystem::resize_file(marks_file(), 0);
+  EXPECT_EQ(find(), nullptr);
+  static_cast<void>(begin());
+  ASSERT_NE(find(), nullptr);
+  std::fstream(marks_file(), std::ios::in | std::ios::out | std::ios::binary).put('x');
   EXPECT_EQ(find(), nullptr);
 }
 
@@ -229,29 +248,34 @@ TEST_F(UnsentMarksTest, CannotBeHadWhereSomethingElseStands) {
 
 TEST_F(UnsentMarksTest, ANewInvocationLeavesTheEarlierOneItsOwn) {
   const auto first = begin();
-  const UnsentMarks::Place place = first->hold(AttemptId{1});
+  first->hold(AttemptId{1});
   const auto second = begin();
   EXPECT_FALSE(is_proved(1));
-  EXPECT_TRUE(first->take(place, AttemptId{1}));
+  EXPECT_TRUE(first->take(AttemptId{1}));
 }
 
 TEST_F(UnsentMarksTest, RecoveryRecordsAsNotSentWhatHadItsMarkAndOnlyThat) {
   {
     const auto log = open_log();
-    log->record_outcome(announce(*log, 1), {.outcome = Outcome::accepted, .finished = k_test_time});
+    OutcomeRecord accepted;
+    accepted.outcome = Outcome::accepted;
+    OpenAttempt done = announce(*log, 1);
+    static_cast<void>(log->departs(done));
+    log->record_outcome(std::move(done), accepted);
     const OpenAttempt waits = announce(*log, 2);
     const OpenAttempt sent = announce(*log, 3);
     static_cast<void>(log->departs(sent));
   }
   const Recovery recovery = recover_now();
   EXPECT_EQ(recovery.unsent_attempts, 1);
-  EXPECT_EQ(recovery.open_attempts, 1);
+  EXPECT_EQ(recovery.unknown_attempts, 1);
   EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 1 AND outcome = 'accepted'"), 1);
   EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 2 AND outcome = 'not_sent'"
                   " AND scope = 'run' AND sent_utc_ms IS NULL"),
             1);
   EXPECT_EQ(query("SELECT count(*) FROM outcome WHERE attempt_id = 3 AND outcome = 'unknown'"), 1);
   EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE state = 'pending'"), 18);
+  EXPECT_FALSE(std::filesystem::exists(marks_file()));
   EXPECT_EQ(recover_now().unsent_attempts, 0);
 }
 
@@ -278,7 +302,7 @@ TEST_F(UnsentMarksTest, WithoutThemRecoveryKnowsNothing) {
   std::filesystem::remove(marks_file());
   const Recovery recovery = recover_now();
   EXPECT_EQ(recovery.unsent_attempts, 0);
-  EXPECT_EQ(recovery.open_attempts, 1);
+  EXPECT_EQ(recovery.unknown_attempts, 1);
 }
 
 TEST_F(UnsentMarksTest, NothingDepartsThatAnotherProcessHasRecordedAsNotSent) {
@@ -288,12 +312,15 @@ TEST_F(UnsentMarksTest, NothingDepartsThatAnotherProcessHasRecordedAsNotSent) {
   EXPECT_THROW(static_cast<void>(log->departs(attempt)), AuditUnusable);
 }
 
-TEST_F(UnsentMarksTest, APlaceIsFreeAgainWhenTheOutcomeIsDurable) {
+TEST_F(UnsentMarksTest, APlaceIsFreeAgainWhateverTheEnd) {
   const auto log = open_log(2);
+  OutcomeRecord outcome;
   for (int disk = 1; disk < 20; ++disk) {
     OpenAttempt attempt = announce(*log, disk);
-    static_cast<void>(log->departs(attempt));
-    log->record_outcome(std::move(attempt), {.outcome = Outcome::rejected, .finished = {}});
+    const bool is_sent = disk % 2 == 0;
+    if (is_sent) static_cast<void>(log->departs(attempt));
+    outcome.outcome = is_sent ? Outcome::rejected : Outcome::not_sent;
+    log->record_outcome(std::move(attempt), outcome);
     log->flush();
   }
   static_cast<void>(announce(*log, 20));

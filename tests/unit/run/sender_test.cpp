@@ -284,10 +284,10 @@ TEST_F(SenderTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
   {
     Database writer = open_audit_for_writing(file_);
     const Recovery recovery = recover(writer, k_test_time);
-    EXPECT_EQ(recovery.open_attempts, 2);
+    EXPECT_EQ(recovery.unknown_attempts, 2);
     EXPECT_EQ(recovery.dead_invocations, 1);
     const Recovery again = recover(writer, k_test_time);
-    EXPECT_EQ(again.open_attempts, 0);
+    EXPECT_EQ(again.unknown_attempts, 0);
     EXPECT_EQ(again.dead_invocations, 0);
   }
 
