@@ -14,7 +14,6 @@
 #include "audit/audit_file.h"
 #include "audit/log_query.h"
 #include "audit/run_queries.h"
-#include "platform/host.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
 #include "support/record_check.h"
@@ -142,10 +141,8 @@ class ReleaseTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
-  TemporaryDirectory memory_{memory_directory()};  ///< processes that are killed leave files there
   std::map<std::string, std::string> environment_{{"HOME", directory_.path().string()},
-                                                  {"PATH", "/usr/bin:/bin"},
-                                                  {"RUNTIME_DIRECTORY", memory_.path().string()}};
+                                                  {"PATH", "/usr/bin:/bin"}};
   std::optional<sandbox::Sandbox> server_;
 };
 

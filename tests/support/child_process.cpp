@@ -11,6 +11,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "platform/host.h"
+#include "support/temporary_directory.h"
+
 namespace diskrelease {
 namespace {
 
@@ -32,6 +35,9 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments,
   error_ = output_folder / ("child" + std::to_string(number) + ".err");
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  // What is killed leaves its marks.
+  static const TemporaryDirectory k_memory(memory_directory());
+  variables.push_back("RUNTIME_DIRECTORY=" + k_memory.path().string());
   std::vector<char*> argv;
   std::vector<char*> envp;
   for (std::string& argument : arguments) argv.push_back(argument.data());
