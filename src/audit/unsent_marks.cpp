@@ -75,16 +75,16 @@ struct UnsentMarks::Memory {
     return map(descriptor, static_cast<std::size_t>(status.st_size));
   }
 
-  Memory(void* at, std::size_t length) : data(at), size(length) {}
-  ~Memory() { ::munmap(data, size); }
+  Memory(void* data, std::size_t size) : data_(data), size_(size) {}
+  ~Memory() { ::munmap(data_, size_); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  [[nodiscard]] Header& header() const { return *static_cast<Header*>(data); }
+  [[nodiscard]] Header& header() const { return *static_cast<Header*>(data_); }
   [[nodiscard]] std::span<std::int64_t> places() const {
-    auto* const behind_header = static_cast<char*>(data) + sizeof(Header);
+    auto* const behind_header = static_cast<char*>(data_) + sizeof(Header);
     return {reinterpret_cast<std::int64_t*>(behind_header),
-            (size - sizeof(Header)) / sizeof(std::int64_t)};
+            (size_ - sizeof(Header)) / sizeof(std::int64_t)};
   }
 
  private:
@@ -101,11 +101,12 @@ struct UnsentMarks::Memory {
   static std::unique_ptr<Memory> map(const Descriptor& descriptor, std::size_t size) {
     void* const data =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0);
-    return data == MAP_FAILED ? nullptr : std::make_unique<Memory>(data, size);
+    if (data == MAP_FAILED) return nullptr;
+    return std::make_unique<Memory>(data, size);
   }
 
-  void* const data;
-  const std::size_t size;
+  void* const data_;
+  const std::size_t size_;
 };
 
 std::filesystem::path UnsentMarks::file_of(Database& database,
