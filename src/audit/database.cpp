@@ -352,6 +352,8 @@ std::int64_t Database::last_insert_rowid() const noexcept {
   return sqlite3_last_insert_rowid(private_->handle);
 }
 
+std::int64_t Database::changes() const noexcept { return sqlite3_changes64(private_->handle); }
+
 const std::string& Database::path() const noexcept { return private_->path; }
 
 sqlite3* Database::handle() const noexcept { return private_->handle; }

@@ -120,6 +120,8 @@ class Database {
   [[nodiscard]] std::optional<std::string> displacement() const;
 
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
+  /// Rows that the latest INSERT, UPDATE or DELETE has changed.
+  [[nodiscard]] std::int64_t changes() const noexcept;
   [[nodiscard]] const std::string& path() const noexcept;
 
   /// From now on; one observer at a time.

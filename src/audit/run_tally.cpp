@@ -56,7 +56,8 @@ RunTally::RunTally(Database& database, Marks marks)
           " WHERE item_id = ?1")),
       find_row_(database.prepare("SELECT tally_id, open FROM item_now WHERE item_id = ?1")),
       insert_row_(
-          database.prepare("INSERT INTO item_now (item_id, tally_id, open) VALUES (?1, ?2, ?3)")),
+          database.prepare("INSERT INTO item_now (item_id, tally_id, open) VALUES (?1, ?2, ?3)"
+                           " ON CONFLICT DO NOTHING")),
       update_row_(
           database.prepare("UPDATE item_now SET tally_id = ?2, open = ?3 WHERE item_id = ?1")),
       find_tally_(
@@ -101,7 +102,7 @@ void RunTally::announced(AttemptId attempt, ItemId item) {
 
 void RunTally::ended(AttemptId attempt, ItemId item, Outcome outcome,
                      std::optional<int> http_status, std::string_view api_code) {
-  const Run& run = touch(item);
+  Run& run = touch(item);
   open_attempts_.erase(attempt.value);
   const auto open = seen_while_open_.find(item.value);
   const bool seen_since = open == seen_while_open_.end() || open->second;
@@ -115,7 +116,7 @@ void RunTally::ended(AttemptId attempt, ItemId item, Outcome outcome,
   if (api_code.empty() && http_status && *http_status != 200) {
     ending.code = "HTTP " + std::to_string(*http_status);
   }
-  set(run_of(item), item, find_row(item), ending);
+  set(run, item, std::nullopt, ending);
 }
 
 void RunTally::seen(ItemId item, DiskStatus status) {
@@ -266,16 +267,21 @@ RunTally::Tally& RunTally::tally_by_id(std::int64_t id) {
   return tallies_.emplace(id, std::move(tally)).first->second;
 }
 
-void RunTally::set(Run& run, ItemId item, const std::optional<Row>& before,
-                   const ItemEnding& ending) {
+void RunTally::set(Run& run, ItemId item, std::optional<Row> before, const ItemEnding& ending) {
   Tally& after = tally_by_ending(run.id, ending);
-  if (before && before->tally == after.id) return;
-  (before ? update_row_ : insert_row_)
-      .bind(1, item.value)
-      .bind(2, after.id)
-      .bind(3, static_cast<std::int64_t>(openness_of(ending.state, ending.verified)))
-      .run();
+  const auto store = [&](Statement& statement) {
+    statement.bind(1, item.value)
+        .bind(2, after.id)
+        .bind(3, static_cast<std::int64_t>(openness_of(ending.state, ending.verified)))
+        .run();
+  };
+  if (!before) {
+    store(insert_row_);
+    if (database_.changes() == 0) before = find_row(item);
+  }
   if (before) {
+    if (before->tally == after.id) return;
+    store(update_row_);
     Tally& left = tally_by_id(before->tally);
     --left.change;
     left.changed = true;

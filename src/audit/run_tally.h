@@ -116,7 +116,8 @@ class RunTally {
   std::optional<Row> find_row(ItemId item);
   Tally& tally_by_ending(std::int64_t run, const ItemEnding& ending);
   Tally& tally_by_id(std::int64_t id);
-  void set(Run& run, ItemId item, const std::optional<Row>& before, const ItemEnding& ending);
+  /// `before` = the item's row; nullopt = it has none, or that has not been looked at.
+  void set(Run& run, ItemId item, std::optional<Row> before, const ItemEnding& ending);
   void bring_up_to_date(ItemId item, bool even_if_plain);
   void advance(Run& run);
   void write_marks();
