@@ -312,7 +312,8 @@ struct AttemptLog::Private {
     }
   }
 
-  /// Before all else, for nothing that they need is in the same batch; in the order of their
+  /// Before all else: what they need has been durable before, and what was handed over before them
+  /// in the same batch is not about their items, which one sender alone has. In the order of their
   /// attempts, which is nearly that of the table and costs less than the order of the answers.
   void write_outcomes(const std::vector<Entry>& batch) {
     outcomes.clear();

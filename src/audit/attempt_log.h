@@ -147,7 +147,8 @@ class AttemptLog {
   /// itself).
   void record_outcome(OpenAttempt attempt, OutcomeRecord outcome);
   void record_decision(DecisionRecord decision, UtcTime now);
-  /// `sightings` only with a complete read. What is handed over later finds them on record.
+  /// `sightings` only with a complete read. What is handed over later finds them on record, but for
+  /// outcomes, which are the first in each commit.
   void record_read(ReadRecord read, std::vector<ItemSighting> sightings);
   void record_verdict(VerdictRecord verdict, UtcTime now);
 

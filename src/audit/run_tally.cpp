@@ -57,7 +57,7 @@ RunTally::RunTally(Database& database, Marks marks)
       find_row_(database.prepare("SELECT tally_id, open FROM item_now WHERE item_id = ?1")),
       insert_row_(
           database.prepare("INSERT INTO item_now (item_id, tally_id, open) VALUES (?1, ?2, ?3)"
-                           " ON CONFLICT DO NOTHING")),
+                           " ON CONFLICT (item_id) DO NOTHING")),
       update_row_(
           database.prepare("UPDATE item_now SET tally_id = ?2, open = ?3 WHERE item_id = ?1")),
       find_tally_(

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "audit/audit_file.h"
+#include "audit/chain.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "support/enrolled_run.h"
+#include "support/record_check.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -125,6 +127,40 @@ TEST_F(AttemptLogTest, DestructionWritesWhatWasHandedOver) {
   EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'stop' AND reason = 'signal'"
                   " AND item_id IS NULL AND detail IS NULL"),
             1);
+}
+
+TEST_F(AttemptLogTest, ACommitHasItsOutcomesFirstAndInTheOrderOfTheirAttempts) {
+  enrol_disks(4);
+  {
+    // No commit but with a flush.
+    AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, std::chrono::hours(1));
+    std::vector<OpenAttempt> attempts;
+    for (int disk = 1; disk <= 3; ++disk) attempts.push_back(announce(log, disk));
+    const auto blocks_before = query("SELECT max(block_id) FROM chain");
+    log.record_decision({DecisionKind::stop, std::nullopt, "signal", ""}, k_test_time);
+    OutcomeRecord outcome;
+    for (const std::size_t attempt : {2U, 0U, 1U}) {
+      outcome.outcome = attempt == 0 ? Outcome::throttled : Outcome::accepted;
+      log.record_outcome(std::move(attempts[attempt]), outcome);
+    }
+    log.record_decision({DecisionKind::give_up, item(1), "max_attempts", ""}, k_test_time);
+    log.flush();
+    Database reader = open_audit_for_reading(file_);
+    EXPECT_EQ(query("SELECT max(block_id) FROM chain"), blocks_before + 1);
+    Statement block = reader.prepare("SELECT entries FROM chain ORDER BY block_id DESC LIMIT 1");
+    ASSERT_TRUE(block.step());
+    const std::string entries(block.text(0));
+    std::vector<std::pair<EvidenceKind, std::int64_t>> rows;
+    for (std::size_t i = 0; i < entries.size() / k_entry_size; ++i) {
+      const ChainEntry entry = entry_at(entries, i);
+      rows.emplace_back(entry.kind, entry.id);
+    }
+    EXPECT_THAT(rows, ::testing::ElementsAre(
+                          std::pair(EvidenceKind::outcome, 1), std::pair(EvidenceKind::outcome, 2),
+                          std::pair(EvidenceKind::outcome, 3), std::pair(EvidenceKind::decision, 1),
+                          std::pair(EvidenceKind::decision, 2)));
+  }
+  EXPECT_THAT(record_problems_in(file_), ::testing::IsEmpty());
 }
 
 TEST_F(AttemptLogTest, CloseGivesTheConnectionBack) {
