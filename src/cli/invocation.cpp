@@ -220,7 +220,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     const auto lanes = static_cast<std::size_t>(spec.in_flight);
     marks = UnsentMarks::begin(database, invocation, UnsentMarks::k_places_a_lane * lanes);
     if (!marks) {
-      say(options, "note: no marks can be kept in " + memory_directory().string() +
+      say(options, "note: no unsent marks can be kept in " + memory_directory().string() +
                        ": should this process be killed, what it has announced is unknown, sent "
                        "or not");
     }

@@ -46,8 +46,15 @@ class OpenAttempt {
 
 /// That an attempt no longer counts as one whose request has certainly not left: after a crash it
 /// is unknown. Made by AttemptLog::departs() alone; only who has it may let the request leave.
+/// Move-only.
 class Departure {
  public:
+  Departure(Departure&&) noexcept = default;
+  Departure& operator=(Departure&&) noexcept = default;
+  Departure(const Departure&) = delete;
+  Departure& operator=(const Departure&) = delete;
+  ~Departure() = default;
+
   [[nodiscard]] AttemptId attempt() const noexcept { return attempt_; }
 
  private:

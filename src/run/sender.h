@@ -25,7 +25,8 @@ class Sender {
   Sender(const RunParts& parts, std::size_t lane, std::shared_ptr<LaneTurn> turn,
          const AttemptObserver& observer);
 
-  /// Throws AuditUnusable when an intent cannot be made durable; nothing was sent then.
+  /// Throws AuditUnusable when an intent cannot be made durable, or another process has closed the
+  /// attempt; nothing was sent then.
   [[nodiscard]] Due step();
 
   /// The intent is handed over this long before its slot, not earlier but for lead_with_answer():

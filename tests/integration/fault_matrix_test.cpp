@@ -1,6 +1,5 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 
 #include "audit/audit_file.h"
 #include "platform/clock.h"
+#include "platform/host.h"
 #include "sandbox/fault.h"
 #include "support/enrolled_run.h"
 #include "support/fault_shapes.h"
@@ -122,11 +122,6 @@ struct ReadRow {
   std::string request_id;
   std::string message;
 };
-
-/// Where a sync costs nothing, if there is such a place.
-std::filesystem::path fast_folder() {
-  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path();
-}
 
 std::string rule(const std::string& action, int nth, const std::string& fault) {
   return R"({"match":{"action":")" + action + R"(","nth":)" + std::to_string(nth) +
@@ -360,7 +355,7 @@ class Cell {
   const FaultShape& shape_;
   const Strikes strikes_;
   const std::string scenario_;
-  TemporaryDirectory directory_{fast_folder()};
+  TemporaryDirectory directory_{memory_directory()};
   std::filesystem::path file_ = directory_ / "audit.db";
   std::optional<sandbox::Sandbox> sandbox_;
 

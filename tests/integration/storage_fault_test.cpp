@@ -19,6 +19,7 @@
 #include "audit/log_query.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
+#include "platform/host.h"
 #include "run/clock_guard.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
@@ -116,11 +117,6 @@ void send_all(AttemptLog& log, const std::filesystem::path& file, const RunRecor
                        gate, dispatch,  job};
   Sender sender(parts, 0, std::make_shared<LaneTurn>(), observer);
   drive_with_fake_clock(clock, dispatch)({{[&] { return sender.step(); }}});
-}
-
-/// Where a sync costs nothing, if there is such a place.
-std::filesystem::path fast_folder() {
-  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path();
 }
 
 /// A run over 30 disks, in a database that is broken in many ways and has to tell the truth.
@@ -279,7 +275,7 @@ class StorageFaultTest : public ::testing::Test {
     FAIL() << "the run has no end";
   }
 
-  TemporaryDirectory directory_{fast_folder()};
+  TemporaryDirectory directory_{memory_directory()};
   std::filesystem::path untouched_ = directory_ / "untouched.db";
   std::filesystem::path file_ = directory_ / "audit.db";
   std::string message_;

@@ -10,6 +10,7 @@
 #include "audit/derived_tables.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
+#include "platform/host.h"
 #include "simulation/checker.h"
 #include "simulation/process.h"
 #include "simulation/scheduler.h"
@@ -28,11 +29,6 @@ using std::chrono::milliseconds;
 constexpr int k_sqlite_full = 13;
 /// Calm lives that a run may need to come to its end.
 constexpr int k_most_calm_lives = 4;
-
-std::filesystem::path fast_directory() {
-  const std::filesystem::path memory = "/dev/shm";
-  return std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
-}
 
 /// How a life ends, unless it comes to its end by itself before.
 enum class Ending {
@@ -53,7 +49,7 @@ class Simulation {
         with_trace_(with_trace),
         draw_(seed),
         world_(draw_world(draw_)),
-        directory_(fast_directory()),
+        directory_(memory_directory()),
         file_(directory_ / "audit.db"),
         pace_(world_.shared_pace ? directory_ / "pace.state" : std::filesystem::path()),
         vfs_(FaultyVfs::Syncs::skipped),
@@ -110,7 +106,7 @@ class Simulation {
 
   /// Making the schema takes longer than all else of a small simulation.
   void copy_new_database() {
-    static const TemporaryDirectory k_directory(fast_directory());
+    static const TemporaryDirectory k_directory(memory_directory());
     static const std::filesystem::path k_template = [] {
       std::filesystem::path path = k_directory / "audit.db";
       create_audit_database(path);

@@ -22,6 +22,7 @@ static_assert(std::is_same_v<std::invoke_result_t<decltype(&release_disk_request
                              ReleaseRequest>);
 static_assert(!std::is_convertible_v<ReleaseRequest, HttpRequest>);
 static_assert(!std::is_default_constructible_v<Departure>);
+static_assert(!std::is_copy_constructible_v<Departure>);
 static_assert(!std::is_constructible_v<Departure, AttemptId>);
 static_assert(!std::is_copy_constructible_v<OpenAttempt>);
 static_assert(!std::is_constructible_v<OpenAttempt, AttemptId, ItemId, const DiskId&, int, Stage>);
