@@ -272,6 +272,11 @@ void tell_of_insert(void* observer, int operation, const char* schema, const cha
 
 }  // namespace
 
+void leave_memory_uncounted() noexcept {
+  // Refused once SQLite is in use.
+  static_cast<void>(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0));
+}
+
 Database::Database(const std::filesystem::path& path, Access access) {
   Poco::Data::SQLite::Connector::registerConnector();
   try {

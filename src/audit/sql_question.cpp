@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "model/errors.h"
@@ -64,6 +65,8 @@ struct SqlQuestion::Guard {
       : handle(connection), expired(std::move(is_over)) {
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, k_largest_value);
+    // Without the count (leave_memory_uncounted) the limit would mean nothing.
+    if (sqlite3_memory_used() == 0) throw std::logic_error("SQLite does not count its memory");
     sqlite3_hard_heap_limit64(k_most_memory);
     sqlite3_set_authorizer(handle, &on_action, this);
     sqlite3_progress_handler(handle, k_instructions_a_look, &on_progress, this);

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "audit/audit_file.h"
+#include "audit/database.h"
 #include "audit/enrolment.h"
 #include "audit/run_queries.h"
 #include "cli/approval.h"
@@ -107,6 +108,7 @@ ExitCode mark(const Options& options, const InvocationPlan& plan, Database& data
 }  // namespace
 
 ExitCode run_command(const Options& options) {
+  leave_memory_uncounted();
   SignalTarget signals;
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   if (options.words.size() > 2) {
@@ -170,6 +172,7 @@ ExitCode run_command(const Options& options) {
 }
 
 ExitCode resume_command(const Options& options) {
+  leave_memory_uncounted();
   SignalTarget signals;
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
@@ -229,6 +232,7 @@ ExitCode resume_command(const Options& options) {
 }
 
 ExitCode settle_command(const Options& options) {
+  leave_memory_uncounted();
   SignalTarget signals;
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
