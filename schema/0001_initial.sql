@@ -214,36 +214,30 @@ CREATE TABLE archived_release (
 
 -- The last line of defence of "never twice": whatever the program believes, an intent is refused while an earlier
 -- attempt for the same disk and stage, in any run, was accepted, may have been executed or is open; or while the item
--- has its final answer.
+-- has its final answer; or where an archive remembers such an attempt. One trigger, for each takes its time.
 CREATE TRIGGER attempt_never_twice BEFORE INSERT ON attempt
-WHEN EXISTS (
-  SELECT 1
-  FROM item AS wanted
-  JOIN disk_item ON disk_item.disk_id = wanted.disk_id
-  JOIN attempt AS earlier ON earlier.item_id = disk_item.item_id AND earlier.stage = NEW.stage
-  LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id
-  LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id
-  WHERE wanted.item_id = NEW.item_id
-    AND (ended.outcome IS NULL
-         OR ended.outcome = 'accepted'
-         OR (ended.outcome = 'unknown' AND coalesce(verdict.settled, 'unknown') NOT IN ('refused', 'not_executed'))
-         OR (earlier.item_id = NEW.item_id
-             AND (ended.outcome = 'already_gone'
-                  OR verdict.settled = 'refused'
-                  OR (ended.outcome = 'rejected' AND ended.scope = 'disk')))))
 BEGIN
-  SELECT RAISE(ABORT, 'never twice: an earlier attempt for this disk was accepted, is unknown or is open');
-END;
-
--- The same for attempts that are in an archive.
-CREATE TRIGGER attempt_never_twice_archived BEFORE INSERT ON attempt
-WHEN EXISTS (
-  SELECT 1
-  FROM item
-  JOIN archived_release ON archived_release.disk_id = item.disk_id AND archived_release.stage = NEW.stage
-  WHERE item.item_id = NEW.item_id)
-BEGIN
-  SELECT RAISE(ABORT, 'never twice: an archived attempt for this disk was accepted or may have been');
+  SELECT CASE
+    WHEN EXISTS (
+      SELECT 1
+      FROM disk_item
+      JOIN attempt AS earlier ON earlier.item_id = disk_item.item_id AND earlier.stage = NEW.stage
+      LEFT JOIN outcome AS ended ON ended.attempt_id = earlier.attempt_id
+      LEFT JOIN verdict ON verdict.attempt_id = earlier.attempt_id
+      WHERE disk_item.disk_id = wanted.disk_id
+        AND (ended.outcome IS NULL
+             OR ended.outcome = 'accepted'
+             OR (ended.outcome = 'unknown' AND coalesce(verdict.settled, 'unknown') NOT IN ('refused', 'not_executed'))
+             OR (earlier.item_id = NEW.item_id
+                 AND (ended.outcome = 'already_gone'
+                      OR verdict.settled = 'refused'
+                      OR (ended.outcome = 'rejected' AND ended.scope = 'disk')))))
+      THEN RAISE(ABORT, 'never twice: an earlier attempt for this disk was accepted, is unknown or is open')
+    WHEN EXISTS (SELECT 1 FROM archived_release
+                 WHERE archived_release.disk_id = wanted.disk_id AND archived_release.stage = NEW.stage)
+      THEN RAISE(ABORT, 'never twice: an archived attempt for this disk was accepted or may have been')
+  END
+  FROM item AS wanted WHERE wanted.item_id = NEW.item_id;
 END;
 
 -- The second stage destroys for good: only for goal purge, and only for a disk that this item's latest observation,
