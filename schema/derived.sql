@@ -15,12 +15,13 @@ DROP TABLE IF EXISTS main.request_index;
 CREATE TABLE main.item_now (
   item_id  INTEGER PRIMARY KEY,
   tally_id INTEGER NOT NULL,
-  -- What may still be done with it: 0 nothing; 1 it has to be read; 2 its release was accepted and not seen to come
-  -- true, it may be read; 3 it can be sent.
-  open     INTEGER NOT NULL CHECK (open BETWEEN 0 AND 3)
+  -- What may still be done with it: 0 nothing; 1 it has to be read; 2 its release was accepted and it was not read
+  -- since; 3 it can be sent; 4 its release was accepted and has not been seen to come true, it may be read again.
+  open     INTEGER NOT NULL CHECK (open BETWEEN 0 AND 4)
 ) STRICT;
 
-CREATE INDEX main.item_now_open ON item_now (open, item_id) WHERE open > 0;
+-- Without 2: nearly every item is that for a while, and each would change the index twice.
+CREATE INDEX main.item_now_open ON item_now (open, item_id) WHERE open IN (1, 3, 4);
 
 -- How many items of a run have a row with this state, code and sighting. verified is empty unless the item's latest
 -- attempt was accepted or executed. Pending items without a row are the rest.
@@ -45,12 +46,11 @@ CREATE TABLE main.run_progress (
 ) STRICT;
 
 -- Attempts by what stands for their request id (audit/request_index), in segments of attempts by their ids, which are
--- written when every attempt of a segment has its outcome.
+-- written when every attempt of a segment has its outcome. entries: a part of the segment, sorted.
 CREATE TABLE main.request_index (
-  segment    INTEGER NOT NULL,
-  key        INTEGER NOT NULL,
-  attempt_id INTEGER NOT NULL,
-  PRIMARY KEY (segment, key, attempt_id)
+  segment INTEGER NOT NULL,
+  entries BLOB    NOT NULL,
+  PRIMARY KEY (segment, entries)
 ) STRICT, WITHOUT ROWID;
 
 -- One row: up to where the evidence is accounted for at least. Who opens the database for writing looks at the items of

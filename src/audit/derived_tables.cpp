@@ -10,7 +10,10 @@ namespace diskrelease {
 namespace {
 
 /// Another number than that in the database: its tables are made again.
-constexpr std::int64_t k_layout = 2;
+constexpr std::int64_t k_layout = 3;
+
+/// Differences of a kind that are told.
+constexpr std::size_t k_most_shown = 5;
 
 /// The tables are empty, in whichever schema.
 void fill(Database& database) {
@@ -39,7 +42,7 @@ void fill(Database& database) {
 /// The rows of a query as differences: `what`, then its columns.
 void add(std::vector<std::string>& differences, Database& database, const std::string& what,
          int columns, const std::string& sql) {
-  Statement select = database.prepare(sql + " LIMIT 5");
+  Statement select = database.prepare(sql + " LIMIT " + std::to_string(k_most_shown));
   while (select.step()) {
     std::string text = what;
     for (int column = 0; column < columns; ++column) {
@@ -130,7 +133,8 @@ std::vector<std::string> derived_differences(Database& database) {
           "   WHEN now.state = 'unknown' OR (now.state = 'pending' AND now.next_stage IS NULL) "
           "THEN 1"
           "   WHEN now.state = 'pending' THEN 3"
-          "   WHEN now.state = 'released' AND now.verified NOT IN ('recycled', 'destroyed') THEN 2"
+          "   WHEN now.state = 'released' AND now.verified = 'not_read' THEN 2"
+          "   WHEN now.state = 'released' AND now.verified NOT IN ('recycled', 'destroyed') THEN 4"
           "   ELSE 0 END AND " +
           no_open_attempt);
   add(differences, database, "tally, its items; its rows:", 3,
@@ -156,22 +160,8 @@ std::vector<std::string> derived_differences(Database& database) {
       "SELECT attempt_id FROM attempt"
       " WHERE attempt_id <= (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
-  Statement outcomes = database.prepare(
-      "SELECT attempt_id, coalesce(request_id, '') FROM outcome WHERE attempt_id <="
-      " (SELECT coalesce(max(segment) + 1, 0) FROM request_index) * ?1");
-  outcomes.bind(1, k_attempts_a_segment);
-  Statement indexed = database.prepare(
-      "SELECT 1 FROM request_index WHERE segment = ?1 AND key = ?2 AND attempt_id = ?3");
-  while (outcomes.step()) {
-    const std::int64_t attempt = outcomes.integer(0);
-    if (outcomes.text(1).empty()) continue;
-    indexed.bind(1, (attempt - 1) / k_attempts_a_segment)
-        .bind(2, request_key(outcomes.text(1)))
-        .bind(3, attempt);
-    if (!indexed.step()) {
-      differences.push_back("attempt " + std::to_string(attempt) + " is not in request_index");
-    }
-    indexed.reset();
+  for (const std::int64_t attempt : attempts_missing_in_request_index(database, k_most_shown)) {
+    differences.push_back("attempt " + std::to_string(attempt) + " is not in request_index");
   }
   if (!derived_tables_are_there(database)) differences.emplace_back("they are not whole");
   return differences;

@@ -1,7 +1,9 @@
 #include "audit/request_index.h"
 
 #include <algorithm>
-#include <utility>
+#include <compare>
+#include <iterator>
+#include <string>
 
 namespace diskrelease {
 namespace {
@@ -15,41 +17,81 @@ std::int64_t segments(Database& database, const std::string& schema) {
                                 " - 1) + 1");
 }
 
+/// What the outcomes of a segment need. ?1, ?2: its first and last attempt.
+constexpr std::string_view k_select_request_ids =
+    "SELECT attempt_id, request_id FROM outcome"
+    " WHERE attempt_id BETWEEN ?1 AND ?2 AND request_id IS NOT NULL";
+
+struct Entry {
+  std::uint64_t key = 0;
+  std::int64_t place = 0;
+
+  friend auto operator<=>(const Entry&, const Entry&) = default;
+};
+
+std::int64_t attempt_of(std::int64_t segment, const Entry& entry) noexcept {
+  return segment * k_attempts_a_segment + entry.place + 1;
+}
+
+void append(std::string& row, const Entry& entry) {
+  for (int shift = 56; shift >= 0; shift -= 8) row += static_cast<char>(entry.key >> shift);
+  for (int shift = 8; shift >= 0; shift -= 8) row += static_cast<char>(entry.place >> shift);
+}
+
+std::vector<Entry> entries_in(std::string_view row) {
+  std::vector<Entry> entries;
+  entries.reserve(row.size() / k_request_entry_size);
+  for (; row.size() >= k_request_entry_size; row.remove_prefix(k_request_entry_size)) {
+    Entry entry;
+    for (std::size_t i = 0; i < 8; ++i) {
+      entry.key = entry.key << 8U | static_cast<unsigned char>(row[i]);
+    }
+    entry.place = static_cast<unsigned char>(row[8]) << 8 | static_cast<unsigned char>(row[9]);
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+/// In the order of the attempts. `outcomes` = k_select_request_ids.
+std::vector<Entry> entries_of(Statement& outcomes, std::int64_t segment) {
+  const std::int64_t first = attempt_of(segment, {});
+  outcomes.bind(1, first).bind(2, first + k_attempts_a_segment - 1);
+  std::vector<Entry> entries;
+  while (outcomes.step()) {
+    entries.push_back({request_key(outcomes.text(1)), outcomes.integer(0) - first});
+  }
+  outcomes.reset();
+  return entries;
+}
+
 }  // namespace
 
-std::int64_t request_key(std::string_view request_id) noexcept {
+std::uint64_t request_key(std::string_view request_id) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : request_id) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3;
   }
-  return static_cast<std::int64_t>(hash);
+  return hash;
 }
 
 void extend_request_index(Database& database, std::int64_t settled) {
   std::int64_t segment = segments(database, "main");
   if (settled < (segment + 1) * k_attempts_a_segment) return;
-  Statement outcomes = database.prepare(
-      "SELECT attempt_id, request_id FROM outcome WHERE attempt_id BETWEEN ?1 AND ?2");
-  Statement insert = database.prepare("INSERT INTO request_index VALUES (?1, ?2, ?3)");
-  std::vector<std::pair<std::int64_t, std::int64_t>> keys;
+  Statement outcomes = database.prepare(k_select_request_ids);
+  Statement insert = database.prepare("INSERT INTO request_index VALUES (?1, ?2)");
   for (; settled >= (segment + 1) * k_attempts_a_segment; ++segment) {
-    const std::int64_t first = segment * k_attempts_a_segment + 1;
-    const std::int64_t last = first + k_attempts_a_segment - 1;
-    outcomes.bind(1, first).bind(2, last);
-    keys.clear();
-    while (outcomes.step()) {
-      if (!outcomes.is_null(1)) {
-        keys.emplace_back(request_key(outcomes.text(1)), outcomes.integer(0));
-      }
-    }
-    outcomes.reset();
+    std::vector<Entry> entries = entries_of(outcomes, segment);
     // A segment in which nobody has answered must be known as looked at, too.
-    keys.emplace_back(0, last);
-    std::ranges::sort(keys);
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-    for (const auto& [key, attempt] : keys) {
-      insert.bind(1, segment).bind(2, key).bind(3, attempt).run();
+    entries.push_back({0, k_attempts_a_segment - 1});
+    std::ranges::sort(entries);
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    std::string row;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      append(row, entries[i]);
+      if ((i + 1) % k_request_entries_a_row != 0 && i + 1 != entries.size()) continue;
+      insert.bind(1, segment).bind_blob(2, row).run();
+      row.clear();
     }
   }
 }
@@ -62,6 +104,9 @@ std::optional<std::vector<std::int64_t>> attempts_by_request(Database& database,
         database.prepare("SELECT name FROM pragma_database_list WHERE name <> 'temp'");
     while (names.step()) schemas.emplace_back(names.text(0));
   }
+  const std::uint64_t key = request_key(request_id);
+  std::string after_all_with_key;
+  append(after_all_with_key, {key, 0xFFFF});
   std::vector<std::int64_t> attempts;
   for (const std::string& schema : schemas) {
     if (database.query_integer("SELECT count(*) FROM " + schema +
@@ -69,19 +114,49 @@ std::optional<std::vector<std::int64_t>> attempts_by_request(Database& database,
       return std::nullopt;
     }
     const std::int64_t count = segments(database, schema);
-    Statement indexed = database.prepare("SELECT attempt_id FROM " + schema +
-                                         ".request_index WHERE segment = ?1 AND key = ?2");
+    // From the last row that begins with the key, or else the last one before it, downwards: rows
+    // are in the order of their first entries.
+    Statement rows = database.prepare("SELECT entries FROM " + schema +
+                                      ".request_index WHERE segment = ?1 AND entries < ?2"
+                                      " ORDER BY entries DESC");
     for (std::int64_t segment = 0; segment < count; ++segment) {
-      indexed.bind(1, segment).bind(2, request_key(request_id));
-      while (indexed.step()) attempts.push_back(indexed.integer(0));
-      indexed.reset();
+      rows.bind(1, segment).bind_blob(2, after_all_with_key);
+      while (rows.step()) {
+        const std::vector<Entry> entries = entries_in(rows.text(0));
+        for (const Entry& entry : entries) {
+          if (entry.key == key) attempts.push_back(attempt_of(segment, entry));
+        }
+        if (!entries.empty() && entries.front().key < key) break;
+      }
+      rows.reset();
     }
     Statement later = database.prepare("SELECT attempt_id FROM " + schema +
                                        ".outcome WHERE attempt_id > ?1 AND request_id = ?2");
     later.bind(1, count * k_attempts_a_segment).bind(2, request_id);
     while (later.step()) attempts.push_back(later.integer(0));
   }
+  std::ranges::sort(attempts);
   return attempts;
+}
+
+std::vector<std::int64_t> attempts_missing_in_request_index(Database& database, std::size_t most) {
+  std::vector<std::int64_t> missing;
+  Statement rows = database.prepare("SELECT entries FROM request_index WHERE segment = ?1");
+  Statement outcomes = database.prepare(k_select_request_ids);
+  const std::int64_t count = segments(database, "main");
+  for (std::int64_t segment = 0; segment < count; ++segment) {
+    std::vector<Entry> indexed;
+    rows.bind(1, segment);
+    while (rows.step()) std::ranges::copy(entries_in(rows.text(0)), std::back_inserter(indexed));
+    rows.reset();
+    // A lookup relies on the order, so it is not made good here.
+    for (const Entry& entry : entries_of(outcomes, segment)) {
+      if (missing.size() == most) return missing;
+      if (!std::ranges::binary_search(indexed, entry))
+        missing.push_back(attempt_of(segment, entry));
+    }
+  }
+  return missing;
 }
 
 }  // namespace diskrelease

@@ -58,7 +58,7 @@ std::string select_candidates() {
          " UNION ALL "
          "SELECT item_now.item_id, disk_id, 0"
          " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
-         " WHERE open = 3 AND open > 0 AND item_now.item_id BETWEEN ?1 AND ?2"
+         " WHERE open = 3 AND open IN (1, 3, 4) AND item_now.item_id BETWEEN ?1 AND ?2"
          " ORDER BY 1";
 }
 
@@ -110,10 +110,11 @@ std::int64_t find_example(Database& database, const RunRecord& run, const ItemEn
     plain.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
     if (plain.step()) return plain.integer(0);
   }
-  // Endings whose items move on are open ones as a rule, so that the index leads to the next.
+  // Endings whose items move on are open ones as a rule, so that the index leads to the next. Those
+  // that are accepted keep their state and code, and with them an example that was noted.
   Statement find = database.prepare(
       "SELECT coalesce((SELECT item_id FROM item_now INDEXED BY item_now_open"
-      "   WHERE open = ?5 AND open > 0 AND tally_id = tally.tally_id"
+      "   WHERE open = ?5 AND open IN (1, 3, 4) AND tally_id = tally.tally_id"
       "     AND item_id BETWEEN ?6 AND ?7 ORDER BY item_id LIMIT 1),"
       "  (SELECT item_id FROM item_now WHERE tally_id = tally.tally_id"
       "     AND item_id BETWEEN ?6 AND ?7 LIMIT 1), 0) FROM run_tally AS tally"
@@ -155,15 +156,19 @@ std::int64_t count_open_attempts(Database& database, const RunRecord& run) {
 
 std::vector<EndingCount> count_endings(Database& database, const RunRecord& run) {
   const Snapshot snapshot(database);
+  const std::map<ItemEnding, EndingTally> tallies = read_endings(database, run);
   std::map<std::pair<std::string, std::string>, EndingTally> by_code;
-  for (const auto& [ending, tally] : read_endings(database, run)) {
+  for (const auto& [ending, tally] : tallies) {
     EndingTally& sum = by_code[{ending.state, ending.code}];
-    const std::int64_t example =
-        tally.example_item != 0 ? tally.example_item : find_example(database, run, ending);
     sum.items += tally.items;
-    if (sum.example_item == 0 || (example != 0 && example < sum.example_item)) {
-      sum.example_item = example;
+    if (sum.example_item == 0 ||
+        (tally.example_item != 0 && tally.example_item < sum.example_item)) {
+      sum.example_item = tally.example_item;
     }
+  }
+  for (const auto& [ending, tally] : tallies) {
+    EndingTally& sum = by_code[{ending.state, ending.code}];
+    if (sum.example_item == 0) sum.example_item = find_example(database, run, ending);
   }
   Statement disk = database.prepare("SELECT disk_id FROM item WHERE item_id = ?1");
   std::vector<EndingCount> endings;
@@ -267,14 +272,20 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
   const Snapshot snapshot(database);
   Statement candidates = database.prepare(
       "SELECT item_id FROM item_now INDEXED BY item_now_open"
-      " WHERE open = 1 AND open > 0 AND item_id BETWEEN ?1 AND ?2"
+      " WHERE open = 1 AND open IN (1, 3, 4) AND item_id BETWEEN ?1 AND ?2"
       " UNION ALL SELECT item_id FROM item_now INDEXED BY item_now_open"
-      " WHERE ?3 AND open = 2 AND open > 0 AND item_id BETWEEN ?1 AND ?2"
+      " WHERE ?3 AND open = 4 AND open IN (1, 3, 4) AND item_id BETWEEN ?1 AND ?2"
+      // Accepted and not read: they are in no index, so there have to be some.
+      " UNION ALL SELECT item_id FROM item_now NOT INDEXED"
+      " WHERE ?3 AND open = 2 AND item_id BETWEEN ?1 AND ?2"
+      "   AND EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?4 AND items > 0"
+      "               AND state = 'released' AND verified = 'not_read')"
       " UNION ALL SELECT item_id" +
       from_open_attempts_of_run() + " ORDER BY 1");
   candidates.bind(1, std::max(after.value + 1, run.first_item.value))
       .bind(2, last_item(run))
-      .bind(3, std::int64_t{verify ? 1 : 0});
+      .bind(3, std::int64_t{verify ? 1 : 0})
+      .bind(4, run.id.value);
   Statement select = database.prepare(
       std::string(
           "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
@@ -331,7 +342,8 @@ std::int64_t count_open_matters(Database& database, const RunRecord& run, bool v
   std::int64_t matters = 0;
   for (const auto& [ending, tally] : read_endings(database, run)) {
     const Openness open = openness_of(ending.state, ending.verified);
-    if (open == Openness::to_read || (verify && open == Openness::accepted)) matters += tally.items;
+    const bool accepted = open == Openness::accepted || open == Openness::leaving;
+    if (open == Openness::to_read || (verify && accepted)) matters += tally.items;
   }
   return matters;
 }

@@ -37,8 +37,8 @@ std::string_view verified_by(DiskStatus status) noexcept {
 Openness openness_of(std::string_view state, std::string_view verified) noexcept {
   if (state == "unknown") return Openness::to_read;
   if (state == "released") {
-    const bool came_true = verified == "recycled" || verified == "destroyed";
-    return came_true ? Openness::closed : Openness::accepted;
+    if (verified == "recycled" || verified == "destroyed") return Openness::closed;
+    return verified == "not_read" ? Openness::accepted : Openness::leaving;
   }
   if (state == "pending") {
     // An accepted first stage waits for the recycle bin; the second is sent once it is there.

@@ -45,8 +45,9 @@ inline constexpr std::string_view k_select_item_endings =
 enum class Openness : int {
   closed = 0,
   to_read = 1,   ///< unknown, or half way through a purge
-  accepted = 2,  ///< accepted, and not seen to come true
-  to_send = 3
+  accepted = 2,  ///< accepted, and not looked at since; not in the index item_now_open
+  to_send = 3,
+  leaving = 4  ///< accepted, looked at since, and not seen to come true
 };
 [[nodiscard]] Openness openness_of(std::string_view state, std::string_view verified) noexcept;
 

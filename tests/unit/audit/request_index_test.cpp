@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "audit/audit_file.h"
 #include "audit/derived_tables.h"
 #include "audit/log_query.h"
@@ -56,6 +58,35 @@ class RequestIndexTest : public ::testing::Test {
     return ids;
   }
 
+  static std::string key_of(const std::string& request_id) {
+    std::string bytes;
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      bytes += static_cast<char>(request_key(request_id) >> shift);
+    }
+    return bytes;
+  }
+  /// A row of one entry, for the first segment.
+  void insert_entry(const std::string& request_id, char attempt) {
+    Statement insert = database_.prepare("INSERT INTO request_index VALUES (0, ?1)");
+    insert.bind_blob(1, key_of(request_id) + '\0' + static_cast<char>(attempt - 1)).run();
+  }
+  /// From the row of the first segment that has it; every other entry stays.
+  void remove_entry(const std::string& request_id) {
+    Statement rows = database_.prepare("SELECT entries FROM request_index WHERE segment = 0");
+    std::string with;
+    while (rows.step()) {
+      if (rows.text(0).find(key_of(request_id)) != std::string_view::npos) with = rows.text(0);
+    }
+    const std::size_t place = with.find(key_of(request_id));
+    ASSERT_EQ(place % k_request_entry_size, 0U);
+    std::string without = with;
+    without.erase(place, k_request_entry_size);
+    Statement update =
+        database_.prepare("UPDATE request_index SET entries = ?1 WHERE entries = ?2");
+    update.bind_blob(1, without).bind_blob(2, with).run();
+    ASSERT_EQ(database_.changes(), 1);
+  }
+
   TemporaryDirectory directory_;
   Database database_ = [this] {
     create_audit_database(directory_ / "audit.db");
@@ -102,18 +133,55 @@ TEST_F(RequestIndexTest, TheLogIsFoundThroughIt) {
   EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
   EXPECT_THAT(logged("T0"), IsEmpty());
   // Another id with the same key is no finding.
-  database_.execute("INSERT INTO request_index VALUES (0, " +
-                    std::to_string(request_key("T" + std::to_string(k_segment + 9))) + ", 7)");
+  insert_entry("T" + std::to_string(k_segment + 9), 7);
+  EXPECT_THAT(found("T" + std::to_string(k_segment + 9)), ElementsAre(7, k_segment + 9));
   EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
+}
+
+TEST_F(RequestIndexTest, FindsAllAttemptsOfAnIdThatFillsManyRows) {
+  attempts_up_to(2 * k_segment);
+  database_.execute(
+      "DROP TRIGGER outcome_no_update;"
+      "UPDATE outcome SET request_id = 'same' WHERE attempt_id BETWEEN 1000 AND 33000");
+  extend(2 * k_segment);
+  std::vector<std::int64_t> expected(32'001);
+  std::iota(expected.begin(), expected.end(), 1000);
+  EXPECT_EQ(found("same"), expected);
+  EXPECT_THAT(found("T998"), ElementsAre(998));
+  EXPECT_THAT(found("T33001"), ElementsAre(33001));
+  EXPECT_THAT(found("T1001"), IsEmpty());
+}
+
+TEST_F(RequestIndexTest, FindsIdsOfAWholeSegment) {
+  attempts_up_to(k_segment);
+  extend(k_segment);
+  for (std::int64_t attempt = 1; attempt <= k_segment; attempt += 7) {
+    if (attempt % 3 == 0 || attempt == 40 || attempt == 50) continue;
+    ASSERT_THAT(found("T" + std::to_string(attempt)), ElementsAre(attempt));
+  }
+  // No row has overflow pages: a row would cost several.
+  EXPECT_EQ(database_.query_integer("SELECT count(*) FROM dbstat WHERE name = 'request_index'"
+                                    " AND pagetype = 'overflow'"),
+            0);
+  EXPECT_GT(database_.query_integer("SELECT count(*) FROM dbstat WHERE name = 'request_index'"), 1);
+}
+
+TEST_F(RequestIndexTest, ASegmentInWhichNobodyHasAnsweredIsLookedAtOnce) {
+  attempts_up_to(k_segment);
+  database_.execute("DROP TRIGGER outcome_no_update; UPDATE outcome SET request_id = NULL");
+  extend(k_segment);
+  EXPECT_EQ(database_.query_integer("SELECT count(DISTINCT segment) FROM request_index"), 1);
+  EXPECT_THAT(found("T1"), IsEmpty());
 }
 
 TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
   attempts_up_to(k_segment + 10);
   extend(k_segment + 10);
-  database_.execute("DELETE FROM request_index WHERE attempt_id = 7");
+  remove_entry("T7");
+  EXPECT_THAT(found("T7"), IsEmpty());
   EXPECT_THAT(logged("T7"), ElementsAre(7));
   // It says that there were more segments than there can be.
-  database_.execute("INSERT INTO request_index VALUES (9223372036854775806, 5, 5)");
+  database_.execute("INSERT INTO request_index VALUES (9223372036854775806, x'0102')");
   EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
   EXPECT_THAT(derived_differences(database_),
               ::testing::Contains("attempt 7 is not in request_index"));
@@ -124,9 +192,9 @@ TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
 
 TEST(RequestKeyTest, IsFnv1a) {
   // Vectors of draft-eastlake-fnv: "", "a", "foobar".
-  EXPECT_EQ(request_key(""), static_cast<std::int64_t>(0xcbf29ce484222325));
-  EXPECT_EQ(request_key("a"), static_cast<std::int64_t>(0xaf63dc4c8601ec8c));
-  EXPECT_EQ(request_key("foobar"), static_cast<std::int64_t>(0x85944171f73967e8));
+  EXPECT_EQ(request_key(""), 0xcbf29ce484222325);
+  EXPECT_EQ(request_key("a"), 0xaf63dc4c8601ec8c);
+  EXPECT_EQ(request_key("foobar"), 0x85944171f73967e8);
 }
 
 }  // namespace
