@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "audit/grouped_insert.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
 
@@ -77,14 +78,18 @@ class EntryWriter {
       : database_(database),
         run_(run),
         invocation_(invocation),
-        insert_attempt_(database.prepare(
-            "INSERT INTO attempt (item_id, invocation_id, attempt_number, stage, intent_utc_ms,"
-            " observation_id) VALUES (?1, ?2, ?3, ?4, ?5,"
-            " (SELECT max(observation_id) FROM observation WHERE item_id = ?1))")),
-        insert_outcome_(database.prepare(
-            "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code, request_id,"
-            " message, retry_after_ms, sent_utc_ms, finished_utc_ms, latency_us)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")),
+        last_attempt_(database.prepare("SELECT coalesce(max(attempt_id), 0) FROM attempt")),
+        insert_attempts_(database,
+                         "INSERT INTO attempt (attempt_id, item_id, invocation_id, attempt_number,"
+                         " stage, intent_utc_ms, observation_id) VALUES",
+                         "(?, ?, ?, ?, ?, ?,"
+                         " (SELECT max(observation_id) FROM observation WHERE item_id = ?))",
+                         k_group),
+        insert_outcomes_(database,
+                         "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code,"
+                         " request_id, message, retry_after_ms, sent_utc_ms, finished_utc_ms,"
+                         " latency_us) VALUES",
+                         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", k_group),
         insert_decision_(database.prepare(
             "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail,"
             " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
@@ -104,33 +109,51 @@ class EntryWriter {
             " (SELECT max(observation_id) FROM observation WHERE item_id = ?7))")),
         tally_(database, RunTally::Marks::now_and_then) {}
 
-  AttemptId write(const IntentEntry& intent) {
-    insert_attempt_.bind(1, intent.item.value)
-        .bind(2, invocation_.value)
-        .bind(3, std::int64_t{intent.number})
-        .bind(4, static_cast<std::int64_t>(intent.stage))
-        .bind(5, intent.at);
-    insert_attempt_.run();
-    const AttemptId attempt{database_.last_insert_rowid()};
-    tally_.announced(attempt, intent.item);
-    return attempt;
+  /// Gives each its attempt.
+  void write(const std::vector<const IntentEntry*>& intents) {
+    if (intents.empty()) return;
+    static_cast<void>(last_attempt_.step());
+    AttemptId next{last_attempt_.integer(0) + 1};
+    last_attempt_.reset();
+    for (const IntentEntry* intent : intents) {
+      intent->announced->attempt = next;
+      ++next.value;
+    }
+    insert_attempts_.insert(intents, [&](Statement& insert, int before, const IntentEntry* intent) {
+      insert.bind(before + 1, intent->announced->attempt.value)
+          .bind(before + 2, intent->item.value)
+          .bind(before + 3, invocation_.value)
+          .bind(before + 4, std::int64_t{intent->number})
+          .bind(before + 5, static_cast<std::int64_t>(intent->stage))
+          .bind(before + 6, intent->at)
+          .bind(before + 7, intent->item.value);
+    });
+    for (const IntentEntry* intent : intents) {
+      tally_.announced(intent->announced->attempt, intent->item);
+    }
   }
 
-  void write(const OutcomeEntry& entry) {
-    const OutcomeRecord& record = entry.record;
-    insert_outcome_.bind(1, entry.attempt.value)
-        .bind(2, to_text(record.outcome))
-        .bind(3, to_text(record.scope))
-        .bind(4, number(record.http_status))
-        .bind_optional(5, record.api_code)
-        .bind_optional(6, record.request_id)
-        .bind_optional(7, record.message)
-        .bind(8, count(record.retry_after))
-        .bind(9, record.sent)
-        .bind(10, record.finished)
-        .bind(11, count(record.latency));
-    insert_outcome_.run();
-    tally_.ended(entry.attempt, entry.item, record.outcome, record.http_status, record.api_code);
+  void write(const std::vector<const OutcomeEntry*>& outcomes) {
+    insert_outcomes_.insert(outcomes,
+                            [&](Statement& insert, int before, const OutcomeEntry* outcome) {
+                              const OutcomeRecord& record = outcome->record;
+                              insert.bind(before + 1, outcome->attempt.value)
+                                  .bind(before + 2, to_text(record.outcome))
+                                  .bind(before + 3, to_text(record.scope))
+                                  .bind(before + 4, number(record.http_status))
+                                  .bind_optional(before + 5, record.api_code)
+                                  .bind_optional(before + 6, record.request_id)
+                                  .bind_optional(before + 7, record.message)
+                                  .bind(before + 8, count(record.retry_after))
+                                  .bind(before + 9, record.sent)
+                                  .bind(before + 10, record.finished)
+                                  .bind(before + 11, count(record.latency));
+                            });
+    for (const OutcomeEntry* outcome : outcomes) {
+      const OutcomeRecord& record = outcome->record;
+      tally_.ended(outcome->attempt, outcome->item, record.outcome, record.http_status,
+                   record.api_code);
+    }
   }
 
   void write(const DecisionEntry& entry) {
@@ -197,6 +220,10 @@ class EntryWriter {
   void bring_tally_up_to_date() { tally_.write(); }
 
  private:
+  /// Rows of a statement. A commit of a busy run has twenty or thirty of each; what is left over
+  /// goes in one by one.
+  static constexpr std::size_t k_group = 8;
+
   static std::optional<std::int64_t> number(const std::optional<int>& value) {
     if (!value) return std::nullopt;
     return *value;
@@ -210,8 +237,9 @@ class EntryWriter {
   Database& database_;
   RunId run_;
   InvocationId invocation_;
-  Statement insert_attempt_;
-  Statement insert_outcome_;
+  Statement last_attempt_;
+  GroupedInsert insert_attempts_;
+  GroupedInsert insert_outcomes_;
   Statement insert_decision_;
   Statement insert_read_;
   Statement insert_observation_;
@@ -243,6 +271,8 @@ struct AttemptLog::Private {
   Database database;
   std::optional<EntryWriter> writer;
   std::vector<const OutcomeEntry*> outcomes;  // of the batch that is being written
+  std::vector<const IntentEntry*> intents_in_a_row;
+  std::vector<Announcement::State*> announced;
 
   std::mutex mutex;
   std::condition_variable work;
@@ -321,31 +351,47 @@ struct AttemptLog::Private {
       if (const auto* outcome = std::get_if<OutcomeEntry>(&entry)) outcomes.push_back(outcome);
     }
     std::ranges::sort(outcomes, {}, [](const OutcomeEntry* outcome) { return outcome->attempt; });
-    for (const OutcomeEntry* outcome : outcomes) writer->write(*outcome);
+    writer->write(outcomes);
+  }
+
+  void write_intents() {
+    writer->write(intents_in_a_row);
+    for (const IntentEntry* intent : intents_in_a_row) {
+      // Before the commit: as soon as it is open it has its mark.
+      if (marks) marks->hold(intent->announced->attempt);
+      announced.push_back(intent->announced.get());
+    }
+    intents_in_a_row.clear();
+  }
+
+  /// In the order in which they came, for an intent names the latest observation that was handed
+  /// over before it.
+  void write_others(const std::vector<Entry>& batch, bool with_intents) {
+    announced.clear();
+    intents_in_a_row.clear();
+    for (const Entry& entry : batch) {
+      if (const auto* intent = std::get_if<IntentEntry>(&entry)) {
+        if (with_intents) intents_in_a_row.push_back(intent);
+      } else if (const auto* decision = std::get_if<DecisionEntry>(&entry)) {
+        write_intents();
+        writer->write(*decision);
+      } else if (const auto* read = std::get_if<ReadEntry>(&entry)) {
+        write_intents();
+        writer->write(*read);
+      } else if (const auto* verdict = std::get_if<VerdictEntry>(&entry)) {
+        write_intents();
+        writer->write(*verdict);
+      }
+    }
+    write_intents();
   }
 
   void commit(std::vector<Entry>& batch) {
     const std::optional<std::string> displacement = database.displacement();
     if (displacement) tell_failed();
-    std::vector<Announcement::State*> announced;
     Transaction transaction(database);
     write_outcomes(batch);
-    for (Entry& entry : batch) {
-      if (auto* intent = std::get_if<IntentEntry>(&entry)) {
-        if (displacement) continue;
-        Announcement::State& state = *intent->announced;
-        state.attempt = writer->write(*intent);
-        // Before the commit: as soon as it is open it has its mark.
-        if (marks) marks->hold(state.attempt);
-        announced.push_back(&state);
-      } else if (auto* decision = std::get_if<DecisionEntry>(&entry)) {
-        writer->write(*decision);
-      } else if (auto* read = std::get_if<ReadEntry>(&entry)) {
-        writer->write(*read);
-      } else if (auto* verdict = std::get_if<VerdictEntry>(&entry)) {
-        writer->write(*verdict);
-      }
-    }
+    write_others(batch, !displacement);
     writer->bring_tally_up_to_date();
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.

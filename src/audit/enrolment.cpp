@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "audit/disk_spool.h"
+#include "audit/grouped_insert.h"
 #include "platform/sha256.h"
 
 namespace diskrelease {
@@ -18,6 +22,41 @@ struct Repeat {
   std::int64_t place = 0;
   std::int64_t first_place = 0;
   std::string disk;
+};
+
+/// Rows of one table with a disk and one or two numbers, stored several at a time.
+class DiskRows {
+ public:
+  struct Row {
+    std::string disk;
+    std::int64_t first = 0;
+    std::int64_t second = 0;
+  };
+  /// Binds a row to the parameters `before` + 1 and following.
+  using Bind = void (*)(Statement&, int before, const Row&);
+
+  DiskRows(Database& database, std::string_view head, std::string_view row, Bind bind)
+      : insert_(database, head, row, k_group), bind_(bind) {
+    rows_.reserve(k_buffered);
+  }
+
+  void add(std::string_view disk, std::int64_t first, std::int64_t second = 0) {
+    rows_.push_back({std::string(disk), first, second});
+    if (rows_.size() == k_buffered) store();
+  }
+  /// To be called once all have been added.
+  void store() {
+    insert_.insert(rows_, bind_);
+    rows_.clear();
+  }
+
+ private:
+  static constexpr std::size_t k_group = 32;
+  static constexpr std::size_t k_buffered = 16 * k_group;
+
+  GroupedInsert insert_;
+  Bind bind_;
+  std::vector<Row> rows_;
 };
 
 /// Duplicates are found in the order of disk ids; the first ones of the list are kept.
@@ -153,28 +192,33 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
   insert_run.run();
   run.id = RunId{database.last_insert_rowid()};
 
-  Statement insert_item = database.prepare(
-      "INSERT INTO item (item_id, run_id, disk_id, source_line) VALUES (?1, ?2, ?3, ?4)");
+  DiskRows items(
+      database, "INSERT INTO item (item_id, run_id, disk_id, source_line) VALUES",
+      "(?, " + std::to_string(run.id.value) + ", ?, ?)",
+      [](Statement& insert, int before, const DiskRows::Row& row) {
+        insert.bind(before + 1, row.first).bind(before + 2, row.disk).bind(before + 3, row.second);
+      });
   Statement insert_duplicate = database.prepare(
       "INSERT OR IGNORE INTO duplicate_line (run_id, source_line, disk_id) VALUES (?1, ?2, ?3)");
-  insert_item.bind(2, run.id.value);
   insert_duplicate.bind(1, run.id.value);
   DiskSorter sorter;
   std::int64_t item = run.first_item.value;
   my.read_list(
       [&](std::int64_t, std::int64_t line, std::string_view disk) {
-        insert_item.bind(1, item).bind(3, disk).bind(4, line).run();
+        items.add(disk, item, line);
         sorter.add(disk, item);
         ++item;
       },
       [&](std::int64_t, std::int64_t line, std::string_view disk) {
         insert_duplicate.bind(2, line).bind(3, disk).run();
       });
-  Statement insert_disk =
-      database.prepare("INSERT INTO disk_item (disk_id, item_id) VALUES (?1, ?2)");
-  sorter.sort([&](std::string_view disk, std::int64_t its_item) {
-    insert_disk.bind(1, disk).bind(2, its_item).run();
-  });
+  items.store();
+  DiskRows disks(database, "INSERT INTO disk_item (disk_id, item_id) VALUES", "(?, ?)",
+                 [](Statement& insert, int before, const DiskRows::Row& row) {
+                   insert.bind(before + 1, row.disk).bind(before + 2, row.first);
+                 });
+  sorter.sort([&](std::string_view disk, std::int64_t its_item) { disks.add(disk, its_item); });
+  disks.store();
   Statement insert_progress = database.prepare(
       "INSERT INTO run_progress (run_id, first_gap_item_id, last_touched_item_id)"
       " VALUES (?1, ?2, ?2 - 1)");

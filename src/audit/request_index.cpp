@@ -17,6 +17,12 @@ std::int64_t segments(Database& database, const std::string& schema) {
                                 " - 1) + 1");
 }
 
+/// As this program makes it; an archive keeps the one that it was sealed with.
+bool has_request_index(Database& database, const std::string& schema) {
+  return database.query_integer("SELECT count(*) FROM pragma_table_info('request_index', '" +
+                                schema + "') WHERE name = 'entries'") != 0;
+}
+
 /// What the outcomes of a segment need. ?1, ?2: its first and last attempt.
 constexpr std::string_view k_select_request_ids =
     "SELECT attempt_id, request_id FROM outcome"
@@ -76,6 +82,7 @@ std::uint64_t request_key(std::string_view request_id) noexcept {
 }
 
 void extend_request_index(Database& database, std::int64_t settled) {
+  if (!has_request_index(database, "main")) return;
   std::int64_t segment = segments(database, "main");
   if (settled < (segment + 1) * k_attempts_a_segment) return;
   Statement outcomes = database.prepare(k_select_request_ids);
@@ -109,10 +116,7 @@ std::optional<std::vector<std::int64_t>> attempts_by_request(Database& database,
   append(after_all_with_key, {key, 0xFFFF});
   std::vector<std::int64_t> attempts;
   for (const std::string& schema : schemas) {
-    if (database.query_integer("SELECT count(*) FROM " + schema +
-                               ".sqlite_schema WHERE name = 'request_index'") == 0) {
-      return std::nullopt;
-    }
+    if (!has_request_index(database, schema)) return std::nullopt;
     const std::int64_t count = segments(database, schema);
     // From the last row that begins with the key, or else the last one before it, downwards: rows
     // are in the order of their first entries.

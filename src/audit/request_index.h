@@ -34,8 +34,8 @@ static_assert(k_attempts_a_segment < 65'536);
 void extend_request_index(Database& database, std::int64_t settled);
 
 /// Attempts that may have this request id, in the order of their ids: all that have it and perhaps
-/// a few more, unless somebody has changed the table. nullopt = the database has no such table,
-/// everything has to be looked at.
+/// a few more, unless somebody has changed the table. nullopt = the database has no such table of
+/// this form, everything has to be looked at.
 [[nodiscard]] std::optional<std::vector<std::int64_t>> attempts_by_request(
     Database& database, std::string_view request_id);
 

@@ -110,8 +110,8 @@ std::int64_t find_example(Database& database, const RunRecord& run, const ItemEn
     plain.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
     if (plain.step()) return plain.integer(0);
   }
-  // Endings whose items move on are open ones as a rule, so that the index leads to the next. Those
-  // that are accepted keep their state and code, and with them an example that was noted.
+  // Endings whose items move on are open ones as a rule, so that the index leads to the next. Items
+  // that are accepted nearly always keep their state and code, and with them a noted example.
   Statement find = database.prepare(
       "SELECT coalesce((SELECT item_id FROM item_now INDEXED BY item_now_open"
       "   WHERE open = ?5 AND open IN (1, 3, 4) AND tally_id = tally.tally_id"
@@ -267,25 +267,69 @@ std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
   return page;
 }
 
+namespace {
+
+/// The items of a run that may be read back, by their rows, in the order of their ids.
+class OpenCandidates {
+ public:
+  OpenCandidates(Database& database, const RunRecord& run, bool verify)
+      : indexed_(database.prepare("SELECT item_id FROM item_now INDEXED BY item_now_open"
+                                  " WHERE open = 1 AND open IN (1, 3, 4)"
+                                  "   AND item_id BETWEEN ?1 AND ?2"
+                                  " UNION SELECT item_id FROM item_now INDEXED BY item_now_open"
+                                  " WHERE ?4 AND open = 4 AND open IN (1, 3, 4)"
+                                  "   AND item_id BETWEEN ?1 AND ?2"
+                                  // One with an open attempt may have a row besides.
+                                  " UNION SELECT item_id" +
+                                  from_open_attempts_of_run() + " ORDER BY 1 LIMIT ?3")),
+        accepted_(database.prepare("SELECT item_id FROM item_now NOT INDEXED"
+                                   " WHERE open = 2 AND item_id BETWEEN ?1 AND ?2"
+                                   " ORDER BY item_id LIMIT ?3")),
+        last_(last_item(run)),
+        verify_(verify) {
+    Statement any_accepted = database.prepare(
+        "SELECT EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?1 AND items > 0"
+        " AND state = 'released' AND verified = 'not_read')");
+    any_accepted.bind(1, run.id.value);
+    any_accepted_ = verify && any_accepted.step() && any_accepted.integer(0) != 0;
+  }
+
+  /// At most `limit` from that item on.
+  std::vector<std::int64_t> next(std::int64_t from, std::int64_t limit) {
+    std::vector<std::int64_t> items;
+    indexed_.bind(4, std::int64_t{verify_ ? 1 : 0});
+    read(indexed_, from, last_, limit, items);
+    if (!any_accepted_) return items;
+    // These are in no index, so rows are looked through, but each once in a round.
+    const std::int64_t to = std::ssize(items) == limit ? items.back() : last_;
+    const auto indexed = std::ssize(items);
+    read(accepted_, from, to, limit, items);
+    std::ranges::inplace_merge(items, items.begin() + indexed);
+    if (std::ssize(items) > limit) items.resize(static_cast<std::size_t>(limit));
+    return items;
+  }
+
+ private:
+  static void read(Statement& select, std::int64_t from, std::int64_t to, std::int64_t limit,
+                   std::vector<std::int64_t>& items) {
+    select.bind(1, from).bind(2, to).bind(3, limit);
+    while (select.step()) items.push_back(select.integer(0));
+    select.reset();
+  }
+
+  Statement indexed_;
+  Statement accepted_;
+  std::int64_t last_;
+  bool verify_;
+  bool any_accepted_ = false;
+};
+
+}  // namespace
+
 std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run, ItemId after,
                                           bool verify, std::int64_t limit) {
   const Snapshot snapshot(database);
-  Statement candidates = database.prepare(
-      "SELECT item_id FROM item_now INDEXED BY item_now_open"
-      " WHERE open = 1 AND open IN (1, 3, 4) AND item_id BETWEEN ?1 AND ?2"
-      " UNION ALL SELECT item_id FROM item_now INDEXED BY item_now_open"
-      " WHERE ?3 AND open = 4 AND open IN (1, 3, 4) AND item_id BETWEEN ?1 AND ?2"
-      // Accepted and not read: they are in no index, so there have to be some.
-      " UNION ALL SELECT item_id FROM item_now NOT INDEXED"
-      " WHERE ?3 AND open = 2 AND item_id BETWEEN ?1 AND ?2"
-      "   AND EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?4 AND items > 0"
-      "               AND state = 'released' AND verified = 'not_read')"
-      " UNION ALL SELECT item_id" +
-      from_open_attempts_of_run() + " ORDER BY 1");
-  candidates.bind(1, std::max(after.value + 1, run.first_item.value))
-      .bind(2, last_item(run))
-      .bind(3, std::int64_t{verify ? 1 : 0})
-      .bind(4, run.id.value);
+  OpenCandidates candidates(database, run, verify);
   Statement select = database.prepare(
       std::string(
           "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
@@ -309,12 +353,7 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           " WHERE matter.item_id = ?1 AND ") +
       std::string(k_is_open_matter));
   std::vector<OpenMatter> matters;
-  std::int64_t previous = 0;
-  while (std::ssize(matters) < limit && candidates.step()) {
-    const ItemId item{candidates.integer(0)};
-    // One with an open attempt may have a row besides.
-    if (item.value == previous) continue;
-    previous = item.value;
+  const auto look_at = [&](ItemId item) {
     select.bind(1, item.value).bind(2, std::int64_t{verify ? 1 : 0});
     if (select.step()) {
       OpenMatter matter{item,
@@ -334,6 +373,13 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
       matters.push_back(std::move(matter));
     }
     select.reset();
+  };
+  std::int64_t from = std::max(after.value + 1, run.first_item.value);
+  while (std::ssize(matters) < limit) {
+    const std::vector<std::int64_t> items = candidates.next(from, limit - std::ssize(matters));
+    if (items.empty()) break;
+    for (const std::int64_t item : items) look_at(ItemId{item});
+    from = items.back() + 1;
   }
   return matters;
 }

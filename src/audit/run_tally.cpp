@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "audit/derived_tables.h"
 #include "audit/request_index.h"
@@ -22,6 +23,18 @@ constexpr std::int64_t k_ahead = 250;
 /// More different endings than this are not kept in memory; an API that invents codes must not
 /// make it grow.
 constexpr std::size_t k_most_tallies = 1'000;
+
+/// Items whose rows are looked up and inserted together.
+constexpr std::size_t k_group = 8;
+
+std::string select_any_row() {
+  std::string sql = "SELECT ";
+  for (std::size_t i = 0; i < k_group; ++i) {
+    if (i != 0) sql += " OR ";
+    sql += "EXISTS (SELECT 1 FROM item_now WHERE item_id = ?)";
+  }
+  return sql;
+}
 
 /// How a release, accepted by its first stage, counts after its disk was seen in this status. As
 /// the view item_state has it.
@@ -58,6 +71,10 @@ RunTally::RunTally(Database& database, Marks marks)
       insert_row_(
           database.prepare("INSERT INTO item_now (item_id, tally_id, open) VALUES (?1, ?2, ?3)"
                            " ON CONFLICT (item_id) DO NOTHING")),
+      insert_accepted_(database, "INSERT INTO item_now (item_id, tally_id, open) VALUES",
+                       "(?, ?, " + std::to_string(static_cast<int>(Openness::accepted)) + ")",
+                       k_group),
+      any_has_row_(database.prepare(select_any_row())),
       update_row_(
           database.prepare("UPDATE item_now SET tally_id = ?2, open = ?3 WHERE item_id = ?1")),
       find_tally_(
@@ -116,7 +133,7 @@ void RunTally::ended(AttemptId attempt, ItemId item, Outcome outcome,
   if (api_code.empty() && http_status && *http_status != 200) {
     ending.code = "HTTP " + std::to_string(*http_status);
   }
-  set(run, item, std::nullopt, ending);
+  accepted_.push_back({&run, item, tally_by_ending(run.id, ending).id});
 }
 
 void RunTally::seen(ItemId item, DiskStatus status) {
@@ -150,6 +167,7 @@ void RunTally::refresh(ItemId item) {
 }
 
 void RunTally::write() {
+  store_accepted();
   for (const std::int64_t item : changed_) bring_up_to_date(ItemId{item}, false);
   changed_.clear();
   for (auto& [id, run] : runs_) {
@@ -219,6 +237,7 @@ RunTally::Run& RunTally::touch(ItemId item) {
 }
 
 std::optional<RunTally::Row> RunTally::find_row(ItemId item) {
+  store_accepted();
   find_row_.bind(1, item.value);
   std::optional<Row> row;
   if (find_row_.step()) {
@@ -287,10 +306,44 @@ void RunTally::set(Run& run, ItemId item, std::optional<Row> before, const ItemE
     left.changed = true;
     if (left.example == item.value) left.example = 0;
   }
-  ++after.change;
-  after.changed = true;
-  after.example = after.example == 0 ? item.value : std::min(after.example, item.value);
+  count(run, item, after);
+}
+
+void RunTally::count(Run& run, ItemId item, Tally& tally) {
+  ++tally.change;
+  tally.changed = true;
+  tally.example = tally.example == 0 ? item.value : std::min(tally.example, item.value);
   run.highest_row = std::max(run.highest_row, item.value);
+}
+
+bool RunTally::any_has_row(std::span<const Accepted> group) {
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    any_has_row_.bind(static_cast<int>(i) + 1, group[i].item.value);
+  }
+  const bool any = !any_has_row_.step() || any_has_row_.integer(0) != 0;
+  any_has_row_.reset();
+  return any;
+}
+
+void RunTally::store_accepted() {
+  if (accepted_.empty()) return;
+  const std::vector<Accepted> all = std::exchange(accepted_, {});
+  for (std::span<const Accepted> rest = all; !rest.empty();) {
+    const std::span<const Accepted> group = rest.first(std::min(k_group, rest.size()));
+    rest = rest.subspan(group.size());
+    if (group.size() == k_group && !any_has_row(group)) {
+      insert_accepted_.insert(group, [](Statement& insert, int before, const Accepted& accepted) {
+        insert.bind(before + 1, accepted.item.value).bind(before + 2, accepted.tally);
+      });
+      for (const Accepted& accepted : group) {
+        count(*accepted.run, accepted.item, tally_by_id(accepted.tally));
+      }
+    } else {
+      for (const Accepted& accepted : group) {
+        set(*accepted.run, accepted.item, std::nullopt, tally_by_id(accepted.tally).ending);
+      }
+    }
+  }
 }
 
 void RunTally::bring_up_to_date(ItemId item, bool even_if_plain) {

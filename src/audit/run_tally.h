@@ -4,13 +4,16 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "audit/database.h"
+#include "audit/grouped_insert.h"
 #include "model/attempt.h"
 #include "model/goal.h"
 #include "model/ids.h"
@@ -111,6 +114,11 @@ class RunTally {
     bool changed = false;
   };
   using TallyKey = std::pair<std::int64_t, ItemEnding>;
+  struct Accepted {
+    Run* run = nullptr;
+    ItemId item;
+    std::int64_t tally = 0;
+  };
 
   Run& run_of(ItemId item);
   Run& touch(ItemId item);
@@ -119,6 +127,10 @@ class RunTally {
   Tally& tally_by_id(std::int64_t id);
   /// `before` = the item's row; nullopt = it has none, or that has not been looked at.
   void set(Run& run, ItemId item, std::optional<Row> before, const ItemEnding& ending);
+  void count(Run& run, ItemId item, Tally& tally);
+  /// Before a row of item_now is looked at.
+  void store_accepted();
+  [[nodiscard]] bool any_has_row(std::span<const Accepted> group);
   void bring_up_to_date(ItemId item, bool even_if_plain);
   void advance(Run& run);
   void write_marks();
@@ -126,6 +138,8 @@ class RunTally {
   Statement find_run_;
   Statement find_row_;
   Statement insert_row_;
+  GroupedInsert insert_accepted_;
+  Statement any_has_row_;
   Statement update_row_;
   Statement find_tally_;
   Statement find_tally_by_id_;
@@ -147,6 +161,9 @@ class RunTally {
   /// Attempts without an outcome, and their items; with each item whether it was seen since.
   std::map<std::int64_t, std::int64_t> open_attempts_;
   std::unordered_map<std::int64_t, bool> seen_while_open_;
+  /// Ordinary items whose release has just been accepted: most have no row yet, which is looked up
+  /// and inserted for several at a time.
+  std::vector<Accepted> accepted_;
   /// Items that write() asks the view about.
   std::set<std::int64_t> changed_;
 };

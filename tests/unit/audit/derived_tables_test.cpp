@@ -67,6 +67,7 @@ constexpr std::array k_damages{
     "DROP TABLE run_tally",
     "DROP TABLE run_progress",
     "DROP TABLE derived_until",
+    "DROP TABLE request_index",
     "DROP INDEX item_now_open",
     "DELETE FROM item_now",
     "DELETE FROM run_progress",
@@ -111,6 +112,7 @@ TEST_F(DerivedTablesTest, AWriterCountsEvidenceThatSomebodyElseHasAdded) {
 
 TEST_F(DerivedTablesTest, AReaderAnswersWithoutThemAndLeavesTheFileAsItIs) {
   for (const char* damage : {"UPDATE derived_until SET layout = layout + 1", "DELETE FROM item_now",
+                             "DROP TABLE request_index",
                              "DROP TABLE item_now; DROP TABLE run_tally; DROP TABLE run_progress;"
                              " DROP TABLE derived_until"}) {
     SCOPED_TRACE(damage);

@@ -188,6 +188,12 @@ TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
   database_.execute("DROP TABLE request_index");
   EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
   EXPECT_THAT(logged("T7"), ElementsAre(7));
+  // As an earlier version has made it, and an archive keeps it.
+  database_.execute(
+      "CREATE TABLE request_index (segment INTEGER NOT NULL, key INTEGER NOT NULL,"
+      " attempt_id INTEGER NOT NULL, PRIMARY KEY (segment, key, attempt_id)) WITHOUT ROWID");
+  EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
+  EXPECT_THAT(logged("T7"), ElementsAre(7));
 }
 
 TEST(RequestKeyTest, IsFnv1a) {

@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <iterator>
 #include <random>
+#include <vector>
 
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
@@ -289,6 +293,53 @@ TEST_F(RunTallyTest, NamesAnotherExampleWhenTheFirstHasMovedOn) {
   EXPECT_EQ(example(), "disk-1");
 }
 
+TEST_F(RunTallyTest, NamesAnotherExampleThatTheIndexLeadsTo) {
+  enrol_disks(3);
+  AttemptLog log = open_log();
+  for (int number = 1; number <= 2; ++number) {
+    log.record_outcome(announce(log, number), ended(Outcome::throttled, Scope::disk, "SLOW", 429));
+  }
+  log.record_outcome(announce(log, 1, 2), ended(Outcome::accepted));
+  log.flush();
+  EXPECT_EQ(query("SELECT example_item_id IS NULL FROM run_tally WHERE code = 'SLOW'"), 1);
+  std::vector<std::string> endings;
+  Database reader = open_audit_for_reading(file_);
+  for (const EndingCount& ending : count_endings(reader, run_)) {
+    endings.push_back(std::string(to_text(ending.state)) + ' ' + ending.code + ' ' +
+                      ending.example_disk);
+  }
+  EXPECT_THAT(endings, ::testing::UnorderedElementsAre("pending SLOW disk-2", "pending  disk-3",
+                                                       "released  disk-1"));
+}
+
+TEST_F(RunTallyTest, ItemsThatAreAcceptedTogetherAreCountedOnceEach) {
+  constexpr int k_disks = 40;
+  enrol_disks(k_disks);
+  const auto had_a_row = [](int number) { return number == 3 || number == 17 || number == 38; };
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, std::chrono::hours(1));
+  for (int number = 1; number <= k_disks; ++number) {
+    if (had_a_row(number)) {
+      log.record_outcome(announce(log, number),
+                         ended(Outcome::throttled, Scope::disk, "SLOW", 429));
+    }
+  }
+  log.flush();
+  std::vector<OpenAttempt> open;
+  for (int number = 1; number <= k_disks; ++number) {
+    open.push_back(announce(log, number, had_a_row(number) ? 2 : 1));
+  }
+  // All in one commit, in groups: some of a disk that had a row, most not.
+  for (int i = 0; i < k_disks; ++i) {
+    log.record_outcome(std::move(open[static_cast<std::size_t>(i)]),
+                       ended(Outcome::accepted, Scope::disk, i % 2 == 0 ? "" : "CODE"));
+  }
+  log.flush();
+  EXPECT_THAT(tallies(), ElementsAre("released||not_read|20|2", "released|CODE|not_read|20|2"));
+  EXPECT_EQ(query("SELECT sum(items) FROM run_tally"), k_disks);
+  EXPECT_EQ(query("SELECT count(*) FROM item_now"), k_disks);
+  EXPECT_THAT(derived_differences_in(file_), IsEmpty());
+}
+
 TEST_F(RunTallyTest, AnItemLeftFarBehindGetsARowAndIsFoundThere) {
   const auto count = static_cast<int>(RunTally::k_longest_lag) + 10;
   enrol_disks(count);
@@ -378,7 +429,7 @@ class RandomCourse {
       if (fed != sendable(run)) return "PendingFeed";
       for (const bool verify : {false, true}) {
         std::vector<std::int64_t> matters;
-        for (const OpenMatter& matter : read_open_matters(*database_, run, {}, verify, 100)) {
+        for (const OpenMatter& matter : in_pages(run, verify)) {
           matters.push_back(matter.item.value);
         }
         if (matters != open_matters(run, verify)) return "read_open_matters";
@@ -394,6 +445,19 @@ class RandomCourse {
 
  private:
   static constexpr int k_disks = 7;
+
+  std::vector<OpenMatter> in_pages(const RunRecord& run, bool verify) {
+    std::vector<OpenMatter> all;
+    const std::int64_t limit = 1 + below(4);
+    ItemId after;
+    while (true) {
+      std::vector<OpenMatter> page = read_open_matters(*database_, run, after, verify, limit);
+      if (page.empty()) return all;
+      EXPECT_LE(std::ssize(page), limit);
+      after = page.back().item;
+      std::ranges::move(page, std::back_inserter(all));
+    }
+  }
 
   int below(int bound) { return static_cast<int>(engine_() % static_cast<unsigned>(bound)); }
 
