@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <exception>
 #include <future>
+#include <iterator>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -83,13 +85,12 @@ class EntryWriter {
                          "INSERT INTO attempt (attempt_id, item_id, invocation_id, attempt_number,"
                          " stage, intent_utc_ms, observation_id) VALUES",
                          "(?, ?, ?, ?, ?, ?,"
-                         " (SELECT max(observation_id) FROM observation WHERE item_id = ?))",
-                         k_group),
+                         " (SELECT max(observation_id) FROM observation WHERE item_id = ?))"),
         insert_outcomes_(database,
                          "INSERT INTO outcome (attempt_id, outcome, scope, http_status, api_code,"
                          " request_id, message, retry_after_ms, sent_utc_ms, finished_utc_ms,"
                          " latency_us) VALUES",
-                         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", k_group),
+                         "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
         insert_decision_(database.prepare(
             "INSERT INTO decision (run_id, invocation_id, item_id, kind, reason, detail,"
             " decided_utc_ms, observation_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
@@ -113,11 +114,16 @@ class EntryWriter {
   void write(const std::vector<const IntentEntry*>& intents) {
     if (intents.empty()) return;
     static_cast<void>(last_attempt_.step());
-    AttemptId next{last_attempt_.integer(0) + 1};
+    AttemptId next{last_attempt_.integer(0)};
     last_attempt_.reset();
+    if (next.value > std::numeric_limits<std::int64_t>::max() - std::ssize(intents)) {
+      throw AuditUnusable(
+          "audit database " + database_.path() +
+          ": there is no id left for an attempt; it was changed by another program");
+    }
     for (const IntentEntry* intent : intents) {
-      intent->announced->attempt = next;
       ++next.value;
+      intent->announced->attempt = next;
     }
     insert_attempts_.insert(intents, [&](Statement& insert, int before, const IntentEntry* intent) {
       insert.bind(before + 1, intent->announced->attempt.value)
@@ -220,10 +226,6 @@ class EntryWriter {
   void bring_tally_up_to_date() { tally_.write(); }
 
  private:
-  /// Rows of a statement. A commit of a busy run has twenty or thirty of each; what is left over
-  /// goes in one by one.
-  static constexpr std::size_t k_group = 8;
-
   static std::optional<std::int64_t> number(const std::optional<int>& value) {
     if (!value) return std::nullopt;
     return *value;

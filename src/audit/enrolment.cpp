@@ -24,24 +24,24 @@ struct Repeat {
   std::string disk;
 };
 
-/// Rows of one table with a disk and one or two numbers, stored several at a time.
+/// Rows of one table about items, stored several at a time.
 class DiskRows {
  public:
   struct Row {
     std::string disk;
-    std::int64_t first = 0;
-    std::int64_t second = 0;
+    std::int64_t item = 0;
+    std::int64_t line = 0;
   };
   /// Binds a row to the parameters `before` + 1 and following.
   using Bind = void (*)(Statement&, int before, const Row&);
 
   DiskRows(Database& database, std::string_view head, std::string_view row, Bind bind)
-      : insert_(database, head, row, k_group), bind_(bind) {
+      : insert_(database, head, row), bind_(bind) {
     rows_.reserve(k_buffered);
   }
 
-  void add(std::string_view disk, std::int64_t first, std::int64_t second = 0) {
-    rows_.push_back({std::string(disk), first, second});
+  void add(std::string_view disk, std::int64_t item, std::int64_t line = 0) {
+    rows_.push_back({std::string(disk), item, line});
     if (rows_.size() == k_buffered) store();
   }
   /// To be called once all have been added.
@@ -51,8 +51,7 @@ class DiskRows {
   }
 
  private:
-  static constexpr std::size_t k_group = 32;
-  static constexpr std::size_t k_buffered = 16 * k_group;
+  static constexpr std::size_t k_buffered = 32 * GroupedInsert::k_group;
 
   GroupedInsert insert_;
   Bind bind_;
@@ -196,7 +195,7 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
       database, "INSERT INTO item (item_id, run_id, disk_id, source_line) VALUES",
       "(?, " + std::to_string(run.id.value) + ", ?, ?)",
       [](Statement& insert, int before, const DiskRows::Row& row) {
-        insert.bind(before + 1, row.first).bind(before + 2, row.disk).bind(before + 3, row.second);
+        insert.bind(before + 1, row.item).bind(before + 2, row.disk).bind(before + 3, row.line);
       });
   Statement insert_duplicate = database.prepare(
       "INSERT OR IGNORE INTO duplicate_line (run_id, source_line, disk_id) VALUES (?1, ?2, ?3)");
@@ -215,7 +214,7 @@ RunRecord Enrolment::commit(const RunDescription& description, UtcTime now) {
   items.store();
   DiskRows disks(database, "INSERT INTO disk_item (disk_id, item_id) VALUES", "(?, ?)",
                  [](Statement& insert, int before, const DiskRows::Row& row) {
-                   insert.bind(before + 1, row.disk).bind(before + 2, row.first);
+                   insert.bind(before + 1, row.disk).bind(before + 2, row.item);
                  });
   sorter.sort([&](std::string_view disk, std::int64_t its_item) { disks.add(disk, its_item); });
   disks.store();

@@ -14,11 +14,9 @@ std::string sql_of(std::string_view head, std::string_view row, std::size_t rows
 
 }  // namespace
 
-GroupedInsert::GroupedInsert(Database& database, std::string_view head, std::string_view row,
-                             std::size_t group)
-    : group_(group),
-      parameters_(static_cast<int>(std::ranges::count(row, '?'))),
-      several_(database.prepare(sql_of(head, row, group))),
+GroupedInsert::GroupedInsert(Database& database, std::string_view head, std::string_view row)
+    : parameters_(static_cast<int>(std::ranges::count(row, '?'))),
+      several_(database.prepare(sql_of(head, row, k_group))),
       one_(database.prepare(sql_of(head, row, 1))) {}
 
 }  // namespace diskrelease

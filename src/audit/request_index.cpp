@@ -82,6 +82,7 @@ std::uint64_t request_key(std::string_view request_id) noexcept {
 }
 
 void extend_request_index(Database& database, std::int64_t settled) {
+  // Neither has a database that is read with derived tables of its own in place of its file's.
   if (!has_request_index(database, "main")) return;
   std::int64_t segment = segments(database, "main");
   if (settled < (segment + 1) * k_attempts_a_segment) return;

@@ -285,8 +285,8 @@ class OpenCandidates {
         accepted_(database.prepare("SELECT item_id FROM item_now NOT INDEXED"
                                    " WHERE open = 2 AND item_id BETWEEN ?1 AND ?2"
                                    " ORDER BY item_id LIMIT ?3")),
-        last_(last_item(run)),
-        verify_(verify) {
+        last_(last_item(run)) {
+    indexed_.bind(4, std::int64_t{verify ? 1 : 0});
     Statement any_accepted = database.prepare(
         "SELECT EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?1 AND items > 0"
         " AND state = 'released' AND verified = 'not_read')");
@@ -294,17 +294,17 @@ class OpenCandidates {
     any_accepted_ = verify && any_accepted.step() && any_accepted.integer(0) != 0;
   }
 
-  /// At most `limit` from that item on.
+  /// From that item on. Fewer than `limit`: there are no more.
   std::vector<std::int64_t> next(std::int64_t from, std::int64_t limit) {
     std::vector<std::int64_t> items;
-    indexed_.bind(4, std::int64_t{verify_ ? 1 : 0});
     read(indexed_, from, last_, limit, items);
     if (!any_accepted_) return items;
-    // These are in no index, so rows are looked through, but each once in a round.
+    // These are in no index. Rows are looked through only as far as this page goes.
     const std::int64_t to = std::ssize(items) == limit ? items.back() : last_;
     const auto indexed = std::ssize(items);
     read(accepted_, from, to, limit, items);
     std::ranges::inplace_merge(items, items.begin() + indexed);
+    items.erase(std::unique(items.begin(), items.end()), items.end());
     if (std::ssize(items) > limit) items.resize(static_cast<std::size_t>(limit));
     return items;
   }
@@ -320,7 +320,6 @@ class OpenCandidates {
   Statement indexed_;
   Statement accepted_;
   std::int64_t last_;
-  bool verify_;
   bool any_accepted_ = false;
 };
 
@@ -375,10 +374,11 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
     select.reset();
   };
   std::int64_t from = std::max(after.value + 1, run.first_item.value);
-  while (std::ssize(matters) < limit) {
-    const std::vector<std::int64_t> items = candidates.next(from, limit - std::ssize(matters));
-    if (items.empty()) break;
+  while (true) {
+    const std::int64_t wanted = limit - std::ssize(matters);
+    const std::vector<std::int64_t> items = candidates.next(from, wanted);
     for (const std::int64_t item : items) look_at(ItemId{item});
+    if (std::ssize(items) < wanted || std::ssize(matters) == limit) break;
     from = items.back() + 1;
   }
   return matters;

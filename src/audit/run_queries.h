@@ -101,7 +101,9 @@ struct OpenMatter {
 };
 
 /// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,
-/// accepted releases too; for goal purge the ones that wait for the recycle bin in any case.
+/// accepted releases too; for goal purge the ones that wait for the recycle bin in any case. Fewer
+/// than `limit`: there are no more. Accepted ones that have not been read since are found by
+/// looking through the rows of the page.
 [[nodiscard]] std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run,
                                                         ItemId after, bool verify,
                                                         std::int64_t limit);

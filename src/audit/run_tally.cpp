@@ -24,8 +24,7 @@ constexpr std::int64_t k_ahead = 250;
 /// make it grow.
 constexpr std::size_t k_most_tallies = 1'000;
 
-/// Items whose rows are looked up and inserted together.
-constexpr std::size_t k_group = 8;
+constexpr std::size_t k_group = GroupedInsert::k_group;
 
 std::string select_any_row() {
   std::string sql = "SELECT ";
@@ -72,8 +71,7 @@ RunTally::RunTally(Database& database, Marks marks)
           database.prepare("INSERT INTO item_now (item_id, tally_id, open) VALUES (?1, ?2, ?3)"
                            " ON CONFLICT (item_id) DO NOTHING")),
       insert_accepted_(database, "INSERT INTO item_now (item_id, tally_id, open) VALUES",
-                       "(?, ?, " + std::to_string(static_cast<int>(Openness::accepted)) + ")",
-                       k_group),
+                       "(?, ?, " + std::to_string(static_cast<int>(Openness::accepted)) + ")"),
       any_has_row_(database.prepare(select_any_row())),
       update_row_(
           database.prepare("UPDATE item_now SET tally_id = ?2, open = ?3 WHERE item_id = ?1")),
@@ -320,7 +318,7 @@ bool RunTally::any_has_row(std::span<const Accepted> group) {
   for (std::size_t i = 0; i < group.size(); ++i) {
     any_has_row_.bind(static_cast<int>(i) + 1, group[i].item.value);
   }
-  const bool any = !any_has_row_.step() || any_has_row_.integer(0) != 0;
+  const bool any = any_has_row_.step() && any_has_row_.integer(0) != 0;
   any_has_row_.reset();
   return any;
 }

@@ -122,6 +122,7 @@ class RunTally {
 
   Run& run_of(ItemId item);
   Run& touch(ItemId item);
+  /// Stores first what is in accepted_.
   std::optional<Row> find_row(ItemId item);
   Tally& tally_by_ending(std::int64_t run, const ItemEnding& ending);
   Tally& tally_by_id(std::int64_t id);

@@ -54,6 +54,7 @@ Due Reconciler::step() {
   if (!in_round_) {
     in_round_ = true;
     found_any_ = false;
+    last_page_ = false;
     round_began_ = now;
     last_round_ = now >= *window_ends_;
     cursor_ = {};
@@ -64,8 +65,10 @@ Due Reconciler::step() {
 }
 
 Due Reconciler::next_page() {
+  if (last_page_) return end_round();
   page_ = read_open_matters(database_, run_, cursor_, parts_.spec.verify,
                             static_cast<std::int64_t>(k_max_described_disks));
+  last_page_ = page_.size() < k_max_described_disks;
   if (page_.empty()) return end_round();
   found_any_ = true;
   cursor_ = page_.back().item;

@@ -43,6 +43,7 @@ class Reconciler {
   bool in_round_ = false;
   bool last_round_ = false;
   bool found_any_ = false;
+  bool last_page_ = false;  ///< page_ is the last one of the round
   ItemId cursor_;
   std::vector<OpenMatter> page_;
   std::string problem_;

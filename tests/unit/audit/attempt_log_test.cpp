@@ -163,6 +163,103 @@ TEST_F(AttemptLogTest, ACommitHasItsOutcomesFirstAndInTheOrderOfTheirAttempts) {
   EXPECT_THAT(record_problems_in(file_), ::testing::IsEmpty());
 }
 
+/// Many intents that one commit carries: they wait for company while many attempts are open.
+class ManyIntentsTest : public AttemptLogTest {
+ protected:
+  static constexpr int k_open = 60;
+
+  void SetUp() override {
+    enrol_disks(100);
+    log_.emplace(open_audit_for_writing(file_), run_.id, invocation_, std::chrono::hours(1),
+                 LogListeners{}, std::chrono::hours(1));
+    announce_all(1, k_open);
+    log_->flush();
+    take_all();
+    blocks_ = query("SELECT max(block_id) FROM chain");
+  }
+  void announce_all(int first, int last) {
+    for (int number = first; number <= last; ++number) announce_one(number);
+  }
+  void announce_one(int number) {
+    announced_.push_back(log_->announce(item(number), disk_id("disk-" + std::to_string(number)), 1,
+                                        Stage::release, k_test_time));
+  }
+  void take_all() {
+    for (Announcement& announcement : announced_) open_.push_back(announcement.take());
+    announced_.clear();
+  }
+
+  std::optional<AttemptLog> log_;
+  std::vector<Announcement> announced_;
+  std::vector<OpenAttempt> open_;
+  std::int64_t blocks_ = 0;
+};
+
+TEST_F(ManyIntentsTest, HaveEachItsItemAndWhatWasReadBeforeIt) {
+  announce_all(61, 70);
+  ReadRecord read{ReadPurpose::preflight, 2, "complete", 200, "", "", "", k_test_time, k_test_time};
+  std::vector<ItemSighting> sightings;
+  for (const int number : {65, 75}) {
+    sightings.push_back({item(number), Sighting{disk_id("disk-" + std::to_string(number)),
+                                                DiskStatus::available,
+                                                "",
+                                                "",
+                                                {},
+                                                "",
+                                                "",
+                                                "",
+                                                "",
+                                                {}}});
+  }
+  log_->record_read(read, sightings);
+  announce_all(71, 80);
+  log_->flush();
+  take_all();
+  EXPECT_EQ(query("SELECT max(block_id) FROM chain"), blocks_ + 1);
+  ASSERT_EQ(open_.size(), 80U);
+  for (std::size_t i = 0; i < open_.size(); ++i) {
+    const OpenAttempt& attempt = open_[i];
+    EXPECT_EQ(attempt.item(), item(static_cast<int>(i) + 1));
+    EXPECT_EQ(attempt.disk().text(), "disk-" + std::to_string(i + 1));
+    EXPECT_EQ(query("SELECT item_id FROM attempt WHERE attempt_id = " +
+                    std::to_string(attempt.id().value)),
+              attempt.item().value);
+  }
+  // The read of disk 65 was handed over behind its intent.
+  EXPECT_EQ(query("SELECT count(*) FROM attempt WHERE observation_id IS NOT NULL"), 1);
+  EXPECT_EQ(query("SELECT observation.item_id FROM attempt JOIN observation USING (observation_id)"
+                  " WHERE attempt.item_id = observation.item_id"),
+            item(75).value);
+  for (OpenAttempt& attempt : open_) log_->record_outcome(std::move(attempt), {});
+  static_cast<void>(log_->close());
+  EXPECT_THAT(record_problems_in(file_), ::testing::IsEmpty());
+}
+
+TEST_F(ManyIntentsTest, AreAllRefusedWithTheOneThatIs) {
+  announce_all(61, 64);
+  announce_one(7);
+  announce_all(65, 80);
+  EXPECT_THROW(log_->flush(), AuditUnusable);
+  for (Announcement& announcement : announced_) {
+    EXPECT_THROW(static_cast<void>(announcement.take()), AuditUnusable);
+  }
+  EXPECT_EQ(query("SELECT count(*) FROM attempt"), k_open);
+  EXPECT_EQ(query("SELECT max(block_id) FROM chain"), blocks_);
+}
+
+TEST_F(AttemptLogTest, FailsWhereThereIsNoIdLeft) {
+  enrol_disks(2);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
+  {
+    Database database(file_, Database::Access::read_write);
+    database.execute(
+        "INSERT INTO attempt (attempt_id, item_id, invocation_id, attempt_number, stage,"
+        " intent_utc_ms) VALUES (9223372036854775807, " +
+        std::to_string(item(2).value) + ", 1, 1, 1, 1)");
+  }
+  EXPECT_THROW(static_cast<void>(announce(log, 1)), AuditUnusable);
+}
+
 TEST_F(AttemptLogTest, CloseGivesTheConnectionBack) {
   enrol_disks(1);
   AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_);
