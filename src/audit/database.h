@@ -90,8 +90,8 @@ class InsertObserver {
 
 /// SQLite counts the memory of the whole process, and every allocation of every thread goes through
 /// one lock for it: a tenth of what it costs to record an attempt. A process that has no use for
-/// the count does without. To be called before the first Database, later it has no effect; not in a
-/// process that asks a SqlQuestion, for whose limit it is.
+/// the count does without. To be called once, before the first Database and any thread that opens
+/// one; later it has no effect. Not in a process that asks a SqlQuestion, for whose limit it is.
 void leave_memory_uncounted() noexcept;
 
 /// One connection to an existing SQLite file, opened through a Poco::Data session. Not thread-safe:

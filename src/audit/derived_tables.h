@@ -17,6 +17,10 @@ inline constexpr std::string_view k_from_open_attempts =
     " WHERE attempt_id > (SELECT settled_attempts FROM derived_until)"
     "   AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)";
 
+/// The condition of the index item_now_open, as schema/derived.sql has it: SQLite uses a partial
+/// index only where it stands in the query.
+inline constexpr std::string_view k_in_open_index = "open IN (1, 3, 4)";
+
 /// Items of a run without a row in item_now: they are pending, unless an attempt is open. ?1, ?2:
 /// from which item to which; ?3: the run.
 inline constexpr std::string_view k_from_items_without_row =

@@ -157,8 +157,8 @@ std::vector<std::int64_t> attempts_missing_in_request_index(Database& database, 
     // A lookup relies on the order, so it is not made good here.
     for (const Entry& entry : entries_of(outcomes, segment)) {
       if (missing.size() == most) return missing;
-      if (!std::ranges::binary_search(indexed, entry))
-        missing.push_back(attempt_of(segment, entry));
+      if (std::ranges::binary_search(indexed, entry)) continue;
+      missing.push_back(attempt_of(segment, entry));
     }
   }
   return missing;

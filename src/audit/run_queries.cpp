@@ -58,7 +58,9 @@ std::string select_candidates() {
          " UNION ALL "
          "SELECT item_now.item_id, disk_id, 0"
          " FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
-         " WHERE open = 3 AND open IN (1, 3, 4) AND item_now.item_id BETWEEN ?1 AND ?2"
+         " WHERE open = 3 AND " +
+         std::string(k_in_open_index) +
+         " AND item_now.item_id BETWEEN ?1 AND ?2"
          " ORDER BY 1";
 }
 
@@ -114,7 +116,9 @@ std::int64_t find_example(Database& database, const RunRecord& run, const ItemEn
   // that are accepted nearly always keep their state and code, and with them a noted example.
   Statement find = database.prepare(
       "SELECT coalesce((SELECT item_id FROM item_now INDEXED BY item_now_open"
-      "   WHERE open = ?5 AND open IN (1, 3, 4) AND tally_id = tally.tally_id"
+      "   WHERE open = ?5 AND " +
+      std::string(k_in_open_index) +
+      " AND tally_id = tally.tally_id"
       "     AND item_id BETWEEN ?6 AND ?7 ORDER BY item_id LIMIT 1),"
       "  (SELECT item_id FROM item_now WHERE tally_id = tally.tally_id"
       "     AND item_id BETWEEN ?6 AND ?7 LIMIT 1), 0) FROM run_tally AS tally"
@@ -128,6 +132,62 @@ std::int64_t find_example(Database& database, const RunRecord& run, const ItemEn
       .bind(7, last_item(run));
   return find.step() ? find.integer(0) : 0;
 }
+
+/// The items of a run that may be read back, by their rows, in the order of their ids.
+class OpenCandidates {
+ public:
+  OpenCandidates(Database& database, const RunRecord& run, bool verify)
+      : indexed_(database.prepare("SELECT item_id FROM item_now INDEXED BY item_now_open"
+                                  " WHERE open = 1 AND " +
+                                  std::string(k_in_open_index) +
+                                  "   AND item_id BETWEEN ?1 AND ?2"
+                                  " UNION SELECT item_id FROM item_now INDEXED BY item_now_open"
+                                  " WHERE ?4 AND open = 4 AND " +
+                                  std::string(k_in_open_index) +
+                                  "   AND item_id BETWEEN ?1 AND ?2"
+                                  // One with an open attempt may have a row besides.
+                                  " UNION SELECT item_id" +
+                                  from_open_attempts_of_run() + " ORDER BY 1 LIMIT ?3")),
+        accepted_(database.prepare("SELECT item_id FROM item_now NOT INDEXED"
+                                   " WHERE open = 2 AND item_id BETWEEN ?1 AND ?2"
+                                   " ORDER BY item_id LIMIT ?3")),
+        last_(last_item(run)) {
+    indexed_.bind(4, std::int64_t{verify ? 1 : 0});
+    Statement any_accepted = database.prepare(
+        "SELECT EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?1 AND items > 0"
+        " AND state = 'released' AND verified = 'not_read')");
+    any_accepted.bind(1, run.id.value);
+    any_accepted_ = verify && any_accepted.step() && any_accepted.integer(0) != 0;
+  }
+
+  /// From that item on. Fewer than `limit`: there are no more.
+  std::vector<std::int64_t> next(std::int64_t from, std::int64_t limit) {
+    std::vector<std::int64_t> items;
+    read(indexed_, from, last_, limit, items);
+    if (!any_accepted_) return items;
+    // These are in no index. Rows are looked through only as far as this page goes.
+    const std::int64_t to = std::ssize(items) == limit ? items.back() : last_;
+    const auto indexed = std::ssize(items);
+    read(accepted_, from, to, limit, items);
+    std::ranges::inplace_merge(items, items.begin() + indexed);
+    items.erase(std::unique(items.begin(), items.end()), items.end());
+    if (std::ssize(items) > limit) items.resize(static_cast<std::size_t>(limit));
+    return items;
+  }
+
+ private:
+  static void read(Statement& select, std::int64_t from, std::int64_t to, std::int64_t limit,
+                   std::vector<std::int64_t>& items) {
+    select.bind(1, from).bind(2, to).bind(3, limit);
+    while (select.step()) items.push_back(select.integer(0));
+    select.reset();
+  }
+
+  Statement indexed_;
+  Statement accepted_;
+  std::int64_t last_;
+  bool any_accepted_ = false;
+};
 
 }  // namespace
 
@@ -266,64 +326,6 @@ std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
   next_item_ = std::ssize(page) < limit ? last_item_ + 1 : page.back().item.value + 1;
   return page;
 }
-
-namespace {
-
-/// The items of a run that may be read back, by their rows, in the order of their ids.
-class OpenCandidates {
- public:
-  OpenCandidates(Database& database, const RunRecord& run, bool verify)
-      : indexed_(database.prepare("SELECT item_id FROM item_now INDEXED BY item_now_open"
-                                  " WHERE open = 1 AND open IN (1, 3, 4)"
-                                  "   AND item_id BETWEEN ?1 AND ?2"
-                                  " UNION SELECT item_id FROM item_now INDEXED BY item_now_open"
-                                  " WHERE ?4 AND open = 4 AND open IN (1, 3, 4)"
-                                  "   AND item_id BETWEEN ?1 AND ?2"
-                                  // One with an open attempt may have a row besides.
-                                  " UNION SELECT item_id" +
-                                  from_open_attempts_of_run() + " ORDER BY 1 LIMIT ?3")),
-        accepted_(database.prepare("SELECT item_id FROM item_now NOT INDEXED"
-                                   " WHERE open = 2 AND item_id BETWEEN ?1 AND ?2"
-                                   " ORDER BY item_id LIMIT ?3")),
-        last_(last_item(run)) {
-    indexed_.bind(4, std::int64_t{verify ? 1 : 0});
-    Statement any_accepted = database.prepare(
-        "SELECT EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?1 AND items > 0"
-        " AND state = 'released' AND verified = 'not_read')");
-    any_accepted.bind(1, run.id.value);
-    any_accepted_ = verify && any_accepted.step() && any_accepted.integer(0) != 0;
-  }
-
-  /// From that item on. Fewer than `limit`: there are no more.
-  std::vector<std::int64_t> next(std::int64_t from, std::int64_t limit) {
-    std::vector<std::int64_t> items;
-    read(indexed_, from, last_, limit, items);
-    if (!any_accepted_) return items;
-    // These are in no index. Rows are looked through only as far as this page goes.
-    const std::int64_t to = std::ssize(items) == limit ? items.back() : last_;
-    const auto indexed = std::ssize(items);
-    read(accepted_, from, to, limit, items);
-    std::ranges::inplace_merge(items, items.begin() + indexed);
-    items.erase(std::unique(items.begin(), items.end()), items.end());
-    if (std::ssize(items) > limit) items.resize(static_cast<std::size_t>(limit));
-    return items;
-  }
-
- private:
-  static void read(Statement& select, std::int64_t from, std::int64_t to, std::int64_t limit,
-                   std::vector<std::int64_t>& items) {
-    select.bind(1, from).bind(2, to).bind(3, limit);
-    while (select.step()) items.push_back(select.integer(0));
-    select.reset();
-  }
-
-  Statement indexed_;
-  Statement accepted_;
-  std::int64_t last_;
-  bool any_accepted_ = false;
-};
-
-}  // namespace
 
 std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& run, ItemId after,
                                           bool verify, std::int64_t limit) {

@@ -274,7 +274,9 @@ std::int64_t skip_disks_of_other_runs(Database& database, const RunRecord& run,
         " UNION ALL SELECT item_now.item_id, disk_id"
         "  FROM item_now INDEXED BY item_now_open CROSS JOIN item USING (item_id)"
         // Those half way through a purge have to be read.
-        "  WHERE open IN (1, 3) AND open IN (1, 3, 4) AND item_now.item_id BETWEEN ?1 AND ?2) AS "
+        "  WHERE open IN (1, 3) AND " +
+        std::string(k_in_open_index) +
+        " AND item_now.item_id BETWEEN ?1 AND ?2) AS "
         "mine WHERE "
         "EXISTS (SELECT 1 FROM disk_item WHERE disk_item.disk_id = mine.disk_id"
         "                        AND disk_item.item_id NOT BETWEEN ?1 AND ?2)"
