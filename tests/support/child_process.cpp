@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -35,6 +36,10 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments,
   error_ = output_folder / ("child" + std::to_string(number) + ".err");
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  // The thread sanitizer's suppressions are the child's, too: what it links is what the tests link.
+  if (const char* options = std::getenv("TSAN_OPTIONS")) {
+    variables.push_back(std::string("TSAN_OPTIONS=") + options);
+  }
   // What is killed leaves its marks.
   static const TemporaryDirectory k_memory(memory_directory());
   variables.push_back("RUNTIME_DIRECTORY=" + k_memory.path().string());

@@ -15,9 +15,9 @@ struct ChildResult {
   std::string error;
 };
 
-/// A program started with exactly the given environment and a RUNTIME_DIRECTORY, which goes with
-/// this process; standard input closed to it (/dev/null), outputs in files of its own. Killed on
-/// destruction if it still runs.
+/// A program started with exactly the given environment, the options of the thread sanitizer and a
+/// RUNTIME_DIRECTORY, which goes with this process; standard input closed to it (/dev/null),
+/// outputs in files of its own. Killed on destruction if it still runs.
 class ChildProcess {
  public:
   ChildProcess(std::vector<std::string> arguments,
