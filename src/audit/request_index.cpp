@@ -8,13 +8,45 @@
 namespace diskrelease {
 namespace {
 
-std::int64_t segments(Database& database, const std::string& schema) {
+/// Everything before it has been looked at.
+std::int64_t end_of_segments(Database& database, const std::string& schema) {
   // No more than the attempts can fill, whatever somebody has put there.
   return database.query_integer("SELECT min((SELECT coalesce(max(segment), -1) FROM " + schema +
                                 ".request_index),"
                                 "           (SELECT coalesce(max(attempt_id), 0) FROM " +
                                 schema + ".attempt) / " + std::to_string(k_attempts_a_segment) +
                                 " - 1) + 1");
+}
+
+/// Segments from `first` on and before `end` that have something, in their order: whatever ids
+/// somebody has put there, there are no more rounds than rows. `next`: the first one from ?1 on and
+/// before ?2, NULL = none.
+std::vector<std::int64_t> segments_with(Statement next, std::int64_t first, std::int64_t end) {
+  std::vector<std::int64_t> found;
+  for (std::int64_t segment = first;; ++segment) {
+    next.bind(1, segment).bind(2, end);
+    static_cast<void>(next.step());
+    if (next.is_null(0)) return found;
+    segment = next.integer(0);
+    found.push_back(segment);
+    next.reset();
+  }
+}
+
+std::vector<std::int64_t> segments_with_entries(Database& database, const std::string& schema,
+                                                std::int64_t end) {
+  return segments_with(database.prepare("SELECT min(segment) FROM " + schema +
+                                        ".request_index WHERE segment >= ?1 AND segment < ?2"),
+                       0, end);
+}
+
+std::vector<std::int64_t> segments_with_outcomes(Database& database, std::int64_t first,
+                                                 std::int64_t end) {
+  const std::string size = std::to_string(k_attempts_a_segment);
+  return segments_with(database.prepare("SELECT (min(attempt_id) - 1) / " + size +
+                                        " FROM outcome WHERE attempt_id > ?1 * " + size +
+                                        " AND attempt_id <= ?2 * " + size),
+                       first, end);
 }
 
 /// As this program makes it; an archive keeps the one that it was sealed with.
@@ -84,11 +116,16 @@ std::uint64_t request_key(std::string_view request_id) noexcept {
 void extend_request_index(Database& database, std::int64_t settled) {
   // Neither has a database that is read with derived tables of its own in place of its file's.
   if (!has_request_index(database, "main")) return;
-  std::int64_t segment = segments(database, "main");
-  if (settled < (segment + 1) * k_attempts_a_segment) return;
+  const std::int64_t first = end_of_segments(database, "main");
+  const std::int64_t end = settled / k_attempts_a_segment;
+  if (first >= end) return;
+  // Ids that are missing - nothing here leaves any out - need no segment; the last one says up to
+  // where everything has been looked at.
+  std::vector<std::int64_t> segments = segments_with_outcomes(database, first, end);
+  if (segments.empty() || segments.back() != end - 1) segments.push_back(end - 1);
   Statement outcomes = database.prepare(k_select_request_ids);
   Statement insert = database.prepare("INSERT INTO request_index VALUES (?1, ?2)");
-  for (; settled >= (segment + 1) * k_attempts_a_segment; ++segment) {
+  for (const std::int64_t segment : segments) {
     std::vector<Entry> entries = entries_of(outcomes, segment);
     // A segment in which nobody has answered must be known as looked at, too.
     entries.push_back({0, k_attempts_a_segment - 1});
@@ -118,13 +155,13 @@ std::optional<std::vector<std::int64_t>> attempts_by_request(Database& database,
   std::vector<std::int64_t> attempts;
   for (const std::string& schema : schemas) {
     if (!has_request_index(database, schema)) return std::nullopt;
-    const std::int64_t count = segments(database, schema);
+    const std::int64_t count = end_of_segments(database, schema);
     // From the last row that begins with the key, or else the last one before it, downwards: rows
     // are in the order of their first entries.
     Statement rows = database.prepare("SELECT entries FROM " + schema +
                                       ".request_index WHERE segment = ?1 AND entries < ?2"
                                       " ORDER BY entries DESC");
-    for (std::int64_t segment = 0; segment < count; ++segment) {
+    for (const std::int64_t segment : segments_with_entries(database, schema, count)) {
       rows.bind(1, segment).bind_blob(2, after_all_with_key);
       while (rows.step()) {
         const std::vector<Entry> entries = entries_in(rows.text(0));
@@ -148,8 +185,8 @@ std::vector<std::int64_t> attempts_missing_in_request_index(Database& database, 
   std::vector<std::int64_t> missing;
   Statement rows = database.prepare("SELECT entries FROM request_index WHERE segment = ?1");
   Statement outcomes = database.prepare(k_select_request_ids);
-  const std::int64_t count = segments(database, "main");
-  for (std::int64_t segment = 0; segment < count; ++segment) {
+  for (const std::int64_t segment :
+       segments_with_outcomes(database, 0, end_of_segments(database, "main"))) {
     std::vector<Entry> indexed;
     rows.bind(1, segment);
     while (rows.step()) std::ranges::copy(entries_in(rows.text(0)), std::back_inserter(indexed));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 
 #include "audit/audit_file.h"
@@ -174,6 +175,33 @@ TEST_F(RequestIndexTest, ASegmentInWhichNobodyHasAnsweredIsLookedAtOnce) {
   EXPECT_THAT(found("T1"), IsEmpty());
 }
 
+TEST_F(RequestIndexTest, AnIdThatSomebodyHasPutFarAwayIsReachedWithoutCountingUpToIt) {
+  attempts_up_to(2 * k_segment);
+  constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
+  for (const std::int64_t attempt : {k_greatest / 2, k_greatest}) {
+    database_.execute(
+        "INSERT INTO attempt (attempt_id, item_id, invocation_id, attempt_number, stage,"
+        " intent_utc_ms) VALUES (" +
+        std::to_string(attempt) + ", 2, 1, " + (attempt == k_greatest ? "3" : "2") +
+        ", 1, 1);"
+        "INSERT INTO outcome (attempt_id, outcome, scope, request_id, finished_utc_ms) VALUES (" +
+        std::to_string(attempt) + ", 'throttled', 'run', 'F" + std::to_string(attempt) + "', 9)");
+  }
+  extend(k_greatest);
+  // One with outcomes far away, and the last.
+  EXPECT_EQ(database_.query_integer("SELECT count(DISTINCT segment) FROM request_index"), 4);
+  for (const std::int64_t attempt : {k_greatest / 2, k_greatest}) {
+    EXPECT_THAT(found("F" + std::to_string(attempt)), ElementsAre(attempt));
+  }
+  EXPECT_THAT(found("T1"), ElementsAre(1));
+  EXPECT_THAT(found("T" + std::to_string(2 * k_segment)), ElementsAre(2 * k_segment));
+  EXPECT_THAT(derived_differences(database_),
+              ::testing::Each(::testing::Not(::testing::HasSubstr("request_index"))));
+  // Nothing is left to do.
+  extend(k_greatest);
+  EXPECT_EQ(database_.query_integer("SELECT count(DISTINCT segment) FROM request_index"), 4);
+}
+
 TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
   attempts_up_to(k_segment + 10);
   extend(k_segment + 10);
@@ -185,6 +213,11 @@ TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
   EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
   EXPECT_THAT(derived_differences(database_),
               ::testing::Contains("attempt 7 is not in request_index"));
+  attempts_up_to(2 * k_segment);
+  extend(2 * k_segment);
+  database_.execute("DELETE FROM request_index WHERE segment = 0");
+  EXPECT_THAT(derived_differences(database_),
+              ::testing::Contains("attempt 1 is not in request_index"));
   database_.execute("DROP TABLE request_index");
   EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
   EXPECT_THAT(logged("T7"), ElementsAre(7));

@@ -2,12 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
 #include "audit/audit_file.h"
 #include "model/errors.h"
@@ -150,6 +154,23 @@ TEST_F(SqlQuestionTest, SaysWhatIsWrongWithAQuery) {
   for (int i = 0; i < 400; ++i) wide += ", hex(randomblob(500000))";
   EXPECT_THAT(refusal(wide), HasSubstr("more memory than it may have"));
   EXPECT_THAT(answer("SELECT 1"), ElementsAre("1"));
+}
+
+TEST_F(SqlQuestionTest, AnswersNothingWhereNobodyCountsItsMemory) {
+  // In a process of its own: the count is SQLite's, for all connections.
+  EXPECT_EXIT(
+      {
+        sqlite3_shutdown();
+        leave_memory_uncounted();
+        try {
+          static_cast<void>(answer("SELECT 1"));
+        } catch (const std::logic_error& error) {
+          std::cerr << error.what();
+          std::_Exit(7);
+        }
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(7), "SQLite does not count its memory");
 }
 
 TEST_F(SqlQuestionTest, EndsWhenItsTimeIsOver) {
