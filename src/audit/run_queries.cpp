@@ -333,7 +333,11 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
   OpenCandidates candidates(database, run, verify);
   Statement select = database.prepare(
       std::string(
-          "SELECT matter.item_id, matter.disk_id, latest.attempt_id, matter.attempts, latest.stage,"
+          "SELECT matter.item_id, matter.disk_id, latest.attempt_id,"
+          "       CASE matter.state WHEN 'unknown' THEN"
+          "         (SELECT count(*) FROM attempt JOIN outcome USING (attempt_id)"
+          "          WHERE attempt.item_id = matter.item_id AND outcome.outcome = 'unknown')"
+          "       ELSE 0 END, latest.stage,"
           "       matter.state = 'unknown', before.status, seen.status, disk_read.sent_utc_ms,"
           "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
           "               AND observation.observation_id > coalesce(latest.observation_id, 0)"

@@ -86,8 +86,8 @@ class PendingFeed {
 struct OpenMatter {
   ItemId item;
   DiskId disk;
-  AttemptId attempt;  ///< the latest
-  int attempts = 0;
+  AttemptId attempt;         ///< the latest
+  int unknown_attempts = 0;  ///< whose outcome was unknown, of one that is `unknown`
   Stage stage = Stage::release;
   bool unknown = false;              ///< false = accepted
   std::optional<DiskStatus> before;  ///< as last seen before the attempt

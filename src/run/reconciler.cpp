@@ -117,17 +117,17 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime
     // Else to see it is all that was wanted.
     return;
   }
-  const Settlement settlement = settle(
-      {.stage = matter.stage,
-       .before = matter.before,
-       .last = matter.last,
-       .last_seen = matter.last_seen,
-       .now = sighting.status,
-       .now_seen = seen,
-       .changed = matter.changed,
-       .poll = parts_.spec.settle.poll,
-       .last_read = last_round_,
-       .resend = parts_.spec.settle.resend && matter.attempts < parts_.spec.retry.max_attempts});
+  const bool tries_are_left = matter.unknown_attempts < parts_.spec.retry.max_attempts;
+  const Settlement settlement = settle({.stage = matter.stage,
+                                        .before = matter.before,
+                                        .last = matter.last,
+                                        .last_seen = matter.last_seen,
+                                        .now = sighting.status,
+                                        .now_seen = seen,
+                                        .changed = matter.changed,
+                                        .poll = parts_.spec.settle.poll,
+                                        .last_read = last_round_,
+                                        .resend = parts_.spec.settle.resend && tries_are_left});
   const auto* verdict = std::get_if<Verdict>(&settlement);
   if (verdict == nullptr) return;
   parts_.log.record_verdict({matter.attempt, matter.item, verdict->settled,

@@ -21,7 +21,6 @@ struct AttemptRow {
   std::int64_t item = 0;
   std::string disk;
   std::size_t run = 0;
-  std::int64_t number = 0;
   std::int64_t stage = 0;
   std::string outcome;
   std::string scope;
@@ -106,7 +105,7 @@ class Check {
 
   void read_attempts() {
     Statement select = database_.prepare(
-        "SELECT attempt_id, item_id, disk_id, run_id, attempt_number, stage, outcome, scope,"
+        "SELECT attempt_id, item_id, disk_id, run_id, stage, outcome, scope,"
         " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id, message"
         " FROM attempt_log LEFT JOIN verdict USING (attempt_id) ORDER BY attempt_id");
     while (select.step()) {
@@ -114,13 +113,12 @@ class Check {
           runs_, [&](const RunRecord& r) { return r.id.value == select.integer(3); });
       attempts_.push_back({select.integer(0), select.integer(1), std::string(select.text(2)),
                            static_cast<std::size_t>(run - runs_.begin()), select.integer(4),
-                           select.integer(5), std::string(select.text(6)),
+                           std::string(select.text(5)), std::string(select.text(6)),
                            std::string(select.text(7)), std::string(select.text(8)),
-                           std::string(select.text(9)), utc(select.integer(10)),
-                           utc(select.integer(11)), select.integer(12)});
+                           utc(select.integer(9)), utc(select.integer(10)), select.integer(11)});
       by_id_[attempts_.back().id] = attempts_.size() - 1;
       if (attempts_.back().outcome == "unknown") ++result_.tally.unknown;
-      if (select.text(13) == "the process ended before the request left") {
+      if (select.text(12) == "the process ended before the request left") {
         ++result_.tally.proved_unsent;
       }
       if (!attempts_.back().settled.empty()) ++result_.tally.verdicts;
@@ -471,8 +469,15 @@ class Check {
       if (sightings.after.back().read->departed_utc - left < spec.settle.window) {
         wrong(" before the window had passed");
       }
-      if (attempt.number >= spec.retry.max_attempts) wrong(" after the last attempt");
+      if (unknown_up_to(attempt) >= spec.retry.max_attempts) wrong(" after the last attempt");
     }
+  }
+
+  /// Attempts on the same item, up to this one, whose outcome was unknown.
+  std::ptrdiff_t unknown_up_to(const AttemptRow& attempt) const {
+    return std::ranges::count_if(attempts_, [&](const AttemptRow& other) {
+      return other.item == attempt.item && other.id <= attempt.id && other.outcome == "unknown";
+    });
   }
 
   /// An item that is left unknown though the rules of G3 settle it. Only the last read of a process
@@ -509,7 +514,7 @@ class Check {
         break;
       case Meaning::as_before:
         if (stayed(attempt, sightings) && spec.settle.resend &&
-            attempt.number < spec.retry.max_attempts) {
+            unknown_up_to(attempt) < spec.retry.max_attempts) {
           wrong("though it stayed as it was for the whole window and may be sent again");
         }
         break;

@@ -296,6 +296,21 @@ TEST_F(CourseTest, SendsAtMostMaxAttemptsTimesHoweverOftenItIsUnsettled) {
   EXPECT_EQ(counts()[ItemState::unknown], 1);
 }
 
+TEST_F(CourseTest, CountsForThatOnlyWhatWasUnknown) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  int calls = 0;
+  account.on_release = [&](const std::string&) -> std::optional<Reply> {
+    return ++calls <= 3 ? error_reply(429, "REQUEST_LIMIT_EXCEEDED") : lost_reply();
+  };
+  JobSpec spec = job();
+  spec.settle.resend = true;
+  spec.retry.max_attempts = 2;
+  EXPECT_EQ(course(account, spec).problem, "");
+  EXPECT_THAT(account.releases(), SizeIs(3 + 2));
+  EXPECT_EQ(counts()[ItemState::unknown], 1);
+}
+
 TEST_F(CourseTest, TakesNoFailedPartialOrOddAnswerForAbsence) {
   enrol_disks({"a", "b"});
   AccountTransport account({{"a", DiskStatus::available}, {"b", DiskStatus::available}});
