@@ -48,8 +48,8 @@ void make_derived_tables(Database& database);
 /// of the file until the connection is closed.
 void shadow_derived_tables(Database& database);
 
-/// Each way in which they differ from the evidence, as text, at most five of each kind. Looks at
-/// every item: for tests, and for those who do not trust them.
+/// Each way in which they differ from the evidence, as text, at most five of each kind; it may
+/// quote what is in them. Looks at every item. Precondition: they are there.
 [[nodiscard]] std::vector<std::string> derived_differences(Database& database);
 
 }  // namespace diskrelease

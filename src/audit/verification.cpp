@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "audit/archived_rows.h"
+#include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
 #include "model/visible_text.h"
 #include "platform/sha256.h"
@@ -181,6 +182,7 @@ class Verifier {
     check_archives();
     check_anchors();
     for (std::string& text : integrity.problems()) problem(std::move(text));
+    check_derived_tables();
     for (const RowReader& reader : readers_) {
       result_.tables.push_back({reader.table().name, reader.rows()});
     }
@@ -557,6 +559,18 @@ class Verifier {
     problem("disk_item does not fit item: " + std::to_string(items) + " items, " +
             std::to_string(disks) + " rows, of which " + std::to_string(fitting) +
             " name their item's disk");
+  }
+
+  /// They are no evidence, but what is sent is found through them, and they are what `status` says
+  /// of a long run. Where the evidence itself is not as it was, they cannot fit it.
+  void check_derived_tables() {
+    if (result_.problem_count > 0) return;
+    // Who needs them makes them again.
+    if (!derived_tables_are_there(database_)) return;
+    for (const std::string& difference : derived_differences(database_)) {
+      problem("derived tables: " + shown(difference) +
+              " (docs/audit-database.md says how to make them again)");
+    }
   }
 
   void check_anchors() {

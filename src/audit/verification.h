@@ -42,7 +42,8 @@ struct Verification {
 /// cut in the middle or continued differently; lists that do not fit their digest; indexes that do
 /// not fit their tables; triggers, views, indexes and tables that are not as this program makes
 /// them (of tables: and then nothing else). With anchors also: a database that was cut off at its
-/// end, rolled back, or replaced by another. What is in the derived tables is not looked at.
+/// end, rolled back, or replaced by another. Where all of that is in order, also: derived tables
+/// that do not fit the evidence; ones that are missing are no finding.
 ///
 /// Rows that the chain has and that are in an archive by its record must not be here; in the file
 /// of an archive the others. What archives have is not looked at: somebody who can add to the chain

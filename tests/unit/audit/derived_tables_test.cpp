@@ -74,7 +74,10 @@ constexpr std::array k_damages{
     "DELETE FROM derived_until",
     "DELETE FROM item_now; DELETE FROM run_tally; DELETE FROM run_progress;"
     " DELETE FROM derived_until",
-    "UPDATE derived_until SET layout = layout + 1"};
+    "UPDATE derived_until SET layout = layout + 1",
+    "UPDATE derived_until SET settled_attempts = 5",
+    "UPDATE derived_until SET observation_id = 1",
+    "UPDATE derived_until SET decision_id = 100"};
 
 TEST_F(DerivedTablesTest, AWriterMakesThemAgainWhereTheyAreMissingOrOfAnotherLayout) {
   std::filesystem::path untouched = directory_ / "untouched.db";
@@ -134,16 +137,24 @@ TEST_F(DerivedTablesTest, EveryKindOfDifferenceIsNamed) {
     const char* difference;
   };
   for (const Case& c : std::initializer_list<Case>{
-           {"UPDATE item_now SET tally_id = 2 WHERE item_id = 1", "by its row: 1 released"},
-           {"DELETE FROM item_now WHERE item_id = 4", "by its row: 4 already_gone"},
-           {"UPDATE item_now SET open = 0 WHERE item_id = 3", "open by its row: 3 unknown"},
-           {"UPDATE run_tally SET items = items + 1 WHERE state = 'released'", "tally, its items"},
-           {"UPDATE item_now SET tally_id = 99 WHERE item_id = 1", "row without a tally, item 1"},
-           {"UPDATE run_tally SET example_item_id = 5", "its example, which is of another"},
-           {"UPDATE run_progress SET first_gap_item_id = 6", "below the first gap 5"},
-           {"UPDATE run_progress SET last_touched_item_id = 3", "above the last touched one 4"},
+           {"UPDATE item_now SET tally_id = 2 WHERE item_id = 1",
+            "item 1 is \"released not_read\", its row says"},
+           {"DELETE FROM item_now WHERE item_id = 4",
+            "item 4 is \"already_gone\", its row says \"pending\""},
+           {"UPDATE item_now SET open = 0 WHERE item_id = 3",
+            "item 3 is \"unknown\", what its row leaves to do is 0"},
+           {"UPDATE run_tally SET items = items + 1 WHERE state = 'released'",
+            "tally 1 counts 2 items and has 1"},
+           {"UPDATE item_now SET tally_id = 99 WHERE item_id = 1",
+            "tally 99 counts 0 items and has 1"},
+           {"UPDATE run_tally SET example_item_id = 5",
+            "has item 5 as its example, which is of another"},
+           {"UPDATE run_progress SET first_gap_item_id = 6",
+            "item 5 has no row and is below the first gap"},
+           {"UPDATE run_progress SET last_touched_item_id = 3",
+            "item 4 has evidence and is above the last touched one"},
            {"DROP TRIGGER outcome_no_delete; DELETE FROM outcome WHERE attempt_id = 2",
-            "open attempt among the settled ones 2"}}) {
+            "attempt 2 is open and among the settled ones"}}) {
     SCOPED_TRACE(c.damage);
     std::filesystem::copy_file(untouched, file_, std::filesystem::copy_options::overwrite_existing);
     EXPECT_THAT(derived_differences_in(file_), IsEmpty());

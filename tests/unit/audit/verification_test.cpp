@@ -19,9 +19,11 @@ namespace diskrelease {
 namespace {
 
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 /// A database with every kind of row, written by those who write them, and what is done to it.
 class VerificationTest : public ::testing::Test {
@@ -398,7 +400,9 @@ std::string cut_after(Database& database, std::int64_t block) {
       if (entry.kind == EvidenceKind::duplicate_lines) sql += "DELETE FROM duplicate_line;";
     }
   }
-  return sql + "DELETE FROM chain WHERE block_id > " + std::to_string(block);
+  // Who does it lets the derived tables be made anew.
+  return sql + "DELETE FROM chain WHERE block_id > " + std::to_string(block) +
+         "; DROP TABLE item_now";
 }
 
 TEST_F(VerificationTest, ADatabaseThatWasCutOffAnywhereIsFoundByAnAnchorAlone) {
@@ -484,6 +488,27 @@ TEST_F(VerificationTest, AChangedSchemaIsFound) {
   }
   // They are made anew where they are missing.
   EXPECT_THAT(found_after("DROP TABLE item_now; DROP TABLE run_tally"), IsEmpty());
+}
+
+TEST_F(VerificationTest, DerivedTablesThatDoNotFitTheEvidenceAreFound) {
+  Database database = lawless();
+  for (const Tampering& t : {
+           Tampering{"UPDATE run_tally SET items = items + 1 WHERE state = 'rejected'",
+                     "counts 2 items and has 1"},
+           Tampering{"UPDATE run_tally SET state = 'skipped\x1b' WHERE state = 'rejected'",
+                     "is \"rejected\", its row says \"skipped\\x1b\""},
+           Tampering{"UPDATE item_now SET open = 1 WHERE open = 0",
+                     "is \"rejected\", what its row leaves to do is 1"},
+       }) {
+    EXPECT_THAT(after_sql(database, t.sql).problems, Contains(StartsWith("derived tables: ")))
+        << t.sql;
+    EXPECT_THAT(after_sql(database, t.sql).problems, Each(StartsWith("derived tables: "))) << t.sql;
+    EXPECT_THAT(after_sql(database, t.sql).problems, Contains(HasSubstr(t.finding))) << t.sql;
+    // Other evidence would make other tables, which says nothing new.
+    EXPECT_THAT(after_sql(database, std::string(t.sql) + "; DELETE FROM verdict").problems,
+                Each(Not(StartsWith("derived tables: "))))
+        << t.sql;
+  }
 }
 
 /// Changes sqlite_schema itself.
