@@ -85,7 +85,8 @@ RunTally::RunTally(Database& database, Marks marks)
                                      " VALUES (?1, ?2, ?3, ?4, 0)")),
       update_tally_(database.prepare("UPDATE run_tally SET items = items + ?2,"
                                      " example_item_id = nullif(?3, 0) WHERE tally_id = ?1")),
-      ending_(database.prepare(std::string(k_select_item_endings) + " WHERE item_id = ?1")),
+      ending_(database.prepare(std::string(k_select_item_endings_from) +
+                               "item_state WHERE item_id = ?1")),
       rows_from_(database.prepare("SELECT item_id FROM item_now"
                                   " WHERE item_id BETWEEN ?1 AND ?2 ORDER BY item_id")),
       update_progress_(database.prepare(

@@ -32,8 +32,8 @@ struct ItemEnding {
 };
 
 /// The same for every item, from the evidence: columns item_id, run_id, state, code, verified,
-/// next_stage. To be completed with a condition on item_id.
-inline constexpr std::string_view k_select_item_endings =
+/// next_stage. To be completed with item_state, as a whole or in part.
+inline constexpr std::string_view k_select_item_endings_from =
     "SELECT item_id, run_id, state,"
     " CASE WHEN state IN ('failed', 'skipped') THEN coalesce(decision_reason, '')"
     "      WHEN state IN ('rejected', 'already_gone') AND decision_reason IS NOT NULL"
@@ -41,8 +41,7 @@ inline constexpr std::string_view k_select_item_endings =
     "      WHEN state IN ('released', 'rejected', 'already_gone') AND settled IS NOT NULL"
     "        THEN 'settled_' || settled"
     "      ELSE coalesce(last_api_code, 'HTTP ' || nullif(last_http_status, 200), '') END AS code,"
-    " coalesce(verified, '') AS verified, next_stage"
-    " FROM item_state";
+    " coalesce(verified, '') AS verified, next_stage FROM ";
 
 /// What may still be done with an item. Persisted as a number (item_now.open).
 enum class Openness : int {
