@@ -53,6 +53,7 @@ CREATE TABLE main.request_index (
   PRIMARY KEY (segment, entries)
 ) STRICT, WITHOUT ROWID;
 
+-- Looks the same in every layout, for the verification reads from it which one it is.
 -- One row: up to where the evidence is accounted for at least. Who opens the database for writing looks at the items of
 -- all evidence beyond.
 CREATE TABLE main.derived_until (

@@ -70,6 +70,11 @@ void add_miscounts(std::vector<std::string>& differences, Database& database) {
 
 }  // namespace
 
+bool derived_layout_is_ours(Database& database) {
+  return database.query_integer("SELECT count(*) FROM derived_until WHERE layout = " +
+                                std::to_string(k_layout)) == 1;
+}
+
 bool derived_tables_are_there(Database& database) {
   if (database.query_integer(
           "SELECT count(*) FROM sqlite_schema WHERE name IN"
@@ -77,15 +82,18 @@ bool derived_tables_are_there(Database& database) {
           "  'request_index')") != 6) {
     return false;
   }
-  return database.query_integer(
-             "SELECT count(*) FROM derived_until WHERE layout = " + std::to_string(k_layout) +
-             " AND (SELECT count(*) FROM run) = (SELECT count(*) FROM run_progress)"
+  return derived_layout_is_ours(database) &&
+         database.query_integer(
+             "SELECT (SELECT count(*) FROM run) = (SELECT count(*) FROM run_progress)"
+             " AND NOT EXISTS (SELECT 1 FROM run WHERE run_id NOT IN (SELECT run_id FROM "
+             "run_progress))"
              // A mark beyond the evidence would hide what comes next.
              " AND settled_attempts <= coalesce((SELECT max(attempt_id) FROM attempt), 0)"
              " AND observation_id <= coalesce((SELECT max(observation_id) FROM observation), 0)"
              " AND decision_id <= coalesce((SELECT max(decision_id) FROM decision), 0)"
              " AND EXISTS (SELECT 1 FROM item_now)"
-             "   = EXISTS (SELECT 1 FROM run_tally WHERE items > 0)") == 1;
+             "   = EXISTS (SELECT 1 FROM run_tally WHERE items > 0)"
+             " FROM derived_until") == 1;
 }
 
 void catch_up_derived_tables(Database& database) {
@@ -165,6 +173,9 @@ std::vector<std::string> derived_differences(Database& database) {
           other_ending + " OR " + other_open + ") AND " + no_open_attempt);
   add_miscounts(differences, database);
   add(differences, database,
+      "SELECT format('item %d has a row and is in no list', item_id) FROM item_now"
+      " WHERE NOT EXISTS (SELECT 1 FROM item WHERE item.item_id = item_now.item_id)");
+  add(differences, database,
       "SELECT format('tally %d has item %d as its example, which is of another', tally_id,"
       "   example_item_id) FROM run_tally WHERE example_item_id IS NOT NULL"
       " AND NOT EXISTS (SELECT 1 FROM item_now WHERE item_id = example_item_id"
@@ -184,7 +195,8 @@ std::vector<std::string> derived_differences(Database& database) {
       " WHERE attempt_id <= (SELECT settled_attempts FROM derived_until) AND NOT EXISTS"
       "   (SELECT 1 FROM outcome WHERE outcome.attempt_id = attempt.attempt_id)");
   for (const std::int64_t attempt : attempts_missing_in_request_index(database, k_most_shown)) {
-    differences.push_back("attempt " + std::to_string(attempt) + " is not in request_index");
+    differences.push_back("attempt " + std::to_string(attempt) +
+                          " is not found through request_index");
   }
   if (!derived_tables_are_there(database)) differences.emplace_back("they are not whole");
   return differences;

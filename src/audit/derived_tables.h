@@ -30,6 +30,10 @@ inline constexpr std::string_view k_from_items_without_row =
 
 /// The derived tables as a whole: schema/derived.sql, kept by RunTally. All throw AuditUnusable.
 
+/// Whether the layout that they are marked with is that of this program. Precondition:
+/// derived_until is there as schema/derived.sql has it.
+[[nodiscard]] bool derived_layout_is_ours(Database& database);
+
 /// Whether they are there and have the layout of this program. Looks at a few rows, however large
 /// the database is; single rows that somebody has changed it does not see.
 [[nodiscard]] bool derived_tables_are_there(Database& database);
@@ -49,7 +53,8 @@ void make_derived_tables(Database& database);
 void shadow_derived_tables(Database& database);
 
 /// Each way in which they differ from the evidence, as text, at most five of each kind; it may
-/// quote what is in them. Looks at every item. Precondition: they are there.
+/// quote what is in them. Looks at every item. Precondition: they have the form of
+/// schema/derived.sql.
 [[nodiscard]] std::vector<std::string> derived_differences(Database& database);
 
 }  // namespace diskrelease

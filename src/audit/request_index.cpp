@@ -191,10 +191,11 @@ std::vector<std::int64_t> attempts_missing_in_request_index(Database& database, 
     rows.bind(1, segment);
     while (rows.step()) std::ranges::copy(entries_in(rows.text(0)), std::back_inserter(indexed));
     rows.reset();
-    // A lookup relies on the order, so it is not made good here.
+    // A lookup relies on the order.
+    const bool in_order = std::ranges::is_sorted(indexed);
     for (const Entry& entry : entries_of(outcomes, segment)) {
       if (missing.size() == most) return missing;
-      if (std::ranges::binary_search(indexed, entry)) continue;
+      if (in_order && std::ranges::binary_search(indexed, entry)) continue;
       missing.push_back(attempt_of(segment, entry));
     }
   }

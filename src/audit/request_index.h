@@ -39,7 +39,8 @@ void extend_request_index(Database& database, std::int64_t settled);
 [[nodiscard]] std::optional<std::vector<std::int64_t>> attempts_by_request(
     Database& database, std::string_view request_id);
 
-/// Attempts with a request id, but without an entry in the segment that is there; `most` at most.
+/// Attempts with a request id, but without an entry in the segment that is there, or in one that is
+/// out of order; `most` at most.
 [[nodiscard]] std::vector<std::int64_t> attempts_missing_in_request_index(Database& database,
                                                                           std::size_t most);
 

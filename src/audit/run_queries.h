@@ -87,7 +87,7 @@ struct OpenMatter {
   ItemId item;
   DiskId disk;
   AttemptId attempt;         ///< the latest
-  int unknown_attempts = 0;  ///< whose outcome was unknown, of one that is `unknown`
+  int unknown_attempts = 0;  ///< with that outcome; 0 unless `unknown`
   Stage stage = Stage::release;
   bool unknown = false;              ///< false = accepted
   std::optional<DiskStatus> before;  ///< as last seen before the attempt

@@ -200,6 +200,7 @@ class Verifier {
   }
 
   using Schema = std::map<std::string, std::string>;  ///< "trigger NAME" -> its definition
+  static constexpr std::string_view k_layout_mark = "table derived_until";
 
   static Schema schema_of(Database& database) {
     Statement select = database.prepare(
@@ -241,8 +242,11 @@ class Verifier {
                  expected != evidence.end() && expected->second != definition) {
         problem("schema: " + name + " was changed: " + shown(definition));
         if (name.starts_with("table ")) tables_are_ours_ = false;
+      } else if (expected == evidence.end() && all.at(name) != definition) {
+        other_derived_[name] = definition;
       }
     }
+    has_layout_mark_ = here.contains(std::string(k_layout_mark));
   }
 
   void look_at_archives() {
@@ -564,13 +568,22 @@ class Verifier {
   /// They are no evidence, but what is sent is found through them, and they are what `status` says
   /// of a long run. Where the evidence itself is not as it was, they cannot fit it.
   void check_derived_tables() {
-    if (result_.problem_count > 0) return;
-    // Who needs them makes them again.
-    if (!derived_tables_are_there(database_)) return;
-    for (const std::string& difference : derived_differences(database_)) {
-      problem("derived tables: " + shown(difference) +
+    if (result_.problem_count > 0 || !has_layout_mark_) return;
+    const auto found = [&](const std::string& text) {
+      problem("derived tables: " + shown(text) +
               " (docs/audit-database.md says how to make them again)");
+    };
+    // Those of another layout, and those that are missing, are made again by who needs them. What
+    // says which layout they have looks the same in all.
+    if (!other_derived_.contains(std::string(k_layout_mark)) &&
+        !derived_layout_is_ours(database_)) {
+      return;
     }
+    for (const auto& [name, definition] : other_derived_) {
+      found(name + " was changed: " + definition);
+    }
+    if (!other_derived_.empty() || !derived_tables_are_there(database_)) return;
+    for (const std::string& difference : derived_differences(database_)) found(difference);
   }
 
   void check_anchors() {
@@ -599,6 +612,8 @@ class Verifier {
   std::multimap<std::int64_t, const Anchor*> anchors_by_block_;
   Verification result_;
   bool tables_are_ours_ = true;
+  bool has_layout_mark_ = false;
+  Schema other_derived_;           ///< that are not as schema/derived.sql has them
   std::deque<RowReader> readers_;  ///< in the order of k_evidence_tables
   std::optional<ArchivedRows> archived_;
   std::int64_t emptied_blocks_ = 0;

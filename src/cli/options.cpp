@@ -98,7 +98,8 @@ void add_call_flags(cxxopts::Options& options) {
        "TIME")  //
       ("connect-timeout", "TCP, proxy and TLS handshake (default 5s)",
        cxxopts::value<std::string>(), "TIME")  //
-      ("max-attempts", "tries of one item that cannot be sent (default 5)", cxxopts::value<int>(),
+      ("max-attempts", "tries of one item that cannot be sent, or that ends unknown (default 5)",
+       cxxopts::value<int>(),
        "N")                                                             //
       ("no-verify", "do not read accepted disks until they have left")  //
       ("settle-window", "how long a disk is read before it is left as it is (default 3m)",
@@ -129,8 +130,9 @@ void add_release_flags(cxxopts::Options& options) {
   options.add_options("Run")                                                          //
       ("no-preflight", "do not read a disk's status before anything is sent for it")  //
       ("resend-unsettled",
-       "send a disk that was AVAILABLE for the whole settle window again, once for each unknown "
-       "attempt");
+       "send a disk that was AVAILABLE for the whole settle window again, until --max-attempts "
+       "have "
+       "ended unknown");
 }
 
 void add_settle_flags(cxxopts::Options& options) {

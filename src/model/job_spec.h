@@ -26,7 +26,9 @@ struct RateLimit {
 
 /// Limits of retrying one item; the pacing room decides with it.
 struct RetryLimits {
-  int max_attempts = 5;                            ///< per item; throttled attempts do not count
+  /// Of an item that could not be sent, each time it is its turn, and of one whose outcome was
+  /// unknown, in all. Throttled attempts do not count.
+  int max_attempts = 5;
   std::chrono::milliseconds first_backoff{1'000};  ///< upper end of the first full-jitter wait
   std::chrono::milliseconds max_backoff{60'000};   ///< upper end of any wait
   int budget_percent = 20;  ///< retries of the whole run, percent of its items (at least 10)
@@ -38,7 +40,8 @@ struct SettleLimits {
   /// How long a disk is read before it is left as it is: unknown, not yet gone, in transition.
   std::chrono::milliseconds window{180'000};
   std::chrono::milliseconds poll{3'000};  ///< between two reads of one disk
-  /// A disk that was AVAILABLE for the whole window is sent again, once for each unknown attempt.
+  /// A disk that was AVAILABLE for the whole window is sent again, until max_attempts have ended
+  /// unknown.
   bool resend = false;
   friend bool operator==(const SettleLimits&, const SettleLimits&) = default;
 };

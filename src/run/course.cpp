@@ -117,7 +117,8 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
     if (observer.attempt) observer.attempt(event);
   };
   const bool sends = kind == CourseKind::send_and_reconcile;
-  // Each turn sends every open item at most once more, and attempts per item are limited.
+  // Each turn sends every open item at most until it is accepted or unknown, and unknown attempts
+  // are limited.
   const int most_turns = parts.spec.retry.max_attempts + 2;
   Database reader = open_reader();
   for (int turn = 0; turn < most_turns; ++turn) {

@@ -72,6 +72,7 @@ constexpr std::array k_damages{
     "DELETE FROM item_now",
     "DELETE FROM run_progress",
     "DELETE FROM derived_until",
+    "UPDATE run_progress SET run_id = 77",
     "DELETE FROM item_now; DELETE FROM run_tally; DELETE FROM run_progress;"
     " DELETE FROM derived_until",
     "UPDATE derived_until SET layout = layout + 1",
@@ -147,6 +148,9 @@ TEST_F(DerivedTablesTest, EveryKindOfDifferenceIsNamed) {
             "tally 1 counts 2 items and has 1"},
            {"UPDATE item_now SET tally_id = 99 WHERE item_id = 1",
             "tally 99 counts 0 items and has 1"},
+           {"INSERT INTO item_now VALUES (999, 1, 2);"
+            " UPDATE run_tally SET items = items + 1 WHERE tally_id = 1",
+            "item 999 has a row and is in no list"},
            {"UPDATE run_tally SET example_item_id = 5",
             "has item 5 as its example, which is of another"},
            {"UPDATE run_progress SET first_gap_item_id = 6",

@@ -212,12 +212,12 @@ TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
   database_.execute("INSERT INTO request_index VALUES (9223372036854775806, x'0102')");
   EXPECT_THAT(logged("T" + std::to_string(k_segment + 9)), ElementsAre(k_segment + 9));
   EXPECT_THAT(derived_differences(database_),
-              ::testing::Contains("attempt 7 is not in request_index"));
+              ::testing::Contains("attempt 7 is not found through request_index"));
   attempts_up_to(2 * k_segment);
   extend(2 * k_segment);
   database_.execute("DELETE FROM request_index WHERE segment = 0");
   EXPECT_THAT(derived_differences(database_),
-              ::testing::Contains("attempt 1 is not in request_index"));
+              ::testing::Contains("attempt 1 is not found through request_index"));
   database_.execute("DROP TABLE request_index");
   EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
   EXPECT_THAT(logged("T7"), ElementsAre(7));
@@ -227,6 +227,21 @@ TEST_F(RequestIndexTest, ATableThatLiesDoesNotHideWhatIsOnRecord) {
       " attempt_id INTEGER NOT NULL, PRIMARY KEY (segment, key, attempt_id)) WITHOUT ROWID");
   EXPECT_EQ(attempts_by_request(database_, "T7"), std::nullopt);
   EXPECT_THAT(logged("T7"), ElementsAre(7));
+}
+
+TEST_F(RequestIndexTest, ARowInBetweenThatEndsASearchIsADifference) {
+  attempts_up_to(k_segment);
+  extend(k_segment);
+  EXPECT_THAT(found("T7"), ElementsAre(7));
+  // A row that begins just before the key, and has the key with another attempt.
+  std::string row = key_of("T7") + std::string("\0\0", 2);
+  --row[7];
+  row += key_of("T7") + std::string("\0\1", 2);
+  Statement insert = database_.prepare("INSERT INTO request_index VALUES (0, ?1)");
+  insert.bind_blob(1, row).run();
+  EXPECT_THAT(logged("T7"), IsEmpty()) << "the search no longer ends there: another test is needed";
+  EXPECT_THAT(derived_differences(database_),
+              ::testing::Contains(::testing::HasSubstr("is not found through request_index")));
 }
 
 TEST(RequestKeyTest, IsFnv1a) {

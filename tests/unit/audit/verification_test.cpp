@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -509,6 +510,24 @@ TEST_F(VerificationTest, DerivedTablesThatDoNotFitTheEvidenceAreFound) {
                 Each(Not(StartsWith("derived tables: "))))
         << t.sql;
   }
+}
+
+TEST_F(VerificationTest, DerivedTablesOfAnotherFormAreFoundUnlessTheirLayoutIsAnother) {
+  Database database = lawless();
+  const std::string other =
+      "DROP TABLE run_tally; CREATE TABLE run_tally (tally_id, run_id, state, code, verified,"
+      " items, example_item_id)";
+  EXPECT_THAT(after_sql(database, other).problems,
+              ElementsAre(StartsWith("derived tables: table run_tally was changed: CREATE TABLE")));
+  EXPECT_THAT(
+      after_sql(database, "DROP TABLE request_index; CREATE TABLE request_index (x)").problems,
+      ElementsAre(StartsWith("derived tables: table request_index was changed")));
+  EXPECT_THAT(
+      after_sql(database, "DROP TABLE derived_until; CREATE TABLE derived_until (x)").problems,
+      ElementsAre(StartsWith("derived tables: table derived_until was changed")));
+  EXPECT_THAT(after_sql(database, other + "; UPDATE derived_until SET layout = 1").problems,
+              IsEmpty());
+  EXPECT_THAT(after_sql(database, other + "; DROP TABLE derived_until").problems, IsEmpty());
 }
 
 /// Changes sqlite_schema itself.
