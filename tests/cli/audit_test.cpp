@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "audit/audit_file.h"
+#include "audit/derived_tables.h"
 #include "audit/run_records.h"
 #include "platform/clock.h"
 #include "support/child_process.h"
@@ -43,6 +44,7 @@ class AuditCommandTest : public ::testing::Test {
         " (1, 'accepted', 'disk', 200, NULL, 'T1', NULL, 1795000000000, 7000),"
         " (2, 'rejected', 'disk', 409, 'IN_USE', 'T2', '=SUM(A1)', 1795000000500, 5000)");
     transaction.commit();
+    catch_up_derived_tables(database);
   }
 
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }

@@ -177,7 +177,7 @@ TEST_F(RequestIndexTest, ASegmentInWhichNobodyHasAnsweredIsLookedAtOnce) {
 
 TEST_F(RequestIndexTest, AnIdThatSomebodyHasPutFarAwayIsReachedWithoutCountingUpToIt) {
   attempts_up_to(2 * k_segment);
-  constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t k_greatest = std::numeric_limits<std::int64_t>::max() - 1;
   for (const std::int64_t attempt : {k_greatest / 2, k_greatest}) {
     database_.execute(
         "INSERT INTO attempt (attempt_id, item_id, invocation_id, attempt_number, stage,"
