@@ -580,7 +580,9 @@ class Verifier {
       return;
     }
     for (const auto& [name, definition] : other_derived_) {
-      found(name + " was changed: " + definition);
+      std::string text = name;
+      text.append(" was changed: ").append(definition);
+      found(text);
     }
     if (!other_derived_.empty() || !derived_tables_are_there(database_)) return;
     for (const std::string& difference : derived_differences(database_)) found(difference);
