@@ -53,9 +53,8 @@ CREATE TABLE main.request_index (
   PRIMARY KEY (segment, entries)
 ) STRICT, WITHOUT ROWID;
 
--- Looks the same in every layout, for the verification reads from it which one it is.
 -- One row: up to where the evidence is accounted for at least. Who opens the database for writing looks at the items of
--- all evidence beyond.
+-- all evidence beyond. It looks the same in every layout, for the verification reads from it which one it is.
 CREATE TABLE main.derived_until (
   layout           INTEGER PRIMARY KEY,
   -- Every attempt with an id up to it has its outcome.

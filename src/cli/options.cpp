@@ -131,8 +131,7 @@ void add_release_flags(cxxopts::Options& options) {
       ("no-preflight", "do not read a disk's status before anything is sent for it")  //
       ("resend-unsettled",
        "send a disk that was AVAILABLE for the whole settle window again, until --max-attempts "
-       "have "
-       "ended unknown");
+       "have ended unknown");
 }
 
 void add_settle_flags(cxxopts::Options& options) {
