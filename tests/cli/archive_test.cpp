@@ -12,6 +12,7 @@
 #include "support/archivable_run.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -34,7 +35,7 @@ class ArchiveCommandTest : public ::testing::Test {
 
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
   ChildResult run(std::vector<std::string> words) const {
-    words.insert(words.begin(), DISKRELEASE_BINARY);
+    words.insert(words.begin(), built_program());
     ChildProcess child(std::move(words), {{"PATH", "/usr/bin:/bin"}, {"HOME", path("")}},
                        directory_.path());
     return child.wait();

@@ -12,6 +12,7 @@
 #include "platform/clock.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -49,7 +50,7 @@ class AuditCommandTest : public ::testing::Test {
 
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
   ChildResult run(std::vector<std::string> words, bool with_database = true) const {
-    words.insert(words.begin(), DISKRELEASE_BINARY);
+    words.insert(words.begin(), built_program());
     if (with_database) words.insert(words.end(), {"--db", path("a.db")});
     ChildProcess child(std::move(words), {{"PATH", "/usr/bin:/bin"}, {"HOME", path("")}},
                        directory_.path());

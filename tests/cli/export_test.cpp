@@ -15,6 +15,7 @@
 #include "platform/ed25519.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 #include "support/test_key.h"
 
@@ -83,9 +84,8 @@ class ExportTest : public ::testing::Test {
     return child.wait();
   }
   ChildResult export_to(const std::string& target, std::vector<std::string> flags = {}) const {
-    std::vector<std::string> words{
-        DISKRELEASE_BINARY, "audit", "export",    std::to_string(run_), "--db",
-        path("a.db"),       "-o",    path(target)};
+    std::vector<std::string> words{built_program(), "audit",      "export", std::to_string(run_),
+                                   "--db",          path("a.db"), "-o",     path(target)};
     words.insert(words.end(), flags.begin(), flags.end());
     return run(std::move(words));
   }
@@ -319,11 +319,11 @@ TEST_F(ExportTest, ARealRunWithDuplicateLinesChecksOut) {
   for (const int disk : {1, 2, 3, 2, 4, 1})
     list << 9900000000000000000ULL + static_cast<unsigned>(disk) << '\n';
   list.close();
-  const ChildResult done = run({DISKRELEASE_BINARY, "run", path("list.txt"), "--sandbox", "--db",
+  const ChildResult done = run({built_program(), "run", path("list.txt"), "--sandbox", "--db",
                                 path("real.db"), "--yes", "--max-disks", "4", "--rate", "unlimited",
                                 "--settle-poll", "100ms", "--anchor-key", path("key.pem"), "-q"});
   ASSERT_EQ(done.exit_code, 0) << done.error;
-  const ChildResult made = run({DISKRELEASE_BINARY, "audit", "export", "1", "--db", path("real.db"),
+  const ChildResult made = run({built_program(), "audit", "export", "1", "--db", path("real.db"),
                                 "-o", path("b"), "--key", path("key.pem")});
   ASSERT_EQ(made.exit_code, 0) << made.error;
   const ChildResult checked = check("b", "public.pem");
@@ -349,10 +349,9 @@ TEST_F(ExportTest, RefusesWhatCannotBeExportedAndLeavesNothingBehind) {
   const ChildResult open_key = export_to("b", {"--key", path("key.pem")});
   EXPECT_EQ(open_key.exit_code, 2);
   EXPECT_THAT(open_key.error, HasSubstr("can be read or changed by others (mode 0644)"));
-  EXPECT_EQ(
-      run({DISKRELEASE_BINARY, "audit", "export", "77", "--db", path("a.db"), "-o", path("b")})
-          .exit_code,
-      2);
+  EXPECT_EQ(run({built_program(), "audit", "export", "77", "--db", path("a.db"), "-o", path("b")})
+                .exit_code,
+            2);
   EXPECT_FALSE(std::filesystem::exists(path("b")));
   EXPECT_FALSE(std::filesystem::exists(path("b.partial")));
 }

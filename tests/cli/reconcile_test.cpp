@@ -8,6 +8,7 @@
 
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -54,7 +55,7 @@ class ReconcileTest : public ::testing::Test {
   }
 
   ChildResult call(std::vector<std::string> words) {
-    words.insert(words.begin(), DISKRELEASE_BINARY);
+    words.insert(words.begin(), built_program());
     words.insert(words.end(), {"--db", path("a.db")});
     ChildProcess child(std::move(words), environment_, directory_.path());
     return child.wait();

@@ -16,6 +16,7 @@
 #include "audit/run_queries.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
+#include "support/places.h"
 #include "support/record_check.h"
 #include "support/temporary_directory.h"
 
@@ -50,7 +51,7 @@ class ReleaseTest : public ::testing::Test {
   }
 
   std::vector<std::string> command(std::vector<std::string> words) const {
-    words.insert(words.begin(), DISKRELEASE_BINARY);
+    words.insert(words.begin(), built_program());
     return words;
   }
 

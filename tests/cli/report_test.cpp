@@ -13,6 +13,7 @@
 #include "audit/database.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -55,7 +56,7 @@ class ReportTest : public ::testing::Test {
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
 
   ChildResult run(std::vector<std::string> words) {
-    words.insert(words.begin(), DISKRELEASE_BINARY);
+    words.insert(words.begin(), built_program());
     words.insert(words.end(), {"--db", path("a.db")});
     ChildProcess child(std::move(words), environment_, directory_.path());
     return child.wait();
@@ -204,7 +205,7 @@ TEST_F(ReportTest, ADiskThatIsFullLeavesNothing) {
                                  "-c",
                                  "ulimit -f 64; trap '' XFSZ; exec \"$0\" report 1 -o \"$1\" --db "
                                  "\"$2\"",
-                                 DISKRELEASE_BINARY,
+                                 built_program(),
                                  path("run.html"),
                                  path("a.db")};
   ChildProcess child(std::move(words), environment_, directory_.path());

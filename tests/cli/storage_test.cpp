@@ -12,6 +12,7 @@
 #include "audit/audit_file.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -47,7 +48,7 @@ class StorageTest : public ::testing::Test {
             "-c",
             shell_commands + "exec \"$@\"",
             "sh",
-            DISKRELEASE_BINARY,
+            built_program(),
             "run",
             path("list.txt"),
             "--db",

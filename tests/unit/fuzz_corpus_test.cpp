@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "fuzz/fuzz_target.h"
+#include "support/places.h"
 
 namespace diskrelease {
 namespace {
 
 std::vector<std::filesystem::path> inputs_of(const std::string& target) {
-  const auto folder =
-      std::filesystem::path(DISKRELEASE_SOURCE_DIR) / "tests" / "fuzz" / "corpus" / target;
+  const auto folder = source_folder() / "tests" / "fuzz" / "corpus" / target;
   std::vector<std::filesystem::path> inputs;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.is_regular_file()) inputs.push_back(entry.path());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/places.h"
 #include "support/source_rules.h"
 
 namespace diskrelease {
@@ -19,7 +20,7 @@ using ::testing::IsEmpty;
 
 std::vector<SourceFile> files_of_the_project() {
   namespace fs = std::filesystem;
-  const fs::path root = DISKRELEASE_SOURCE_DIR;
+  const fs::path root = source_folder();
   std::vector<SourceFile> files;
   for (const auto& entry : fs::recursive_directory_iterator(root / "src")) {
     if (!entry.is_regular_file()) continue;

@@ -1,4 +1,5 @@
 #include "input/job_file.h"
+#include "support/places.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -67,10 +68,9 @@ class JobFileTest : public testing::Test {
 
 TEST_F(JobFileTest, TakesEverySettingOver) {
   const auto read = read_job_file(
-      fs::path(DISKRELEASE_SOURCE_DIR) / "tests/unit/input/job_files/good/everything.json",
-      JobFileKind::job);
+      source_folder() / "tests/unit/input/job_files/good/everything.json", JobFileKind::job);
   ASSERT_THAT(read.problems, IsEmpty());
-  const fs::path folder = fs::path(DISKRELEASE_SOURCE_DIR) / "tests/unit/input/job_files/good";
+  const fs::path folder = source_folder() / "tests/unit/input/job_files/good";
   const JobSettings& settings = read.settings;
   EXPECT_EQ(settings.name, "nightly-cleanup");
   EXPECT_EQ(settings.list, (folder / "disks.csv").string());

@@ -26,6 +26,7 @@
 
 #include "input/job_file.h"
 #include "model/disk_id.h"
+#include "support/places.h"
 
 namespace diskrelease {
 namespace {
@@ -37,7 +38,7 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const fs::path k_source = DISKRELEASE_SOURCE_DIR;
+const fs::path k_source = source_folder();
 const fs::path k_job_files = k_source / "tests/unit/input/job_files";
 
 std::string bytes_of(const fs::path& path) {

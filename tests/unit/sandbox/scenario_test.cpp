@@ -1,4 +1,5 @@
 #include "sandbox/scenario.h"
+#include "support/places.h"
 
 #include <gtest/gtest.h>
 
@@ -187,7 +188,7 @@ TEST(ScenarioTest, AFileThatIsNotThereIsAProblem) {
   EXPECT_EQ(read_scenario_file("/nonexistent/scenario.json").problems.size(), 1U);
 }
 
-const std::filesystem::path k_source = DISKRELEASE_SOURCE_DIR;
+const std::filesystem::path k_source = source_folder();
 
 TEST(ScenarioTest, TheDemoScenarioIsValidAndMixesItsDisks) {
   const auto file = read_scenario_file(k_source / "jobs" / "demo.scenario.json");
