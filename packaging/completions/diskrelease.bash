@@ -4,7 +4,7 @@ _diskrelease() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command=${COMP_WORDS[1]-} words=''
   local common='--json --quiet --verbose --no-color --help'
-  local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight
+  local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight --look-batch
     --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
     --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog'
   local releases='--yes --max-disks --no-preflight --resend-unsettled'

@@ -257,6 +257,23 @@ VerifiedCounts count_verified(Database& database, const RunRecord& run) {
   return counts;
 }
 
+ForeignCounts count_foreign(Database& database, const RunRecord& run) {
+  Statement select = database.prepare(
+      "SELECT DISTINCT reason, disk_id FROM decision JOIN item USING (item_id)"
+      " WHERE decision.item_id BETWEEN ?1 AND ?2 AND kind = 'stop' ORDER BY decision.item_id");
+  select.bind(1, run.first_item.value).bind(2, last_item(run));
+  ForeignCounts counts;
+  while (select.step()) {
+    if (select.text(0) == k_foreign_release_reason) ++counts.released;
+    if (select.text(0) != k_destroyed_reason) continue;
+    ++counts.destroyed;
+    if (counts.destroyed_disks.size() < ForeignCounts::k_named) {
+      counts.destroyed_disks.emplace_back(select.text(1));
+    }
+  }
+  return counts;
+}
+
 bool has_sendable(Database& database, const RunRecord& run) {
   Statement candidates = database.prepare(select_candidates());
   candidates.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
@@ -345,10 +362,13 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           "                                         ELSE 'AVAILABLE' END),"
           "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
           "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
-          "               AND observation.status IN ('RECYCLING', 'RECYCLED'))"
+          "               AND observation.status IN ('RECYCLING', 'RECYCLED')),"
+          "       accepted.sent_utc_ms, accepted.finished_utc_ms"
           " FROM item_state AS matter"
           " JOIN attempt AS latest ON latest.item_id = matter.item_id"
           "                       AND latest.attempt_number = matter.attempts"
+          " LEFT JOIN outcome AS accepted ON accepted.attempt_id = latest.attempt_id"
+          "                              AND accepted.outcome = 'accepted'"
           " LEFT JOIN observation AS before ON before.observation_id = latest.observation_id"
           " LEFT JOIN observation AS seen ON seen.observation_id ="
           "   (SELECT max(observation_id) FROM observation WHERE observation.item_id = "
@@ -371,7 +391,10 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
                         {},
                         {},
                         select.integer(9) != 0,
-                        select.integer(10) != 0};
+                        select.integer(10) != 0,
+                        select.optional_utc(11),
+                        {}};
+      if (matter.accepted_sent) matter.accepted_answered = select.utc(12);
       if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
       if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
       if (!select.is_null(8)) matter.last_seen = select.utc(8);

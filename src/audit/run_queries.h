@@ -45,6 +45,16 @@ struct VerifiedCounts {
 };
 [[nodiscard]] VerifiedCounts count_verified(Database& database, const RunRecord& run);
 
+/// What a run has seen of somebody else who releases disks of its account.
+struct ForeignCounts {
+  std::int64_t destroyed = 0;  ///< disks that our release and a second one have destroyed
+  std::int64_t released = 0;   ///< disks that were released elsewhere while the run was at work
+  std::vector<std::string> destroyed_disks;  ///< the first k_named of them
+  static constexpr std::size_t k_named = 10;
+};
+/// Looks at every decision about an item of the run.
+[[nodiscard]] ForeignCounts count_foreign(Database& database, const RunRecord& run);
+
 /// Whether a run has an item that can be sent now.
 [[nodiscard]] bool has_sendable(Database& database, const RunRecord& run);
 
@@ -98,6 +108,9 @@ struct OpenMatter {
   /// would find and leave it without effect: AVAILABLE, for stage `destroy` RECYCLED.
   bool changed = false;
   bool reached_bin = false;  ///< seen in the recycle bin, or on the way there, after the attempt
+  /// When the attempt was sent and answered; only where its outcome is `accepted`.
+  std::optional<UtcTime> accepted_sent;
+  UtcTime accepted_answered;
 };
 
 /// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,

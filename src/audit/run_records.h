@@ -77,6 +77,12 @@ enum class DecisionKind {
 };
 [[nodiscard]] std::string_view to_text(DecisionKind kind) noexcept;
 
+/// Reasons of decisions of kind `stop` that name an item: what was seen of somebody else who
+/// releases disks of the account. The item's state stays what its attempts make of it.
+inline constexpr std::string_view k_destroyed_reason =
+    "destroyed";  ///< after our release, for good
+inline constexpr std::string_view k_foreign_release_reason = "foreign_release";  ///< before ours
+
 struct DecisionRecord {
   DecisionKind kind = DecisionKind::stop;
   std::optional<ItemId> item;

@@ -21,7 +21,8 @@ ExitCode exit_code_of(const StateCounts& counts, const OpenFates& open, EndReaso
         return ExitCode::internal_error;
     }
   }
-  if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there > 0) {
+  if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there + open.destroyed >
+      0) {
     return ExitCode::unknown_remain;
   }
   if (reason == EndReason::interrupted && open.unverified > 0) return ExitCode::interrupted;

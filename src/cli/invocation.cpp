@@ -59,6 +59,12 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
   const std::string run = std::to_string(summary.run.id.value);
   const std::string flags =
       database_flag(options) + (summary.run.description.sandbox ? " --sandbox" : "");
+  if (summary.foreign.destroyed + summary.foreign.released > 0) {
+    summary.next_hint =
+        "SOMEBODY ELSE RELEASES DISKS OF THIS ACCOUNT: find out who (another database of this "
+        "tool, "
+        "a person in the console, Terraform) and end it before you resume.";
+  }
   if (summary.counts[ItemState::pending] > 0) {
     summary.next_command = "diskrelease resume " + run + flags;
     return;
@@ -162,7 +168,8 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
   const ExitCode code = exit_code_of(summary.counts,
                                      {.unsettled_elsewhere = unsettled_elsewhere(summary),
                                       .still_there = verified.still_there,
-                                      .unverified = unverified},
+                                      .unverified = unverified,
+                                      .destroyed = summary.foreign.destroyed},
                                      stop.reason);
   end_invocation(database, invocation, stop.reason, stop.detail, static_cast<int>(code),
                  clock.utc_now());

@@ -129,6 +129,8 @@ void add_anchor_flags(cxxopts::Options& options, const char* group) {
 void add_release_flags(cxxopts::Options& options) {
   options.add_options("Run")                                                          //
       ("no-preflight", "do not read a disk's status before anything is sent for it")  //
+      ("look-batch", "disks that a read before sending takes, 1 to 100 (default 10)",
+       cxxopts::value<int>(), "N")  //
       ("resend-unsettled",
        "send a disk that was AVAILABLE for the whole settle window again, until --max-attempts "
        "have ended unknown");
@@ -376,6 +378,7 @@ void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settin
   read_rate(parsed, settings);
   settings.burst = get<int>(parsed, "burst");
   settings.in_flight = get<int>(parsed, "in-flight");
+  settings.look_batch = get<int>(parsed, "look-batch");
   settings.timeout = get_duration(parsed, "timeout");
   settings.connect_timeout = get_duration(parsed, "connect-timeout");
   settings.max_attempts = get<int>(parsed, "max-attempts");

@@ -328,6 +328,7 @@ constexpr std::array k_top_keys = {
     Key{"proxy", read_proxy},
     Key{"rate", read_rate},
     Key{"in_flight", read_whole_number<&JobSettings::in_flight>},
+    Key{"look_batch", read_whole_number<&JobSettings::look_batch>},
     Key{"timeouts", read_section<k_timeout_keys>},
     Key{"retry", read_section<k_retry_keys>},
     Key{"limits", read_section<k_limit_keys>},
@@ -586,6 +587,7 @@ std::string write_settings(const JobSettings& settings) {
   add_number(rate, "burst", settings.burst);
   add_group("rate", std::move(rate));
   add_number(document, "in_flight", settings.in_flight);
+  add_number(document, "look_batch", settings.look_batch);
   Value timeouts(rapidjson::kObjectType);
   add_duration(timeouts, "request", settings.timeout);
   add_duration(timeouts, "connect", settings.connect_timeout);

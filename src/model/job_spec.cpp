@@ -113,6 +113,7 @@ JobSettings overlay(const JobSettings& stronger, const JobSettings& weaker) {
   prefer(both.proxy, stronger.proxy);
   prefer(both.burst, stronger.burst);
   prefer(both.in_flight, stronger.in_flight);
+  prefer(both.look_batch, stronger.look_batch);
   prefer(both.timeout, stronger.timeout);
   prefer(both.connect_timeout, stronger.connect_timeout);
   prefer(both.max_attempts, stronger.max_attempts);
@@ -145,6 +146,7 @@ JobSpec resolve(const JobSettings& settings) {
   if (settings.rate_unlimited.value_or(false)) spec.rate.per_second.reset();
   fill(spec.rate.burst, settings.burst);
   fill(spec.in_flight, settings.in_flight);
+  fill(spec.look_batch, settings.look_batch);
   fill(spec.timeout, settings.timeout);
   fill(spec.connect_timeout, settings.connect_timeout);
   fill(spec.retry.max_attempts, settings.max_attempts);
@@ -192,6 +194,7 @@ std::vector<std::string> check_settings(const JobSettings& settings) {
                 "rate.per_second", "be either a number or \"unlimited\", not both");
   check.range(settings.burst, "rate.burst", 1, k_max_burst);
   check.range(settings.in_flight, "in_flight", 1, k_max_in_flight);
+  check.range(settings.look_batch, "look_batch", 1, k_max_look_batch);
   check.range(settings.timeout, "timeouts.request", k_min_timeout, k_max_timeout);
   check.range(settings.connect_timeout, "timeouts.connect", k_min_timeout, k_max_timeout);
   check.range(settings.max_attempts, "retry.max_attempts", 1, k_max_attempts_limit);

@@ -63,6 +63,7 @@ struct JobSettings {
   std::optional<double> rate_per_second;
   std::optional<int> burst;
   std::optional<int> in_flight;
+  std::optional<int> look_batch;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::chrono::milliseconds> connect_timeout;
   std::optional<int> max_attempts;
@@ -96,6 +97,7 @@ struct JobSpec {
   std::optional<std::string> proxy;  ///< http://[user:password@]host:port
   RateLimit rate;
   int in_flight = 4;                          ///< requests under way at once
+  int look_batch = 10;                        ///< disks that a look before sending takes, at least
   std::chrono::milliseconds timeout{30'000};  ///< one request, first byte to last of its answer
   std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
   RetryLimits retry;
@@ -123,6 +125,7 @@ struct JobSpec {
 
 inline constexpr std::size_t k_max_name_length = 100;  ///< Unicode characters; a line of a table
 inline constexpr int k_max_in_flight = 1'000;          ///< 1,000 a second at a latency of a second
+inline constexpr int k_max_look_batch = 100;           ///< ids that one DescribeDisks may name
 inline constexpr double k_max_rate = 100'000.0;        ///< requests per second
 inline constexpr double k_min_rate = 0.001;            ///< one request in about 17 minutes
 inline constexpr int k_max_burst = 10'000;

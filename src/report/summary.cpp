@@ -47,10 +47,25 @@ std::string_view explain_reason(std::string_view reason) {
   if (reason == "recycled") return "was in the recycle bin already; a call would have destroyed it";
   if (reason == "deleting") return "was being destroyed already";
   if (reason == "absent") return "has gone since it was last seen";
+  if (reason == k_destroyed_reason) return "destroyed by a second release of somebody else";
+  if (reason == k_foreign_release_reason) return "somebody else releases disks of this account";
   if (reason == "settled_executed") return "outcome unknown at first, settled later";
   if (reason == "settled_gone") return "outcome unknown; seen in the recycle bin or beyond";
   if (reason == "settled_refused") return "outcome unknown at first; the disk is attached";
   return {};
+}
+
+/// The items of its state are counted with the others; this says what is wrong with some of them.
+void print_foreign(std::ostream& out, const ForeignCounts& foreign, bool colour) {
+  if (foreign.destroyed == 0) return;
+  out << (colour ? "\x1b[31m" : "") << "    " << std::setw(9) << foreign.destroyed
+      << "  DESTROYED: released here and by somebody else as well: disk ";
+  for (const std::string& disk : foreign.destroyed_disks) {
+    if (&disk != &foreign.destroyed_disks.front()) out << ", ";
+    out << disk;
+  }
+  if (foreign.destroyed > std::ssize(foreign.destroyed_disks)) out << ", ...";
+  out << (colour ? "\x1b[0m" : "") << '\n';
 }
 
 void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colour) {
@@ -81,6 +96,7 @@ Summary summarise(Database& database, const RunRecord& run) {
   summary.counts = count_states(database, run);
   summary.endings = count_endings(database, run);
   summary.verified = count_verified(database, run);
+  summary.foreign = count_foreign(database, run);
   if (summary.counts.total() != run.item_count) {
     throw std::logic_error("run " + std::to_string(run.id.value) + ": " +
                            std::to_string(run.item_count) + " items were listed, " +
@@ -107,7 +123,10 @@ void print_summary(std::ostream& out, const Summary& summary, const ExplainCode&
     out << (alarming ? "\x1b[31m" : "") << "  " << std::left << std::setw(13) << label(state)
         << std::right << std::setw(9) << summary.counts[state] << (alarming ? "\x1b[0m" : "")
         << '\n';
-    if (state == ItemState::released) print_verified(out, summary.verified, colour);
+    if (state == ItemState::released) {
+      print_verified(out, summary.verified, colour);
+      print_foreign(out, summary.foreign, colour);
+    }
     for (const EndingCount& ending : summary.endings) {
       if (ending.state != state || ending.code.empty()) continue;
       out << "    " << std::setw(9) << ending.items << "  " << visible(ending.code);
@@ -174,6 +193,8 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
       .add_json("counts", std::move(counts).text())
       .add_json("verified", std::move(verified).text())
       .add_json("endings", endings)
+      .add("destroyed_by_second_release", summary.foreign.destroyed)
+      .add("released_by_others", summary.foreign.released)
       .add_optional("end_reason", summary.end_reason)
       .add_optional("end_cause", summary.end_cause)
       .add_optional("end_detail", summary.end_detail)

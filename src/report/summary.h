@@ -21,6 +21,7 @@ struct Summary {
   StateCounts counts;
   std::vector<EndingCount> endings;
   VerifiedCounts verified;
+  ForeignCounts foreign;
   std::string end_reason;  ///< empty = not told, as for `status`
   std::string end_cause;
   std::string end_detail;

@@ -128,8 +128,9 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
     parts.log.flush();
     if (parts.gate.stopping()) return {};
     const std::int64_t matters = count_open_matters(reader, run, parts.spec.verify);
-    if (matters > 0) {
-      if (observer.reading_back) observer.reading_back(matters);
+    const bool last_look = parts.spec.verify && parts.dispatch.watch().last_look_due();
+    if (matters > 0 || last_look) {
+      if (matters > 0 && observer.reading_back) observer.reading_back(matters);
       const auto reconciler =
           std::make_shared<Reconciler>(parts, open_reader(), run, seed_of(run) + k_reconciler_seed);
       drive({{[reconciler] { return reconciler->step(); }, true}});

@@ -84,6 +84,7 @@ std::optional<SteadyTime> DiskReader::step() {
 std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {
   DescribeReading reading = classify_describe(reply, disks_);
   const SteadyTime now = parts_.clock.steady_now();
+  const UtcTime answered = parts_.clock.utc_now();
 
   ReadRecord record;
   record.purpose = purpose_;
@@ -94,7 +95,7 @@ std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime depar
   record.request_id = reading.request_id;
   record.message = reading.message;
   record.sent = sent;
-  record.finished = parts_.clock.utc_now();
+  record.finished = answered;
   std::vector<ItemSighting> sightings;
   for (std::size_t i = 0; i < reading.sightings.size(); ++i) {
     sightings.push_back({batch_[i].first, reading.sightings[i]});
@@ -102,7 +103,9 @@ std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime depar
   parts_.log.record_read(std::move(record), std::move(sightings));
 
   latest_.sent = departed;
+  latest_.answered = now;
   latest_.sent_utc = sent;
+  latest_.answered_utc = answered;
   slot_.reset();
   switch (reading.kind) {
     case DescribeReading::Kind::complete:

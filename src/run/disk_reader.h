@@ -30,7 +30,9 @@ class DiskReader {
   struct Result {
     DescribeReading reading;
     SteadyTime sent;  ///< when the last request left
+    SteadyTime answered;
     UtcTime sent_utc;
+    UtcTime answered_utc;
   };
   /// Not complete: after k_max_tries failures, at a `stop`, or since the run is stopping. The run
   /// is not stopped here: whoever asked decides what a failure means.

@@ -1,7 +1,7 @@
 #include "run/dispatch.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace diskrelease {
@@ -24,36 +24,30 @@ ItemState final_state(Outcome outcome) {
   return ItemState::pending;
 }
 
+/// Items that senders may have before their slots. Two, for an intent is made durable while another
+/// one waits for its slot; at high rates as many as have their slots in 0.2 s.
+std::int64_t most_held(const JobSpec& spec) {
+  if (!spec.preflight || !spec.rate.per_second) return std::numeric_limits<std::int64_t>::max();
+  return 2 + static_cast<std::int64_t>(*spec.rate.per_second / 5);
+}
+
 std::string after_attempts(int count) { return "after " + std::to_string(count) + " attempts"; }
 
 }  // namespace
 
 Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& at_start,
-                   std::uint64_t seed)
+                   std::uint64_t seed, std::optional<std::chrono::nanoseconds> longest_look)
     : gate_(gate),
       retry_limits_(spec.retry),
       settle_limits_(spec.settle),
       goal_(spec.goal),
       preflight_(spec.preflight),
+      most_held_(most_held(spec)),
       retry_budget_(retry_budget(spec.retry, at_start.total())),
+      watch_(spec.settle.poll),
+      look_ahead_({spec.rate.per_second, spec.look_batch, longest_look}),
       random_(seed + 1),
-      counts_(at_start) {
-  if (spec.rate.per_second) {
-    valid_for_ =
-        std::max(valid_for_, std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                 std::chrono::duration<double>(3 / *spec.rate.per_second)));
-    // About a minute's worth.
-    most_ahead_ = static_cast<std::size_t>(std::ceil(*spec.rate.per_second * 60));
-    batch_size_ = std::clamp(most_ahead_, k_smallest_batch, k_batch);
-    // Slots are promised to all senders ahead of the next read, and it takes that long to its slot.
-    const auto senders = static_cast<std::size_t>(spec.in_flight);
-    enough_ready_ =
-        std::max({batch_size_, static_cast<std::size_t>(std::min(*spec.rate.per_second, 500.0)),
-                  std::min(most_ahead_, senders)});
-  } else {
-    enough_ready_ = k_ready_when_unlimited;
-  }
-}
+      counts_(at_start) {}
 
 void Dispatch::open(PendingFeed feed) {
   const std::lock_guard lock(mutex_);
@@ -75,18 +69,24 @@ void Dispatch::refill() {
 }
 
 bool Dispatch::is_fresh(const WorkItem& item, SteadyTime at) const {
-  return !preflight_ || (item.observed && at - *item.observed <= valid_for_);
+  if (!preflight_) return true;
+  if (!item.seen_fit) return false;
+  const auto [sent, answered] = *item.seen_fit;
+  if (look_ahead_.is_fresh(sent, answered, at)) return true;
+  // While the rate is cut, the look is the first of three requests as well.
+  const std::optional<double> rate = gate_.rate(at);
+  return rate && at - answered <= std::chrono::duration<double>(3 / *rate) &&
+         answered - sent <= LookAhead::k_longest_way;
 }
 
 bool Dispatch::scout_has_work() const {
-  return preflight_ && (scouting_ > 0 || !looks_.empty() || !page_.empty() || !feed_ended_);
+  return preflight_ &&
+         (scouting_ > 0 || !stale_.empty() || !looks_.empty() || !page_.empty() || !feed_ended_);
 }
 
 bool Dispatch::more_to_scout() const {
-  // Other scouts may be at work. What all of them bring must not grow old before it is used.
-  const std::size_t ahead = ready_.size() + static_cast<std::size_t>(scouting_);
-  return (!page_.empty() || !feed_ended_) && ready_.size() < enough_ready_ &&
-         (scouting_ == 0 || ahead + batch_size_ <= most_ahead_) &&
+  return (!stale_.empty() || !page_.empty() || !feed_ended_) &&
+         look_ahead_.due(ready_.size(), static_cast<std::size_t>(scouting_)) &&
          retries_.size() + looks_.size() < k_max_waiting;
 }
 
@@ -102,18 +102,46 @@ WorkItem Dispatch::take(WaitingQueue& queue) {
   return item;
 }
 
+void Dispatch::set_aside(WorkItem item) {
+  stale_.push_back(std::move(item));
+  announce_change();
+}
+
+void Dispatch::hand_out(const WorkItem& item, SteadyTime now) {
+  ++assigned_;
+  if (!item.departed) ++held_;
+  look_ahead_.handed_out(now);
+}
+
+/// The opposite: it is with a sender no more.
+void Dispatch::let_go(const WorkItem& item) {
+  --assigned_;
+  if (!item.departed) held_one_less();
+}
+
+void Dispatch::held_one_less() {
+  --held_;
+  // Few at a time: to wake all who wait costs more than the rest.
+  if (!sender_waits_ || held_ > most_held_ / 2) return;
+  sender_waits_ = false;
+  announce_change();
+}
+
 Dispatch::Next Dispatch::next(SteadyTime now) {
   const std::lock_guard lock(mutex_);
   if (gate_.stopping()) return Finished{};
+  if (held_ >= most_held_) {
+    sender_waits_ = true;
+    return AwaitWork{SteadyTime::max(), version_};
+  }
   while (!retries_.empty() && retries_.top().not_before <= now) {
     WorkItem item = take(retries_);
     call_scouts();
     if (!is_fresh(item, now)) {
-      looks_.push({now, order_++, std::move(item)});
-      announce_change();
+      set_aside(std::move(item));
       continue;
     }
-    ++assigned_;
+    hand_out(item, now);
     return item;
   }
   const bool room = retries_.size() < k_max_waiting;
@@ -122,7 +150,7 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
     if (!page_.empty()) {
       WorkItem item{std::move(page_.front()), {}, {}, {}};
       page_.pop_front();
-      ++assigned_;
+      hand_out(item, now);
       return item;
     }
   }
@@ -131,11 +159,10 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
     ready_.pop_front();
     call_scouts();
     if (!is_fresh(item, now)) {
-      looks_.push({now, order_++, std::move(item)});
-      announce_change();
+      set_aside(std::move(item));
       continue;
     }
-    ++assigned_;
+    hand_out(item, now);
     return item;
   }
   if (!retries_.empty()) return AwaitWork{retries_.top().not_before, version_};
@@ -143,40 +170,67 @@ Dispatch::Next Dispatch::next(SteadyTime now) {
   return Finished{};
 }
 
-Dispatch::NextBatch Dispatch::next_batch(SteadyTime now) {
+void Dispatch::departed(WorkItem& item) {
+  const std::lock_guard lock(mutex_);
+  item.departed = true;
+  held_one_less();
+}
+
+Dispatch::NextBatch Dispatch::next_batch(SteadyTime now, UtcTime utc) {
   const std::lock_guard lock(mutex_);
   if (gate_.stopping() || !preflight_) return Finished{};
-  std::vector<WorkItem> batch;
-  while (batch.size() < batch_size_ && !looks_.empty() && looks_.top().not_before <= now) {
-    batch.push_back(take(looks_));
+  LookBatch batch{{}, {}, now};
+  while (batch.items.size() < LookAhead::k_most && !looks_.empty() &&
+         looks_.top().not_before <= now) {
+    batch.items.push_back(take(looks_));
   }
   if (more_to_scout()) {
-    while (batch.size() < batch_size_) {
+    const std::size_t most = std::min(LookAhead::k_most, batch.items.size() + look_ahead_.batch());
+    while (batch.items.size() < most) {
+      if (!stale_.empty()) {
+        batch.items.push_back(std::move(stale_.front()));
+        stale_.pop_front();
+        continue;
+      }
       refill();
       if (page_.empty()) break;
-      batch.push_back({std::move(page_.front()), {}, {}, {}});
+      batch.items.push_back({std::move(page_.front()), {}, {}, {}});
       page_.pop_front();
     }
+    look_ahead_.began();
   }
-  if (!batch.empty()) {
-    scouting_ += std::ssize(batch);
+  if (!batch.items.empty()) {
+    scouting_ += std::ssize(batch.items);
+    batch.accepted = watch_.take(LookAhead::k_most - batch.items.size(), utc);
     return batch;
   }
   scout_waits_ = true;
   if (!looks_.empty()) return AwaitWork{looks_.top().not_before, version_};
   // A refusal may send an item back for another look.
-  if (!page_.empty() || !feed_ended_ || !ready_.empty() || !retries_.empty() || assigned_ > 0) {
+  if (!stale_.empty() || !page_.empty() || !feed_ended_ || !ready_.empty() || !retries_.empty() ||
+      assigned_ > 0) {
     return AwaitWork{SteadyTime::max(), version_};
   }
   return Finished{};
 }
 
-void Dispatch::ready(WorkItem item, Stage stage, SteadyTime observed) {
+void Dispatch::looked(SteadyTime began, SteadyTime answered) {
+  const std::lock_guard lock(mutex_);
+  look_ahead_.took(answered - began);
+}
+
+void Dispatch::seen_in_place() {
+  const std::lock_guard lock(mutex_);
+  look_ahead_.seen_in_place();
+  call_scouts();
+}
+
+void Dispatch::ready(WorkItem item, Stage stage, WorkItem::Look look) {
   const std::lock_guard lock(mutex_);
   --scouting_;
   item.pending.stage = stage;
   item.pending.seen_before = true;
-  item.observed = observed;
+  item.seen_fit = look;
   item.waiting_since.reset();
   ready_.push_back(std::move(item));
   announce_change();
@@ -206,7 +260,7 @@ void Dispatch::settled_unsent(ItemState state) {
 
 void Dispatch::put_back(WorkItem item) {
   const std::lock_guard lock(mutex_);
-  --assigned_;
+  let_go(item);
   ready_.push_front(std::move(item));
   announce_change();
 }
@@ -214,15 +268,17 @@ void Dispatch::put_back(WorkItem item) {
 std::optional<WorkItem> Dispatch::exchange_stale(WorkItem item, SteadyTime departure,
                                                  SteadyTime now) {
   const std::lock_guard lock(mutex_);
-  looks_.push({now, order_++, std::move(item)});
-  announce_change();
+  let_go(item);
+  set_aside(std::move(item));
   while (!ready_.empty()) {
     WorkItem other = std::move(ready_.front());
     ready_.pop_front();
-    if (is_fresh(other, departure)) return other;
-    looks_.push({now, order_++, std::move(other)});
+    if (is_fresh(other, departure)) {
+      hand_out(other, now);
+      return other;
+    }
+    set_aside(std::move(other));
   }
-  --assigned_;
   return std::nullopt;
 }
 
@@ -242,13 +298,19 @@ void Dispatch::move_state(ItemState from, ItemState to) {
 }
 
 std::optional<DecisionRecord> Dispatch::ended(WorkItem item, const Classification& result,
-                                              SteadyTime now) {
+                                              SteadyTime now, const std::optional<Sent>& sent) {
   const std::lock_guard lock(mutex_);
-  --assigned_;
-  const std::size_t waiting = retries_.size() + looks_.size();
+  let_go(item);
+  item.departed = false;
+  const bool accepted = result.outcome == Outcome::accepted && goal_ == Goal::release;
+  if (accepted && sent) {
+    watch_.accepted({item.pending.item, item.pending.disk, sent->sent, sent->answered});
+  }
+  const auto waiting = [&] { return retries_.size() + looks_.size() + stale_.size(); };
+  const std::size_t before = waiting();
   std::optional<DecisionRecord> decision = decide(std::move(item), result, now);
   // An item that is done gives nobody work. To wake all who wait for some costs more than the rest.
-  if (assigned_ == 0 || retries_.size() + looks_.size() != waiting || gate_.stopping()) {
+  if (assigned_ == 0 || waiting() != before || gate_.stopping()) {
     announce_change();
   } else {
     call_scouts();
@@ -259,10 +321,14 @@ std::optional<DecisionRecord> Dispatch::ended(WorkItem item, const Classificatio
 std::optional<DecisionRecord> Dispatch::decide(WorkItem item, const Classification& result,
                                                SteadyTime now) {
   ++item.pending.attempts;
+  if (result.outcome == Outcome::rejected || result.outcome == Outcome::throttled ||
+      result.outcome == Outcome::not_sent) {
+    ++item.harmless_attempts;
+  }
   item.pending.first_accepted = false;
   if (result.outcome == Outcome::not_sent && result.scope == Scope::moment) {
     // It has waited for too long, which says nothing about the disk.
-    looks_.push({now, order_++, std::move(item)});
+    stale_.push_back(std::move(item));
     return std::nullopt;
   }
   if (result.outcome == Outcome::throttled) {

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -20,6 +19,8 @@
 #include "pacing/retry_policy.h"
 #include "run/departure_gate.h"
 #include "run/drive.h"
+#include "run/look_ahead.h"
+#include "run/release_watch.h"
 
 namespace diskrelease {
 
@@ -27,8 +28,22 @@ namespace diskrelease {
 struct WorkItem {
   PendingItem pending;
   AttemptTally tally;
-  std::optional<SteadyTime> observed;       ///< when it was last seen fit to be sent
+  struct Look {
+    SteadyTime sent;
+    SteadyTime answered;
+  };
+  std::optional<Look> seen_fit;             ///< the look that last saw it fit to be sent
   std::optional<SteadyTime> waiting_since;  ///< when it was first seen in transition
+  bool departed = false;                    ///< its request has left
+  /// Of its attempts, those of this invocation that were certainly not executed.
+  int harmless_attempts = 0;
+};
+
+/// What a scout is to read: items that are to be sent, and accepted ones for which there is room.
+struct LookBatch {
+  std::vector<WorkItem> items;
+  std::vector<AcceptedRelease> accepted;
+  SteadyTime began;
 };
 
 /// Which item is looked at and which is sent next: hands out items, takes results, decides on
@@ -42,8 +57,9 @@ struct WorkItem {
 class Dispatch {
  public:
   /// The gate must outlive it. `spec` gives goal, retry limits, preflight and waiting times.
+  /// `longest_look`: LookAhead::Limits.
   Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& at_start,
-           std::uint64_t seed);
+           std::uint64_t seed, std::optional<std::chrono::nanoseconds> longest_look = std::nullopt);
 
   /// Begins to hand out what is pending. May be called again once everything has been handed out.
   void open(PendingFeed feed);
@@ -52,7 +68,8 @@ class Dispatch {
 
   using Next = std::variant<WorkItem, AwaitWork, Finished>;
   /// The item to send next. Finished when the run stops, or when nothing is left here, with the
-  /// scout or with another sender.
+  /// scout or with another sender. With the preflight, no more items are with senders than have
+  /// their slots soon: a look grows old with a sender as well.
   [[nodiscard]] Next next(SteadyTime now);
 
   /// An item that comes back untried, because the run is stopping; it stays pending.
@@ -60,24 +77,37 @@ class Dispatch {
 
   /// Whether an item may be sent at that time by what was seen of it.
   [[nodiscard]] bool is_fresh(const WorkItem& item, SteadyTime at) const;
+  [[nodiscard]] std::chrono::nanoseconds look_valid_for() const { return look_ahead_.valid_for(); }
   /// For an item that is to be looked at again before it may be sent one that can take its slot,
   /// fresh at that departure; nullopt = there is none.
   [[nodiscard]] std::optional<WorkItem> exchange_stale(WorkItem item, SteadyTime departure,
                                                        SteadyTime now);
 
-  /// An attempt has ended. A decision to try no more comes back and is to be recorded.
+  /// The item's request leaves now.
+  void departed(WorkItem& item);
+
+  /// When a request was sent and its answer had come.
+  struct Sent {
+    UtcTime sent;
+    UtcTime answered;
+  };
+  /// An attempt has ended. A decision to try no more comes back and is to be recorded. An accepted
+  /// release is watched from now on, where `sent` says when it was made.
   [[nodiscard]] std::optional<DecisionRecord> ended(WorkItem item, const Classification& result,
-                                                    SteadyTime now);
+                                                    SteadyTime now,
+                                                    const std::optional<Sent>& sent = std::nullopt);
 
   // ---- for the scout
 
-  using NextBatch = std::variant<std::vector<WorkItem>, AwaitWork, Finished>;
-  /// The items to look at next: enough that senders do not wait, few enough that what was seen is
-  /// about a minute old when it is used.
-  [[nodiscard]] NextBatch next_batch(SteadyTime now);
+  using NextBatch = std::variant<LookBatch, AwaitWork, Finished>;
+  /// What to look at next: enough that senders do not wait, and few enough that looks stay young
+  /// (LookAhead). `utc` is the same moment as `now`.
+  [[nodiscard]] NextBatch next_batch(SteadyTime now, UtcTime utc);
+  /// A batch was answered.
+  void looked(SteadyTime began, SteadyTime answered);
 
   /// What became of an item of a batch; one of these for each.
-  void ready(WorkItem item, Stage stage, SteadyTime observed);
+  void ready(WorkItem item, Stage stage, WorkItem::Look look);
   /// In transition: comes back after one poll, or is given up once it has waited for the window.
   [[nodiscard]] std::optional<DecisionRecord> look_again(WorkItem item, SteadyTime now);
   /// Its state has been settled without a call.
@@ -91,15 +121,14 @@ class Dispatch {
   /// An item has changed its state by a verdict.
   void move_state(ItemState from, ItemState to);
 
+  [[nodiscard]] ReleaseWatch& watch() noexcept { return watch_; }
+  /// An accepted disk was seen where it belongs.
+  void seen_in_place();
+
   /// Changes, and the gate's bell rings, when there may be work for somebody who waits for it.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(); }
 
   [[nodiscard]] RunProgress progress(SteadyTime now) const;
-
-  /// What was seen is used for this long; an item that has waited longer is looked at again. At
-  /// rates below one in a hundred seconds for the time of three requests: the look is the first of
-  /// them.
-  static constexpr std::chrono::minutes k_observation_valid{5};
 
  private:
   struct Waiting {
@@ -115,6 +144,10 @@ class Dispatch {
   using WaitingQueue = std::priority_queue<Waiting, std::vector<Waiting>, LaterFirst>;
 
   void refill();
+  void hand_out(const WorkItem& item, SteadyTime now);
+  void let_go(const WorkItem& item);
+  void held_one_less();
+  void set_aside(WorkItem item);
   std::optional<DecisionRecord> decide(WorkItem item, const Classification& result, SteadyTime now);
   /// Whether a scout should look at new items.
   [[nodiscard]] bool more_to_scout() const;
@@ -125,9 +158,6 @@ class Dispatch {
   void announce_change();
 
   static constexpr std::int64_t k_page = 500;
-  static constexpr std::size_t k_batch = 100;
-  static constexpr std::size_t k_smallest_batch = 10;
-  static constexpr std::size_t k_ready_when_unlimited = 500;
   /// New items wait while this many others do: the memory for those is bounded.
   static constexpr std::size_t k_max_waiting = 2'000;
 
@@ -137,11 +167,10 @@ class Dispatch {
   const SettleLimits settle_limits_;
   const Goal goal_;
   const bool preflight_;
-  std::chrono::nanoseconds valid_for_{k_observation_valid};
+  const std::int64_t most_held_;
   std::int64_t retry_budget_;
-  std::size_t batch_size_ = k_batch;
-  std::size_t enough_ready_ = k_batch;
-  std::size_t most_ahead_ = std::numeric_limits<std::size_t>::max();
+
+  ReleaseWatch watch_;
 
   std::atomic<std::uint64_t> version_{0};
 
@@ -150,12 +179,16 @@ class Dispatch {
   std::optional<PendingFeed> feed_;
   bool feed_ended_ = true;
   std::deque<PendingItem> page_;
-  WaitingQueue looks_;    // for the scout
-  WaitingQueue retries_;  // for the senders
+  LookAhead look_ahead_;
+  std::deque<WorkItem> stale_;  // seen fit to be sent, but too long ago
+  WaitingQueue looks_;          // for the scout
+  WaitingQueue retries_;        // for the senders
   std::deque<WorkItem> ready_;
   std::uint64_t order_ = 0;
   std::int64_t retries_spent_ = 0;
   std::int64_t assigned_ = 0;  // with senders
+  std::int64_t held_ = 0;      // of these, not departed
+  bool sender_waits_ = false;  // since too many are held
   std::int64_t scouting_ = 0;  // with the scouts
   bool scout_waits_ = false;   // for call_scouts() or another change
   CircuitBreaker breaker_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "run/foreign_release.h"
 #include "run/settlement.h"
 
 namespace diskrelease {
@@ -51,6 +52,7 @@ Due Reconciler::step() {
     return SleepUntil{now};
   }
   if (!parts_.may_go_on()) return Finished{};
+  if (rounds_over_) return last_look();
   if (!in_round_) {
     in_round_ = true;
     found_any_ = false;
@@ -81,9 +83,9 @@ Due Reconciler::next_page() {
 
 Due Reconciler::end_round() {
   in_round_ = false;
-  if (!found_any_ || last_round_) return Finished{};
+  if (!found_any_ || last_round_) return last_look();
   parts_.log.flush();
-  if (read_open_matters(database_, run_, {}, parts_.spec.verify, 1).empty()) return Finished{};
+  if (read_open_matters(database_, run_, {}, parts_.spec.verify, 1).empty()) return last_look();
   const SteadyTime now = parts_.clock.steady_now();
   // A long round is followed by as long a pause: reading back never takes more than half the rate.
   const auto pause =
@@ -92,14 +94,32 @@ Due Reconciler::end_round() {
   return SleepUntil{now + pause};
 }
 
+Due Reconciler::last_look() {
+  rounds_over_ = true;
+  page_.clear();
+  ReleaseWatch& watch = parts_.dispatch.watch();
+  const std::optional<UtcTime> due = watch.last_look_due();
+  if (!due || !parts_.spec.verify) return Finished{};
+  const UtcTime now = parts_.clock.utc_now();
+  if (*due > now) return SleepUntil{parts_.clock.steady_now() + (*due - now)};
+  looked_at_ = watch.take_for_last_look(k_max_described_disks, now);
+  DiskReader::Batch disks;
+  for (const AcceptedRelease& release : looked_at_) disks.emplace_back(release.item, release.disk);
+  reader_.begin(ReadPurpose::verify, std::move(disks));
+  return SleepUntil{parts_.clock.steady_now()};
+}
+
 void Reconciler::use(const DiskReader::Result& result) {
   const DescribeReading& reading = result.reading;
   if (reading.kind == DescribeReading::Kind::complete) {
-    for (std::size_t i = 0; i < page_.size(); ++i) {
-      use(page_[i], reading.sightings[i], result.sent_utc);
+    for (std::size_t i = 0; i < looked_at_.size(); ++i) {
+      use_accepted(parts_, looked_at_[i], reading.sightings[i], result, true);
     }
+    looked_at_.clear();
+    for (std::size_t i = 0; i < page_.size(); ++i) use(page_[i], reading.sightings[i], result);
     return;
   }
+  parts_.dispatch.watch().give_back(std::exchange(looked_at_, {}));
   // A page that could not be read is read again in the next round. What every read would meet ends
   // reading; nothing is lost, the disks stay as they are on record.
   if (reading.stop) {
@@ -109,12 +129,17 @@ void Reconciler::use(const DiskReader::Result& result) {
   }
 }
 
-void Reconciler::use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
+void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
+                     const DiskReader::Result& read) {
+  const UtcTime seen = read.sent_utc;
   if (!matter.unknown) {
-    if (parts_.spec.goal == Goal::purge && matter.stage == Stage::release) {
-      use_half_way(matter, sighting, seen);
+    if (parts_.spec.goal == Goal::purge) {
+      if (matter.stage == Stage::release) use_half_way(matter, sighting, seen);
+    } else if (matter.accepted_sent) {
+      use_accepted(parts_,
+                   {matter.item, matter.disk, *matter.accepted_sent, matter.accepted_answered},
+                   sighting, read, true);
     }
-    // Else to see it is all that was wanted.
     return;
   }
   const bool tries_are_left = matter.unknown_attempts < parts_.spec.retry.max_attempts;

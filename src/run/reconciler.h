@@ -6,13 +6,15 @@
 #include "audit/run_queries.h"
 #include "run/disk_reader.h"
 #include "run/drive.h"
+#include "run/release_watch.h"
 #include "run/run_parts.h"
 
 namespace diskrelease {
 
 /// Reads back what became of the disks of a run: settles unknown outcomes, and sees accepted
 /// releases come true. Goes round all open matters of the run, a hundred disks a read, until none
-/// is left or the settle window has passed; then reads each once more.
+/// is left or the settle window has passed; then reads each once more. At the end it looks once
+/// more at what this invocation has released (ReleaseWatch).
 ///
 /// What was seen and decided lies in the audit database, not here, so an interruption loses nothing
 /// and memory does not grow with the run.
@@ -29,8 +31,10 @@ class Reconciler {
  private:
   Due next_page();
   Due end_round();
+  /// Rounds are over: the disks that this invocation has released are looked at once more.
+  Due last_look();
   void use(const DiskReader::Result& result);
-  void use(const OpenMatter& matter, const Sighting& sighting, UtcTime seen);
+  void use(const OpenMatter& matter, const Sighting& sighting, const DiskReader::Result& read);
   void use_half_way(const OpenMatter& matter, const Sighting& sighting, UtcTime seen);
 
   RunParts parts_;
@@ -46,6 +50,8 @@ class Reconciler {
   bool last_page_ = false;  ///< page_ is the last one of the round
   ItemId cursor_;
   std::vector<OpenMatter> page_;
+  std::vector<AcceptedRelease> looked_at_;  ///< by the last look
+  bool rounds_over_ = false;
   std::string problem_;
 };
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pacing/retry_policy.h"
+#include "run/foreign_release.h"
 #include "run/preflight.h"
 
 namespace diskrelease {
@@ -24,6 +25,11 @@ ItemState state_after(DecisionKind kind) {
   return ItemState::failed;
 }
 
+/// This invocation has seen it so, and no call of ours can have released it since.
+bool was_available(const WorkItem& item) {
+  return item.seen_fit && item.pending.attempts == item.harmless_attempts;
+}
+
 }  // namespace
 
 Scout::Scout(const RunParts& parts, std::size_t lane, std::uint64_t seed)
@@ -35,12 +41,18 @@ Due Scout::step() {
     use(reader_.take());
     return SleepUntil{parts_.clock.steady_now()};
   }
-  Dispatch::NextBatch next = parts_.dispatch.next_batch(parts_.clock.steady_now());
+  Dispatch::NextBatch next =
+      parts_.dispatch.next_batch(parts_.clock.steady_now(), parts_.clock.utc_now());
   if (const auto* wait = std::get_if<AwaitWork>(&next)) return *wait;
   if (std::holds_alternative<Finished>(next)) return Finished{};
-  batch_ = std::move(std::get<std::vector<WorkItem>>(next));
+  batch_ = std::move(std::get<LookBatch>(next));
   DiskReader::Batch disks;
-  for (const WorkItem& item : batch_) disks.emplace_back(item.pending.item, item.pending.disk);
+  for (const WorkItem& item : batch_.items) {
+    disks.emplace_back(item.pending.item, item.pending.disk);
+  }
+  for (const AcceptedRelease& release : batch_.accepted) {
+    disks.emplace_back(release.item, release.disk);
+  }
   reader_.begin(ReadPurpose::preflight, std::move(disks));
   return SleepUntil{parts_.clock.steady_now()};
 }
@@ -48,11 +60,18 @@ Due Scout::step() {
 void Scout::use(const DiskReader::Result& result) {
   const DescribeReading& reading = result.reading;
   if (reading.kind == DescribeReading::Kind::complete) {
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      use(std::move(batch_[i]), reading.sightings[i], result.sent);
+    parts_.dispatch.looked(batch_.began, result.answered);
+    const std::size_t items = batch_.items.size();
+    // First what is known of the account: it may be that nothing is to be sent any more.
+    for (std::size_t i = 0; i < batch_.accepted.size(); ++i) {
+      use_accepted(parts_, batch_.accepted[i], reading.sightings[items + i], result, false);
+    }
+    for (std::size_t i = 0; i < items; ++i) {
+      use(std::move(batch_.items[i]), reading.sightings[i], {result.sent, result.answered});
     }
     return;
   }
+  parts_.dispatch.watch().give_back(batch_.accepted);
   // Sending unseen is not what was asked for; the items stay pending.
   if (reading.stop) {
     const bool local = *reading.stop == StopCause::out_of_resources;
@@ -74,7 +93,11 @@ void Scout::use(const DiskReader::Result& result) {
                             " times in a row; the last time: " + reading.message});
 }
 
-void Scout::use(WorkItem item, const Sighting& sighting, SteadyTime seen) {
+void Scout::use(WorkItem item, const Sighting& sighting, WorkItem::Look look) {
+  if (parts_.spec.goal == Goal::release) {
+    raise(parts_, parts_.dispatch.watch().saw_unsent(item.pending.item, item.pending.disk,
+                                                     sighting.status, was_available(item)));
+  }
   const PreflightStep step = judge(sighting, {.goal = parts_.spec.goal,
                                               .stage = item.pending.stage,
                                               .include_recycled = parts_.spec.include_recycled,
@@ -84,7 +107,7 @@ void Scout::use(WorkItem item, const Sighting& sighting, SteadyTime seen) {
                                               .looked_before = item.waiting_since.has_value()});
   const UtcTime now = parts_.clock.utc_now();
   if (const auto* send = std::get_if<SendIt>(&step)) {
-    parts_.dispatch.ready(std::move(item), send->stage, seen);
+    parts_.dispatch.ready(std::move(item), send->stage, look);
   } else if (std::holds_alternative<LookAgain>(step)) {
     const auto given_up = parts_.dispatch.look_again(std::move(item), parts_.clock.steady_now());
     if (given_up) parts_.log.record_decision(*given_up, now);

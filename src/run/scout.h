@@ -6,9 +6,10 @@
 
 namespace diskrelease {
 
-/// The preflight: looks at items in batches ahead of the senders and hands on those that may be
-/// sent. One read for about a hundred disks; side by side with sending, so that a long run starts
-/// at once, and where many requests are in flight, side by side with other scouts.
+/// The preflight: looks at items in batches just ahead of the senders and hands on those that may
+/// be sent; side by side with sending, and where many requests are in flight, side by side with
+/// other scouts. What else a read may name are accepted disks: so what goes wrong is seen within
+/// seconds, at no further call.
 class Scout {
  public:
   Scout(const RunParts& parts, std::size_t lane, std::uint64_t seed);
@@ -16,11 +17,11 @@ class Scout {
 
  private:
   void use(const DiskReader::Result& result);
-  void use(WorkItem item, const Sighting& sighting, SteadyTime seen);
+  void use(WorkItem item, const Sighting& sighting, WorkItem::Look look);
 
   RunParts parts_;
   DiskReader reader_;
-  std::vector<WorkItem> batch_;
+  LookBatch batch_;
 };
 
 }  // namespace diskrelease

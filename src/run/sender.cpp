@@ -181,6 +181,7 @@ Due Sender::send() {
   if (!is_fresh_now()) return end_stale();
   const Departure departure = parts_.log.departs(*open_);
   under_way_ = true;
+  parts_.dispatch.departed(*item_);
   parts_.transport.start(lane_, request.of(departure));
   parts_.gate.left(departed_, parts_.clock.steady_now());
   return AwaitReply{parts_.transport.watch(lane_)};
@@ -217,8 +218,10 @@ void Sender::close(const Classification& result, std::optional<UtcTime> sent,
   if (result.outcome == Outcome::throttled) {
     parts_.gate.throttled(departed, parts_.clock.steady_now(), result.retry_after);
   }
-  const std::optional<DecisionRecord> decision =
-      parts_.dispatch.ended(*std::exchange(item_, std::nullopt), result, parts_.clock.steady_now());
+  const auto times =
+      sent ? std::optional(Dispatch::Sent{*sent, now}) : std::optional<Dispatch::Sent>();
+  const std::optional<DecisionRecord> decision = parts_.dispatch.ended(
+      *std::exchange(item_, std::nullopt), result, parts_.clock.steady_now(), times);
   if (decision) parts_.log.record_decision(*decision, now);
   observer_(event);
 }

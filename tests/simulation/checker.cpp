@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "audit/run_queries.h"
 #include "model/observation.h"
@@ -88,6 +89,7 @@ class Check {
     for (const AttemptRow& attempt : attempts_) {
       if (!attempt.settled.empty()) check_verdict(attempt);
     }
+    check_alarms();
     for (std::size_t run = 0; run < runs_.size(); ++run) check_items(run);
   }
 
@@ -172,6 +174,66 @@ class Check {
     } else {
       ++result_.tally.races_destroyed;
     }
+  }
+
+  /// Alarms are true, and there is one for each destruction that reading has shown.
+  void check_alarms() {
+    std::set<std::int64_t> named;
+    Statement select = database_.prepare(
+        "SELECT DISTINCT item_id, disk_id, reason FROM decision JOIN item USING (item_id)"
+        " WHERE kind = 'stop'");
+    while (select.step()) {
+      const std::string disk(select.text(1));
+      if (select.text(2) == "foreign_release") {
+        ++result_.tally.foreign_releases;
+        if (!acted(Act::release, disk)) violated(disk + " was released by nobody else");
+        continue;
+      }
+      named.insert(select.integer(0));
+      // A call without preflight may meet a disk that was in the bin from the start.
+      const bool ours = std::ranges::any_of(server_.requests(), [&](const ServedRequest& request) {
+        const bool met_in_bin = request.executed && (request.before == DiskStatus::recycled ||
+                                                     request.before == DiskStatus::recycling);
+        return request.release && (request.destroyed || met_in_bin) &&
+               request.disks.front() == disk;
+      });
+      if (!ours && !acted(Act::release, disk)) violated(disk + " was destroyed by nobody else");
+    }
+    for (const ServedRequest& request : server_.requests()) {
+      const auto row = by_id_.find(request.attempt);
+      if (!request.destroyed || request.stage == 2 || row == by_id_.end()) continue;
+      if (!plan_of(request).spec.preflight) continue;
+      const AttemptRow& attempt = attempts_[row->second];
+      if (named.contains(attempt.item)) {
+        ++result_.tally.races_named;
+      } else if (shown_destroyed(attempt)) {
+        violated(attempt.disk + " was destroyed, reading has shown it, and there is no alarm");
+      }
+    }
+  }
+
+  /// Whether one process that came to its end has seen that the disk of an accepted release is gone
+  /// and another one of ours in the bin, so that it must have known.
+  [[nodiscard]] bool shown_destroyed(const AttemptRow& attempt) {
+    if (attempt.outcome != "accepted" || world_.runs[attempt.run].spec.goal != Goal::release) {
+      return false;
+    }
+    Statement shown = database_.prepare(
+        "SELECT EXISTS (SELECT 1 FROM observation JOIN disk_read USING (read_id)"
+        "  JOIN invocation_end USING (invocation_id)"
+        "  JOIN outcome ON outcome.attempt_id = ?2"
+        "  WHERE observation.item_id = ?1 AND observation.status = 'DELETING'"
+        "    AND disk_read.sent_utc_ms > outcome.finished_utc_ms"
+        "    AND invocation_end.reason = 'finished'"
+        "    AND EXISTS (SELECT 1 FROM observation AS other JOIN disk_read AS other_read"
+        "                  ON other_read.read_id = other.read_id"
+        "                JOIN attempt ON attempt.item_id = other.item_id"
+        "                JOIN outcome AS accepted ON accepted.attempt_id = attempt.attempt_id"
+        "                WHERE other_read.invocation_id = disk_read.invocation_id"
+        "                  AND accepted.outcome = 'accepted' AND other.status = 'RECYCLED'"
+        "                  AND other_read.sent_utc_ms > accepted.finished_utc_ms))");
+    shown.bind(1, attempt.item).bind(2, attempt.id);
+    return shown.step() && shown.integer(0) != 0;
   }
 
   [[nodiscard]] bool acted(Act act, const std::string& disk, SteadyTime after = SteadyTime::min(),

@@ -11,6 +11,7 @@
 #include "audit/run_queries.h"
 #include "model/errors.h"
 #include "platform/host.h"
+#include "run/release_watch.h"
 #include "simulation/checker.h"
 #include "simulation/process.h"
 #include "simulation/scheduler.h"
@@ -25,6 +26,7 @@ namespace diskrelease::simulation {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 
 constexpr int k_sqlite_full = 13;
 /// Calm lives that a run may need to come to its end.
@@ -211,6 +213,8 @@ class Simulation {
          (calm ? ", all is calm" : ", ending " + std::to_string(static_cast<int>(ending))));
     // Who starts a process that has died may do so at once.
     clock_.advance(draw_.time(milliseconds(draw_.chance(0.5) ? 300 : 10'000)));
+    // Now and then as late as the recycle bin is emptied.
+    if (draw_.chance(0.1)) clock_.advance(ReleaseWatch::k_bin_keeps + draw_.time(minutes(3)));
     server_.catch_up();
     server_.begin_life(std::move(life));
     armed_ = false;
@@ -309,6 +313,8 @@ Tally& Tally::operator+=(const Tally& other) {
   resends += other.resends;
   second_stages += other.second_stages;
   races_destroyed += other.races_destroyed;
+  races_named += other.races_named;
+  foreign_releases += other.foreign_releases;
   unseen_destroyed += other.unseen_destroyed;
   accepted_twice += other.accepted_twice;
   left_unknown += other.left_unknown;
@@ -326,7 +332,10 @@ std::string Tally::text() const {
          item("unknown attempts", unknown) + item("proved not to be sent", proved_unsent) +
          item("verdicts", verdicts) + item("verdicts not_executed", resends) +
          item("second stages accepted", second_stages) +
-         item("destroyed in a race", races_destroyed) + item("destroyed unseen", unseen_destroyed) +
+         item("destroyed in a race", races_destroyed) +
+         item("of these with an alarm", races_named) +
+         item("released by others before us", foreign_releases) +
+         item("destroyed unseen", unseen_destroyed) +
          item("accepted again after a renewal", accepted_twice) +
          item("items left unknown", left_unknown) + item("items left half way", left_half_way);
 }

@@ -18,9 +18,12 @@ struct Tally {
   std::int64_t unknown = 0;        ///< attempts
   std::int64_t proved_unsent = 0;  ///< attempts, by their marks
   std::int64_t verdicts = 0;
-  std::int64_t resends = 0;           ///< verdicts "not executed"
-  std::int64_t second_stages = 0;     ///< accepted
-  std::int64_t races_destroyed = 0;   ///< by a call of ours, after a third party had recycled it
+  std::int64_t resends = 0;          ///< verdicts "not executed"
+  std::int64_t second_stages = 0;    ///< accepted
+  std::int64_t races_destroyed = 0;  ///< by a call of ours, after a third party had recycled it
+  std::int64_t races_named = 0;      ///< of these, with an alarm on record
+  std::int64_t foreign_releases =
+      0;  ///< alarms for disks that a third party has released before us
   std::int64_t unseen_destroyed = 0;  ///< by a call of ours without preflight
   std::int64_t accepted_twice = 0;    ///< after a third party had taken the disk out of the bin
   std::int64_t left_unknown = 0;      ///< items

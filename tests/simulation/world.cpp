@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "run/release_watch.h"
+
 namespace diskrelease::simulation {
 namespace {
 
@@ -20,14 +22,18 @@ double draw_intensity(Draw& draw, double highest) {
   return draw.chance(0.3) ? 0.0 : draw.share() * highest;
 }
 
-sandbox::Disk draw_disk(Draw& draw, std::string id) {
+sandbox::Disk draw_disk(Draw& draw, std::string id, sandbox::AccountMode mode) {
   using sandbox::DiskKind;
   static constexpr std::array k_others = {
       DiskKind::in_use,    DiskKind::system,    DiskKind::not_portable, DiskKind::creating,
       DiskKind::attaching, DiskKind::detaching, DiskKind::changing,     DiskKind::recycling,
       DiskKind::recycled,  DiskKind::deleting,  DiskKind::failed};
-  return disk_of_kind(std::move(id),
-                      draw.chance(0.7) ? DiskKind::available : draw.one_of(k_others));
+  DiskKind kind = draw.chance(0.7) ? DiskKind::available : draw.one_of(k_others);
+  // Nothing is on its way into a bin that the account does not have.
+  if (kind == DiskKind::recycling && mode == sandbox::AccountMode::direct) {
+    kind = DiskKind::recycled;
+  }
+  return disk_of_kind(std::move(id), kind);
 }
 
 JobSpec draw_spec(Draw& draw, const ServerPlan& server) {
@@ -66,7 +72,10 @@ World draw_world(Draw& draw) {
   delays.recycling = draw_delay(draw, milliseconds(5'000));
   delays.deleting = draw_delay(draw, milliseconds(3'000));
   delays.renew = draw_delay(draw, milliseconds(1'000));
-  if (draw.chance(0.15)) delays.retention = milliseconds(draw.between(20'000, 90'000));
+  // What leaves the bin sooner than an hour after its release counts as destroyed by others.
+  if (draw.chance(0.15)) {
+    delays.retention = ReleaseWatch::k_bin_keeps + milliseconds(draw.between(20'000, 90'000));
+  }
   delays.transition.reset();
   if (draw.chance(0.8)) delays.transition = draw.time(milliseconds(10'000));
   if (draw.chance(0.4)) {
@@ -92,7 +101,7 @@ World draw_world(Draw& draw) {
   for (std::int64_t i = 1; i <= count; ++i) {
     ids.push_back("disk-" + std::to_string(i));
     // One that is missing here is in the list, but not in the account.
-    if (!draw.chance(0.06)) server.disks.push_back(draw_disk(draw, ids.back()));
+    if (!draw.chance(0.06)) server.disks.push_back(draw_disk(draw, ids.back(), server.model.mode));
   }
   world.runs.push_back({draw_spec(draw, server), ids});
   if (draw.chance(0.3)) {

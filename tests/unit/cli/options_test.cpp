@@ -89,6 +89,7 @@ const std::vector<SettingRow> k_settings = {
     {{"--rate", "unlimited"}, R"({"rate":{"per_second":"unlimited"}})", k_callers},
     {{"--burst", "3"}, R"({"rate":{"burst":3}})", k_callers},
     {{"--in-flight", "9"}, R"({"in_flight":9})", k_callers},
+    {{"--look-batch", "8"}, R"({"look_batch":8})", k_releasers},
     {{"--timeout", "11s"},
      R"({"timeouts":{"request":"11s"}})",
      {"run", "resume", "settle", "audit sql"}},

@@ -86,6 +86,7 @@ TEST_F(JobFileTest, TakesEverySettingOver) {
   EXPECT_EQ(settings.rate_per_second, 7.5);
   EXPECT_EQ(settings.burst, 3);
   EXPECT_EQ(settings.in_flight, 9);
+  EXPECT_EQ(settings.look_batch, 8);
   EXPECT_EQ(settings.timeout, milliseconds{11'000});
   EXPECT_EQ(settings.connect_timeout, milliseconds{1'300});
   EXPECT_EQ(settings.max_attempts, 17);
@@ -116,6 +117,7 @@ TEST_F(JobFileTest, ReadsBackWhatItHasWritten) {
   settings.rate_per_second = 7.5;
   settings.burst = 3;
   settings.in_flight = 9;
+  settings.look_batch = 8;
   settings.timeout = milliseconds{11'000};
   settings.connect_timeout = milliseconds{1'300};
   settings.max_attempts = 17;
@@ -147,6 +149,7 @@ TEST_F(JobFileTest, ReadsBackWhatItHasWritten) {
     EXPECT_EQ(read.settings.rate_per_second, settings.rate_per_second);
     EXPECT_EQ(read.settings.burst, settings.burst);
     EXPECT_EQ(read.settings.in_flight, settings.in_flight);
+    EXPECT_EQ(read.settings.look_batch, settings.look_batch);
     EXPECT_EQ(read.settings.timeout, settings.timeout);
     EXPECT_EQ(read.settings.connect_timeout, settings.connect_timeout);
     EXPECT_EQ(read.settings.max_attempts, settings.max_attempts);
@@ -183,9 +186,9 @@ TEST_F(JobFileTest, StaysSilentAboutWhatTheFileDoesNotSay) {
                settings.endpoint || settings.profile || settings.credentials_file ||
                settings.ca_file || settings.proxy);
   EXPECT_FALSE(settings.rate_unlimited || settings.rate_per_second || settings.burst ||
-               settings.in_flight || settings.timeout || settings.connect_timeout ||
-               settings.max_attempts || settings.first_backoff || settings.max_backoff ||
-               settings.budget_percent || settings.max_disks);
+               settings.in_flight || settings.look_batch || settings.timeout ||
+               settings.connect_timeout || settings.max_attempts || settings.first_backoff ||
+               settings.max_backoff || settings.budget_percent || settings.max_disks);
   EXPECT_FALSE(settings.preflight || settings.verify || settings.settle_window ||
                settings.settle_poll || settings.resend_unsettled || settings.include_recycled);
 }

@@ -95,16 +95,16 @@ TEST_F(CourseTest, LooksAtEveryDiskBeforeItIsSentAndSeesTheReleaseComeTrue) {
       {{"a", DiskStatus::available}, {"b", DiskStatus::available}, {"c", DiskStatus::available}});
   EXPECT_EQ(course(account).problem, "");
   EXPECT_THAT(account.releases(), SizeIs(3));
-  EXPECT_EQ(account.reads(), 2);  // one before, one after
+  EXPECT_EQ(account.reads(), 3);  // two before, of one and of two disks, and one after
   EXPECT_EQ(counts()[ItemState::released], 3);
   EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE verified = 'recycled'"), 3);
   // Each attempt names what was seen before it.
   EXPECT_EQ(query("SELECT count(*) FROM attempt JOIN observation USING (observation_id)"
                   " WHERE status = 'AVAILABLE'"),
             3);
-  EXPECT_EQ(query("SELECT count(*) FROM disk_read WHERE purpose = 'preflight'"
-                  " AND request_id = 'request-0003' AND disk_count = 3 AND result = 'complete'"),
-            1);
+  EXPECT_EQ(query("SELECT count(DISTINCT item_id) FROM observation JOIN disk_read USING (read_id)"
+                  " WHERE purpose = 'preflight' AND result = 'complete' AND status = 'AVAILABLE'"),
+            3);
 }
 
 std::vector<std::string> many_disks(int count) {
@@ -316,7 +316,7 @@ TEST_F(CourseTest, TakesNoFailedPartialOrOddAnswerForAbsence) {
   AccountTransport account({{"a", DiskStatus::available}, {"b", DiskStatus::available}});
   account.on_release = [](const std::string&) { return lost_reply(); };
   account.on_describe = [](int number) -> std::optional<Reply> {
-    if (number == 1) return std::nullopt;
+    if (number <= 2) return std::nullopt;
     switch (number % 6) {
       case 0:
         return lost_reply();
@@ -624,7 +624,7 @@ TEST_F(CourseTest, LooksAgainWhenWhatWasSeenIsOld) {
     if (++calls > 1) return std::nullopt;
     HttpResponse throttled = std::get<HttpResponse>(error_reply(429, "REQUEST_LIMIT_EXCEEDED"));
     throttled.headers.emplace_back("retry-after", "60");
-    clock_.advance(Dispatch::k_observation_valid);  // the disk is recycled by somebody meanwhile
+    clock_.advance(std::chrono::minutes(5));  // the disk is recycled by somebody meanwhile
     account.set("a", DiskStatus::recycled);
     return throttled;
   };
@@ -634,14 +634,93 @@ TEST_F(CourseTest, LooksAgainWhenWhatWasSeenIsOld) {
   EXPECT_EQ(counts()[ItemState::already_gone], 1);
 }
 
-TEST_F(CourseTest, ReadsAHundredDisksWithOneCall) {
+TEST_F(CourseTest, LooksCostATenthOfTheCallsAtMostAndReadBackWhatIsSentMeanwhile) {
+  std::map<std::string, DiskStatus> disks;
+  for (const std::string& disk : numbered_disks(250)) disks[disk] = DiskStatus::available;
+  for (const double rate : {2.0, 20.0, 200.0}) {
+    SCOPED_TRACE(rate);
+    file_ = directory_ / ("audit-" + std::to_string(rate) + ".db");
+    enrol_disks(numbered_disks(250));
+    AccountTransport account(disks);
+    JobSpec spec = job();
+    spec.rate.per_second = rate;
+    EXPECT_EQ(course(account, spec).problem, "");
+    EXPECT_EQ(counts()[ItemState::released], 250);
+    const std::int64_t looks = query("SELECT count(*) FROM disk_read WHERE purpose = 'preflight'");
+    EXPECT_LE(looks, 25 + 4) << "the first ones are smaller";
+    EXPECT_LE(account.reads(), looks + 5);
+    // How old each look was when its request left.
+    EXPECT_LE(query("SELECT max(outcome.sent_utc_ms - disk_read.sent_utc_ms) FROM attempt"
+                    " JOIN outcome USING (attempt_id) JOIN observation USING (observation_id)"
+                    " JOIN disk_read USING (read_id)"),
+              rate < 10 ? 10'000 : 2'000);
+  }
+}
+
+TEST_F(CourseTest, ReadsAHundredDisksBackWithOneCall) {
   std::map<std::string, DiskStatus> disks;
   for (const std::string& disk : numbered_disks(250)) disks[disk] = DiskStatus::available;
   enrol_disks(numbered_disks(250));
   AccountTransport account(disks);
-  EXPECT_EQ(course(account).problem, "");
+  JobSpec unseen = job();
+  unseen.preflight = false;
+  EXPECT_EQ(course(account, unseen).problem, "");
   EXPECT_EQ(counts()[ItemState::released], 250);
-  EXPECT_EQ(account.reads(), 6);
+  EXPECT_EQ(account.reads(), 3);
+}
+
+/// As a second database of the same account, a person in the console, or Terraform.
+TEST_F(CourseTest, StopsAndNamesTheDiskWhenSomebodyElseReleasesOneThatIsAboutToBeSent) {
+  enrol_disks(numbered_disks(30));
+  std::map<std::string, DiskStatus> disks;
+  for (const std::string& disk : numbered_disks(30)) disks[disk] = DiskStatus::available;
+  AccountTransport account(disks);
+  const std::string victim = numbered_disks(30)[20];
+  JobSpec spec = job();
+  spec.rate.per_second = 2.0;
+  int calls = 0;
+  account.on_release = [&](const std::string& disk) -> std::optional<Reply> {
+    if (++calls == 19) {
+      // It waits for its slot, and something holds it up until its look is too old.
+      account.set(victim, DiskStatus::recycled);
+      clock_.advance(std::chrono::seconds(15));
+    }
+    static_cast<void>(disk);
+    return std::nullopt;
+  };
+  const End end = course(account, spec);
+  ASSERT_TRUE(end.stop);
+  EXPECT_EQ(end.stop->reason, EndReason::stopped);
+  EXPECT_EQ(end.stop->cause, "foreign_release");
+  EXPECT_THAT(end.stop->detail, HasSubstr("disk " + victim + " was AVAILABLE, and RECYCLED"));
+  EXPECT_EQ(account.status(victim), DiskStatus::recycled) << "a second call has destroyed it";
+  EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'stop'"
+                  " AND reason = 'foreign_release' AND item_id IS NOT NULL"
+                  " AND observation_id IS NOT NULL"),
+            1);
+}
+
+TEST_F(CourseTest, StopsWithinSecondsWhenADiskIsDestroyedByASecondRelease) {
+  enrol_disks(numbered_disks(100));
+  std::map<std::string, DiskStatus> disks;
+  for (const std::string& disk : numbered_disks(100)) disks[disk] = DiskStatus::available;
+  AccountTransport account(disks);
+  const std::string victim = numbered_disks(100)[30];
+  JobSpec spec = job();
+  spec.rate.per_second = 2.0;
+  account.on_release = [&](const std::string& disk) -> std::optional<Reply> {
+    if (disk == victim) account.execute(disk);  // somebody else's call, after our look
+    return std::nullopt;
+  };
+  const End end = course(account, spec);
+  ASSERT_TRUE(end.stop);
+  EXPECT_EQ(end.stop->cause, "foreign_release");
+  EXPECT_THAT(end.stop->detail, HasSubstr("disk " + victim + " was ABSENT"));
+  EXPECT_LE(account.releases().size(), 31u + 20u) << "within two looks";
+  Database reader = open_audit_for_reading(file_);
+  const ForeignCounts foreign = count_foreign(reader, run_);
+  EXPECT_EQ(foreign.destroyed, 1);
+  EXPECT_THAT(foreign.destroyed_disks, testing::ElementsAre(victim));
 }
 
 }  // namespace

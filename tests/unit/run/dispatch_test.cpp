@@ -43,22 +43,22 @@ class OneItemDispatchTest : public DispatchTest {
 
   /// The only item, as the scout gets it.
   WorkItem scouted(SteadyTime now) {
-    return std::get<std::vector<WorkItem>>(rig_->dispatch.next_batch(now)).at(0);
+    return std::get<LookBatch>(rig_->dispatch.next_batch(now, clock_.utc_now())).items.at(0);
   }
 };
 
 TEST_F(OneItemDispatchTest, SendsNoReadyDiskWhoseSightingIsOldButLooksAgain) {
   Dispatch& dispatch = rig_->dispatch;
-  dispatch.ready(scouted(now_), Stage::release, now_);
-  const SteadyTime too_late = now_ + Dispatch::k_observation_valid + nanoseconds(1);
+  dispatch.ready(scouted(now_), Stage::release, {now_, now_});
+  const SteadyTime too_late = now_ + dispatch.look_valid_for() + nanoseconds(1);
   EXPECT_TRUE(std::holds_alternative<AwaitWork>(dispatch.next(too_late)));
 
   WorkItem again = scouted(too_late);
   EXPECT_EQ(again.pending.disk, disk_id("a"));
-  dispatch.ready(std::move(again), Stage::release, too_late);
-  const Dispatch::Next next = dispatch.next(too_late + Dispatch::k_observation_valid);
+  dispatch.ready(std::move(again), Stage::release, {too_late, too_late});
+  const Dispatch::Next next = dispatch.next(too_late + dispatch.look_valid_for());
   ASSERT_TRUE(std::holds_alternative<WorkItem>(next)) << "what is just valid was not sent";
-  EXPECT_EQ(std::get<WorkItem>(next).observed, too_late);
+  EXPECT_EQ(std::get<WorkItem>(next).seen_fit->sent, too_late);
 }
 
 /// Many pending disks, and several scouts.
@@ -75,17 +75,22 @@ class WideDispatchTest : public DispatchTest {
 
   /// The size of the next batch, which stays with its scout; 0 = it has to wait.
   std::size_t take_batch() {
-    Dispatch::NextBatch next = rig_->dispatch.next_batch(now_);
-    auto* batch = std::get_if<std::vector<WorkItem>>(&next);
+    Dispatch::NextBatch next = rig_->dispatch.next_batch(now_, clock_.utc_now());
+    auto* batch = std::get_if<LookBatch>(&next);
     if (batch == nullptr) return 0;
-    batches_.push_back(std::move(*batch));
+    batches_.push_back(std::move(batch->items));
     return batches_.back().size();
   }
   void see_batch() {
     for (WorkItem& item : batches_.back()) {
-      rig_->dispatch.ready(std::move(item), Stage::release, now_);
+      rig_->dispatch.ready(std::move(item), Stage::release, {now_, now_});
     }
     batches_.pop_back();
+  }
+  /// The beginning, with its small looks, is over, and a look takes so long.
+  void settle(std::chrono::nanoseconds way) {
+    rig_->dispatch.seen_in_place();
+    rig_->dispatch.looked(now_ - way, now_);
   }
 
   std::vector<std::vector<WorkItem>> batches_;
@@ -93,27 +98,85 @@ class WideDispatchTest : public DispatchTest {
 
 TEST_F(WideDispatchTest, ScoutsLookAtSeveralBatchesSideBySideAtAHighRate) {
   begin(3'000, 1'000, 1'000);
-  for (int scout = 0; scout < 21; ++scout) EXPECT_EQ(take_batch(), 100u) << scout;
+  settle(std::chrono::milliseconds(500));
+  for (int scout = 0; scout < 6; ++scout) EXPECT_EQ(take_batch(), 100u) << scout;
+  EXPECT_EQ(take_batch(), 0u) << "more than is sent while they are under way";
 }
 
-TEST_F(WideDispatchTest, ScoutsTogetherLookNoFurtherAheadThanAMinute) {
-  begin(3'000, 5, 1'000);
-  EXPECT_EQ(take_batch(), 100u);
-  EXPECT_EQ(take_batch(), 100u);
-  EXPECT_EQ(take_batch(), 100u);
-  EXPECT_EQ(take_batch(), 0u) << "more than the 300 of a minute";
+TEST_F(WideDispatchTest, ScoutsLookAgainWhenWhatTheyBroughtIsNearlyUsedUp) {
+  begin(100, 5, 4);
+  settle(std::chrono::milliseconds(400));
+  EXPECT_EQ(take_batch(), 10u);
+  EXPECT_EQ(take_batch(), 0u);
   see_batch();
   EXPECT_EQ(take_batch(), 0u);
-  for (int i = 0; i < 99; ++i) static_cast<void>(rig_->dispatch.next(now_));
+  std::vector<WorkItem> sent;
+  const auto send = [&] {
+    sent.push_back(std::get<WorkItem>(rig_->dispatch.next(now_)));
+    rig_->dispatch.departed(sent.back());
+  };
+  for (int i = 0; i < 7; ++i) send();
   EXPECT_EQ(take_batch(), 0u);
   const std::uint64_t seen = rig_->dispatch.version();
-  static_cast<void>(rig_->dispatch.next(now_));
+  send();
   EXPECT_NE(rig_->dispatch.version(), seen) << "nobody has called the scout";
-  EXPECT_EQ(take_batch(), 100u);
+  EXPECT_EQ(take_batch(), 10u);
+}
+
+TEST_F(WideDispatchTest, NoMoreItemsAreWithSendersThanHaveTheirSlotsSoon) {
+  begin(100, 2, 100);
+  settle(std::chrono::milliseconds(0));
+  ASSERT_EQ(take_batch(), 10u);
+  see_batch();
+  WorkItem first = std::get<WorkItem>(rig_->dispatch.next(now_));
+  static_cast<void>(rig_->dispatch.next(now_));
+  const Dispatch::Next waiting = rig_->dispatch.next(now_);
+  ASSERT_TRUE(std::holds_alternative<AwaitWork>(waiting));
+  rig_->dispatch.departed(first);
+  EXPECT_NE(rig_->dispatch.version(), std::get<AwaitWork>(waiting).seen) << "nobody is woken";
+  EXPECT_TRUE(std::holds_alternative<WorkItem>(rig_->dispatch.next(now_)));
+}
+
+/// One that ends unsent makes room as well.
+TEST_F(WideDispatchTest, AnItemThatEndsUnsentMakesRoomForAnother) {
+  begin(100, 2, 100);
+  settle(std::chrono::milliseconds(0));
+  ASSERT_EQ(take_batch(), 10u);
+  see_batch();
+  WorkItem first = std::get<WorkItem>(rig_->dispatch.next(now_));
+  static_cast<void>(rig_->dispatch.next(now_));
+  const Dispatch::Next waiting = rig_->dispatch.next(now_);
+  ASSERT_TRUE(std::holds_alternative<AwaitWork>(waiting));
+  Classification unsent;
+  unsent.outcome = Outcome::not_sent;
+  static_cast<void>(rig_->dispatch.ended(std::move(first), unsent, now_));
+  EXPECT_NE(rig_->dispatch.version(), std::get<AwaitWork>(waiting).seen);
+  EXPECT_TRUE(std::holds_alternative<WorkItem>(rig_->dispatch.next(now_)));
+}
+
+/// At no further call.
+TEST_F(WideDispatchTest, ALookTakesAcceptedDisksWithItWhereThereIsRoom) {
+  begin(100, 2, 4);
+  ASSERT_EQ(take_batch(), 1u);
+  see_batch();
+  WorkItem item = std::get<WorkItem>(rig_->dispatch.next(now_));
+  const ItemId released = item.pending.item;
+  Classification accepted;
+  accepted.outcome = Outcome::accepted;
+  const UtcTime utc = clock_.utc_now();
+  static_cast<void>(
+      rig_->dispatch.ended(std::move(item), accepted, now_, Dispatch::Sent{utc, utc}));
+  const Dispatch::NextBatch next = rig_->dispatch.next_batch(now_, utc);
+  ASSERT_TRUE(std::holds_alternative<LookBatch>(next));
+  const LookBatch& batch = std::get<LookBatch>(next);
+  EXPECT_EQ(batch.items.size(), 2u);
+  ASSERT_EQ(batch.accepted.size(), 1u);
+  EXPECT_EQ(batch.accepted[0].item, released);
 }
 
 TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
   begin(3, 1'000, 4);
+  settle(std::chrono::milliseconds(0));
   ASSERT_EQ(take_batch(), 3u);
   see_batch();
   std::vector<WorkItem> items;
@@ -144,6 +207,7 @@ TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
 /// A list of whole pages ends with one that is empty, which nobody else sees.
 TEST_F(WideDispatchTest, TheEndOfTheListWakesSendersWhoWaitForWork) {
   begin(500, 10'000, 4);
+  settle(std::chrono::milliseconds(0));
   while (take_batch() > 0) {
     for (std::size_t i = batches_.back().size(); i > 0; --i) {
       if (batches_.size() == 5 && i == 1) break;  // the last one of the list
@@ -161,11 +225,12 @@ TEST_F(WideDispatchTest, TheEndOfTheListWakesSendersWhoWaitForWork) {
 
 TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
   begin(2, 1'000, 4);
+  settle(std::chrono::milliseconds(0));
   ASSERT_EQ(take_batch(), 2u);
   Dispatch& dispatch = rig_->dispatch;
-  const SteadyTime later = now_ + Dispatch::k_observation_valid;
-  dispatch.ready(std::move(batches_.back()[0]), Stage::release, now_);
-  dispatch.ready(std::move(batches_.back()[1]), Stage::release, later);
+  const SteadyTime later = now_ + dispatch.look_valid_for();
+  dispatch.ready(std::move(batches_.back()[0]), Stage::release, {now_, now_});
+  dispatch.ready(std::move(batches_.back()[1]), Stage::release, {later, later});
   WorkItem old = std::get<WorkItem>(dispatch.next(now_));
   EXPECT_TRUE(dispatch.is_fresh(old, later));
   const SteadyTime too_late = later + nanoseconds(1);
@@ -175,27 +240,51 @@ TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
   EXPECT_EQ(fresh->pending.disk, disk_id("disk-1"));
   EXPECT_EQ(dispatch.progress(too_late).in_flight, 1);
   // Both old ones are to be looked at again, and nobody has them.
-  EXPECT_FALSE(dispatch.exchange_stale(*std::move(fresh), too_late + Dispatch::k_observation_valid,
-                                       too_late));
+  EXPECT_FALSE(
+      dispatch.exchange_stale(*std::move(fresh), too_late + dispatch.look_valid_for(), too_late));
   EXPECT_EQ(dispatch.progress(too_late).in_flight, 0);
-  const Dispatch::NextBatch again = dispatch.next_batch(too_late + Dispatch::k_observation_valid);
-  EXPECT_EQ(std::get<std::vector<WorkItem>>(again).size(), 2u);
+  const SteadyTime then = too_late + dispatch.look_valid_for();
+  std::size_t looked_at = 0;
+  for (int look = 0; look < 2; ++look) {
+    const Dispatch::NextBatch again = dispatch.next_batch(then, clock_.utc_now());
+    if (const auto* batch = std::get_if<LookBatch>(&again)) looked_at += batch->items.size();
+  }
+  EXPECT_EQ(looked_at, 2u);
 }
 
 TEST_F(WideDispatchTest, WhoTakesAnothersSlotMustBeFreshInIt) {
   begin(2, 1'000, 4);
+  settle(std::chrono::milliseconds(0));
   ASSERT_EQ(take_batch(), 2u);
   Dispatch& dispatch = rig_->dispatch;
-  for (WorkItem& item : batches_.back()) dispatch.ready(std::move(item), Stage::release, now_);
-  const SteadyTime departure = now_ + Dispatch::k_observation_valid + nanoseconds(1);
+  for (WorkItem& item : batches_.back()) {
+    dispatch.ready(std::move(item), Stage::release, {now_, now_});
+  }
+  const SteadyTime departure = now_ + dispatch.look_valid_for() + nanoseconds(1);
   WorkItem first = std::get<WorkItem>(dispatch.next(now_));
   EXPECT_FALSE(dispatch.exchange_stale(std::move(first), departure, now_));
+}
+
+/// As after many refusals: else no look would ever be young enough.
+TEST_F(WideDispatchTest, WhileTheRateIsCutWhatWasSeenHoldsForThreeRequestsToo) {
+  begin(1, 10, 1);
+  ASSERT_EQ(take_batch(), 1u);
+  rig_->dispatch.ready(std::move(batches_.back()[0]), Stage::release, {now_, now_});
+  WorkItem item = std::get<WorkItem>(rig_->dispatch.next(now_));
+  const SteadyTime later = now_ + std::chrono::seconds(2) + nanoseconds(1);
+  EXPECT_FALSE(rig_->dispatch.is_fresh(item, later));
+  SteadyTime cut = now_;
+  for (int i = 0; i < 8; ++i) {
+    rig_->gate.throttled(cut, cut, std::chrono::milliseconds(0));
+    cut += std::chrono::milliseconds(1);
+  }
+  EXPECT_TRUE(rig_->dispatch.is_fresh(item, later));
 }
 
 TEST_F(WideDispatchTest, AtVeryLowRatesWhatWasSeenHoldsForThreeRequests) {
   begin(1, 0.001, 1);
   ASSERT_EQ(take_batch(), 1u);
-  rig_->dispatch.ready(std::move(batches_.back()[0]), Stage::release, now_);
+  rig_->dispatch.ready(std::move(batches_.back()[0]), Stage::release, {now_, now_});
   WorkItem item = std::get<WorkItem>(rig_->dispatch.next(now_));
   EXPECT_TRUE(rig_->dispatch.is_fresh(item, now_ + std::chrono::seconds(3'000)));
   EXPECT_FALSE(rig_->dispatch.is_fresh(item, now_ + std::chrono::seconds(3'001)));
@@ -203,7 +292,7 @@ TEST_F(WideDispatchTest, AtVeryLowRatesWhatWasSeenHoldsForThreeRequests) {
 
 TEST_F(OneItemDispatchTest, ScoutsNothingMoreOnceTheRunIsStopping) {
   rig_->dispatch.stop({EndReason::interrupted, "signal", ""});
-  EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next_batch(now_)));
+  EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next_batch(now_, {})));
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
 }
 

@@ -807,10 +807,11 @@ class StaleItemTest : public SenderTest {
     sender_.emplace(rig_->parts, 0, std::make_shared<LaneTurn>(), observer_);
   }
   void see() {
-    auto batch = rig_->dispatch.next_batch(fake_clock_.steady_now());
-    ASSERT_TRUE(std::holds_alternative<std::vector<WorkItem>>(batch));
-    rig_->dispatch.ready(std::move(std::get<std::vector<WorkItem>>(batch).at(0)), Stage::release,
-                         fake_clock_.steady_now());
+    const SteadyTime now = fake_clock_.steady_now();
+    auto batch = rig_->dispatch.next_batch(now, fake_clock_.utc_now());
+    ASSERT_TRUE(std::holds_alternative<LookBatch>(batch));
+    rig_->dispatch.ready(std::move(std::get<LookBatch>(batch).items.at(0)), Stage::release,
+                         {now, now});
   }
   /// To the next time that it waits for.
   void step() {
@@ -857,6 +858,7 @@ TEST_F(StaleItemTest, WhatPausesHoldUpForTooLongIsLookedAtAgainAndNotSent) {
     rig_->gate.throttled(now, now, std::chrono::seconds(60));
     step();
   }
+  fake_clock_.advance(std::chrono::seconds(60));  // a look from within the pause is old after it
   expect_sent_only_after_another_look();
   EXPECT_EQ(query("SELECT max(attempt_number) FROM attempt"), 2);
 }
@@ -866,7 +868,7 @@ TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAnd
   step();  // has a slot
   step();  // has an intent
   ASSERT_EQ(query("SELECT count(*) FROM attempt_log WHERE outcome IS NULL"), 1);
-  fake_clock_.advance_to(fake_clock_.steady_now() + Dispatch::k_observation_valid);
+  fake_clock_.advance_to(fake_clock_.steady_now() + rig_->dispatch.look_valid_for());
   for (int i = 0; i < 3; ++i) step();
   EXPECT_EQ(rig_->gate.departures(), 0) << "no slot is lost";
   expect_sent_only_after_another_look();
@@ -875,20 +877,22 @@ TEST_F(StaleItemTest, WhatHasGrownOldWhileTheProcessStoodStillIsLookedAtAgainAnd
 /// Much time passes between a sender's last look at its connection and its departure.
 class HeldUpDepartures final : public AcceptingTransport {
  public:
-  explicit HeldUpDepartures(FakeClock& clock) : clock_(clock) {}
+  HeldUpDepartures(FakeClock& clock, const Dispatch& dispatch)
+      : clock_(clock), dispatch_(dispatch) {}
   [[nodiscard]] bool is_connected(std::size_t lane) override {
     const bool connected = WaitingTransport::is_connected(lane);
-    if (connected) clock_.advance(Dispatch::k_observation_valid);
+    if (connected) clock_.advance(dispatch_.look_valid_for());
     return connected;
   }
 
  private:
   FakeClock& clock_;
+  const Dispatch& dispatch_;
 };
 
 /// As when another process holds the lock of the common pace.
 TEST_F(StaleItemTest, WhatHasGrownOldAtItsVeryDepartureIsLookedAtAgainAndNotSent) {
-  HeldUpDepartures transport(fake_clock_);
+  HeldUpDepartures transport(fake_clock_, rig_->dispatch);
   const RunParts& rigs = rig_->parts;
   const RunParts parts{rigs.log,    transport, rigs.clock,    rigs.clock_guard,
                        rigs.caller, rigs.gate, rigs.dispatch, rigs.spec};
