@@ -259,17 +259,17 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     };
     const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
     const auto open_reader = [&] { return open_audit_beside_writer(plan.database_file); };
-    reading_problem =
-        run_course(parts, run, plan.kind, open_reader,
-                   {observer,
-                    [&](std::int64_t matters) {
-                      if (options.quiet) return;
-                      display.say("reading back what became of " + std::to_string(matters) +
-                                  " disk(s), for at most " + format_duration(spec.settle.window));
-                    }},
-                   [&](const std::vector<Actor>& actors) {
-                     drive_with_threads(gate, dispatch, clock, actors);
-                   });
+    reading_problem = run_course(parts, run, plan.kind, open_reader,
+                                 {observer,
+                                  [&](std::int64_t matters) {
+                                    if (options.quiet) return;
+                                    display.say("verifying " + std::to_string(matters) +
+                                                (matters == 1 ? " disk" : " disks") + " (up to " +
+                                                format_duration(spec.settle.window) + ")");
+                                  }},
+                                 [&](const std::vector<Actor>& actors) {
+                                   drive_with_threads(gate, dispatch, clock, actors);
+                                 });
   }
   database = log.close();
   return conclude(options, plan, database, run, invocation,

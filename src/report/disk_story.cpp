@@ -30,6 +30,10 @@ std::string decision_of(const DiskEvent& event) {
   if (event.what == "reject") return "not sent, rejected: " + because;
   if (event.what == "already_gone") return "not sent, already gone: " + because;
   if (event.what == "give_up") return "given up: " + because;
+  if (event.what == "stop" && event.code == k_destroyed_reason) {
+    return "ALARM, destroyed by a second release of somebody else: " + visible(event.detail);
+  }
+  if (event.what == "stop") return "ALARM, released by somebody else: " + visible(event.detail);
   return visible(event.what) + ": " + because;
 }
 

@@ -97,6 +97,7 @@ class RunReport {
     begin_section(page_, "outcome", "Outcome");
     write_totals(page_,
                  {summary_.counts, summary_.verified, run_.item_count, run_.duplicate_count, true});
+    write_foreign();
     page_.raw("<h3>Codes and reasons</h3>\n");
     write_endings(page_, summary_.endings, context_.explain);
     end_section(page_);
@@ -118,6 +119,29 @@ class RunReport {
   }
 
  private:
+  void write_foreign() {
+    const ForeignCounts& foreign = summary_.foreign;
+    if (foreign.destroyed > 0) {
+      page_.raw("<p id=\"destroyed\"><strong>Destroyed: ")
+          .count(foreign.destroyed)
+          .raw(foreign.destroyed == 1 ? Markup(" disk was") : Markup(" disks were"))
+          .raw(" released here and by somebody else as well.</strong> Disk ");
+      for (const std::string& disk : foreign.destroyed_disks) {
+        if (&disk != &foreign.destroyed_disks.front()) page_.raw(", ");
+        page_.text(disk);
+      }
+      page_.raw(foreign.destroyed > std::ssize(foreign.destroyed_disks)
+                    ? Markup(", and others.</p>\n")
+                    : Markup(".</p>\n"));
+    }
+    if (foreign.released > 0) {
+      page_.raw("<p id=\"foreign\"><strong>")
+          .count(foreign.released)
+          .raw(foreign.released == 1 ? Markup(" disk was") : Markup(" disks were"))
+          .raw(" released by somebody else</strong> while this run was about to.</p>\n");
+    }
+  }
+
   [[nodiscard]] std::int64_t count(Attention attention) const {
     if (attention == Attention::still_there) return summary_.verified.still_there;
     return summary_.counts[state_of(attention)];

@@ -114,17 +114,24 @@ std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime depar
     case DescribeReading::Kind::throttled:
       parts_.gate.throttled(departed, now, reading.retry_after);
       if (++throttled_ >= k_max_throttled) return finish(std::move(reading));
-      not_before_ = now;
-      return now;
+      // A server may ask for no pause, and refuse all the same.
+      not_before_ = throttled_ == 1 ? now : now + backoff(throttled_ - 1);
+      return *not_before_;
     case DescribeReading::Kind::failed:
       break;
   }
   if (++failures_ >= k_max_tries) return finish(std::move(reading));
-  const auto ceiling = std::min<std::chrono::nanoseconds>(
-      k_first_backoff * (std::int64_t{1} << (failures_ - 1)), k_longest_backoff);
-  std::uniform_int_distribution<std::int64_t> jitter(0, ceiling.count());
-  not_before_ = now + std::chrono::nanoseconds(jitter(random_));
+  not_before_ = now + backoff(failures_);
   return *not_before_;
+}
+
+std::chrono::nanoseconds DiskReader::backoff(int in_a_row) {
+  constexpr int k_most_doublings = 10;  // the longest is reached before
+  const auto ceiling = std::min<std::chrono::nanoseconds>(
+      k_first_backoff * (std::int64_t{1} << std::min(in_a_row - 1, k_most_doublings)),
+      k_longest_backoff);
+  std::uniform_int_distribution<std::int64_t> jitter(0, ceiling.count());
+  return std::chrono::nanoseconds(jitter(random_));
 }
 
 std::optional<SteadyTime> DiskReader::finish(DescribeReading reading) {

@@ -49,6 +49,8 @@ class DiskReader {
  private:
   std::optional<SteadyTime> ended(const Reply& reply, SteadyTime departed, UtcTime sent);
   std::optional<SteadyTime> finish(DescribeReading reading);
+  /// A full-jitter wait before the next try.
+  std::chrono::nanoseconds backoff(int in_a_row);
 
   RunParts parts_;
   std::size_t lane_;

@@ -766,7 +766,7 @@ TEST_F(ReleaseTest, ThrottlingDelaysButLosesNothing) {
   serve(R"({"rate_limit": {"per_second": 20, "burst": 2, "retry_after_s": 0}})");
   const ChildResult result = run(calling(
       {"run", write_list(20), "--rate", "1000", "--in-flight", "8", "--yes", "--max-disks", "60"}));
-  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.error;
   EXPECT_GT(query("SELECT count(*) FROM attempt_log WHERE outcome = 'throttled'"), 0);
   expect_books_agree();
 }

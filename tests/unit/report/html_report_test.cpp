@@ -356,5 +356,22 @@ TEST_F(HtmlReportTest, EachPictureHasItsOwnTextAlternative) {
   EXPECT_TRUE(twice == ids.end()) << *twice;
 }
 
+TEST_F(HtmlReportTest, SaysWhichDisksWereDestroyedByASecondRelease) {
+  const RunRecord run = enrol_run({"disk-1", "disk-2"});
+  EXPECT_THAT(run_page(run), Not(HasSubstr("id=\"destroyed\"")));
+  {
+    Database database = open_audit_for_writing(directory_ / "audit.db");
+    record_decision(database, run.id, InvocationId{1},
+                    {DecisionKind::stop, ItemId{1}, std::string(k_destroyed_reason), ""}, {});
+    record_decision(database, run.id, InvocationId{1},
+                    {DecisionKind::stop, ItemId{2}, std::string(k_foreign_release_reason), ""}, {});
+  }
+  const std::string page = run_page(run);
+  EXPECT_THAT(page, HasSubstr("Destroyed: 1 disk was released here and by somebody else as well."
+                              "</strong> Disk disk-1.</p>"));
+  EXPECT_THAT(page, HasSubstr("1 disk was released by somebody else"));
+  EXPECT_THAT(markup_problems(page), IsEmpty());
+}
+
 }  // namespace
 }  // namespace diskrelease

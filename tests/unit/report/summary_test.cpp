@@ -77,6 +77,29 @@ TEST_F(SummaryTest, PrintsStatesCodesAndTheNextCommand) {
   EXPECT_THAT(out.str(), Not(HasSubstr("unknown")));
 }
 
+TEST_F(SummaryTest, CountsDestroyedDisksApartAndNamesThem) {
+  {
+    Database database = open_audit_for_writing(directory_ / "audit.db");
+    for (const std::string_view reason : {k_destroyed_reason, k_destroyed_reason}) {
+      record_decision(database, run_.id, InvocationId{1},
+                      {DecisionKind::stop, ItemId{1}, std::string(reason), "was DELETING"}, {});
+    }
+    record_decision(database, run_.id, InvocationId{1},
+                    {DecisionKind::stop, ItemId{3}, std::string(k_foreign_release_reason), ""}, {});
+  }
+  const Summary made = summary();
+  EXPECT_EQ(made.counts.total(), 3) << "their states stay";
+  EXPECT_EQ(made.counts[ItemState::released], 1);
+  EXPECT_EQ(made.foreign.destroyed, 1);
+  EXPECT_EQ(made.foreign.released, 1);
+  std::ostringstream out;
+  print_summary(out, made, explain, false);
+  EXPECT_THAT(out.str(), HasSubstr("        1  DESTROYED: released here and by somebody else as "
+                                   "well: disk disk-1\n"));
+  EXPECT_THAT(summary_json(made, explain),
+              HasSubstr(R"("destroyed_by_second_release":1,"released_by_others":1)"));
+}
+
 TEST_F(SummaryTest, SaysTheSameInJson) {
   Summary made = summary();
   made.exit_code = 3;
