@@ -274,6 +274,14 @@ ForeignCounts count_foreign(Database& database, const RunRecord& run) {
   return counts;
 }
 
+bool has_seen_bin(Database& database, std::string_view endpoint, UtcTime since) {
+  Statement select = database.prepare(
+      "SELECT EXISTS (SELECT 1 FROM run JOIN run_tally USING (run_id)"
+      " WHERE endpoint = ?1 AND created_utc_ms >= ?2 AND verified = 'recycled' AND items > 0)");
+  select.bind(1, endpoint).bind(2, since);
+  return select.step() && select.integer(0) != 0;
+}
+
 bool has_sendable(Database& database, const RunRecord& run) {
   Statement candidates = database.prepare(select_candidates());
   candidates.bind(1, run.first_item.value).bind(2, last_item(run)).bind(3, run.id.value);
@@ -363,12 +371,12 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           "       EXISTS (SELECT 1 FROM observation WHERE observation.item_id = matter.item_id"
           "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
           "               AND observation.status IN ('RECYCLING', 'RECYCLED')),"
-          "       accepted.sent_utc_ms, accepted.finished_utc_ms"
+          "       coalesce(ended.sent_utc_ms, latest.intent_utc_ms),"
+          "       CASE ended.outcome WHEN 'accepted' THEN ended.finished_utc_ms END"
           " FROM item_state AS matter"
           " JOIN attempt AS latest ON latest.item_id = matter.item_id"
           "                       AND latest.attempt_number = matter.attempts"
-          " LEFT JOIN outcome AS accepted ON accepted.attempt_id = latest.attempt_id"
-          "                              AND accepted.outcome = 'accepted'"
+          " LEFT JOIN outcome AS ended ON ended.attempt_id = latest.attempt_id"
           " LEFT JOIN observation AS before ON before.observation_id = latest.observation_id"
           " LEFT JOIN observation AS seen ON seen.observation_id ="
           "   (SELECT max(observation_id) FROM observation WHERE observation.item_id = "
@@ -392,9 +400,8 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
                         {},
                         select.integer(9) != 0,
                         select.integer(10) != 0,
-                        select.optional_utc(11),
-                        {}};
-      if (matter.accepted_sent) matter.accepted_answered = select.utc(12);
+                        select.utc(11),
+                        select.optional_utc(12)};
       if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
       if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
       if (!select.is_null(8)) matter.last_seen = select.utc(8);

@@ -55,6 +55,10 @@ struct ForeignCounts {
 /// Looks at every decision about an item of the run.
 [[nodiscard]] ForeignCounts count_foreign(Database& database, const RunRecord& run);
 
+/// Whether a run against this endpoint that was made since then has seen an accepted release in the
+/// recycle bin: so the account has one.
+[[nodiscard]] bool has_seen_bin(Database& database, std::string_view endpoint, UtcTime since);
+
 /// Whether a run has an item that can be sent now.
 [[nodiscard]] bool has_sendable(Database& database, const RunRecord& run);
 
@@ -108,9 +112,9 @@ struct OpenMatter {
   /// would find and leave it without effect: AVAILABLE, for stage `destroy` RECYCLED.
   bool changed = false;
   bool reached_bin = false;  ///< seen in the recycle bin, or on the way there, after the attempt
-  /// When the attempt was sent and answered; only where its outcome is `accepted`.
-  std::optional<UtcTime> accepted_sent;
-  UtcTime accepted_answered;
+  UtcTime sent;              ///< when the attempt was, at the earliest
+  /// When it was answered; only where its outcome is `accepted`.
+  std::optional<UtcTime> accepted;
 };
 
 /// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,

@@ -26,6 +26,10 @@ constexpr std::size_t k_other_files = 256;
 /// Few enough that none of them meets its time-out for want of a processor.
 constexpr std::size_t k_connect_at_once = 100;
 
+/// Whether it has a bin may change with the account's contract: what was seen a day ago still
+/// holds.
+constexpr std::chrono::hours k_account_keeps_bin{24};
+
 std::uint64_t seed_of(const RunRecord& run) {
   return static_cast<std::uint64_t>(run.description.random_seed);
 }
@@ -121,6 +125,9 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
   // are limited.
   const int most_turns = parts.spec.retry.max_attempts + 2;
   Database reader = open_reader();
+  if (has_seen_bin(reader, run.description.endpoint, parts.clock.utc_now() - k_account_keeps_bin)) {
+    parts.dispatch.watch().bin_is_known();
+  }
   for (int turn = 0; turn < most_turns; ++turn) {
     if (sends && has_sendable(reader, run)) {
       send_pending(parts, run, open_reader(), one_at_a_time, drive);

@@ -135,10 +135,9 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
   if (!matter.unknown) {
     if (parts_.spec.goal == Goal::purge) {
       if (matter.stage == Stage::release) use_half_way(matter, sighting, seen);
-    } else if (matter.accepted_sent) {
-      use_accepted(parts_,
-                   {matter.item, matter.disk, *matter.accepted_sent, matter.accepted_answered},
-                   sighting, read, true);
+    } else if (matter.accepted) {
+      use_accepted(parts_, {matter.item, matter.disk, matter.sent, *matter.accepted}, sighting,
+                   read, true);
     }
     return;
   }
@@ -158,6 +157,11 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
   parts_.log.record_verdict({matter.attempt, matter.item, verdict->settled,
                              std::string(verdict->reason), sighting.status_text},
                             parts_.clock.utc_now());
+  if (parts_.spec.goal == Goal::release && verdict->settled == Settled::executed) {
+    raise(parts_,
+          parts_.dispatch.watch().settled({matter.item, matter.disk, matter.sent, read.sent_utc},
+                                          sighting.status, read.answered_utc));
+  }
   parts_.dispatch.move_state(
       ItemState::unknown, state_after(verdict->settled, matter, parts_.spec.goal, sighting.status));
 }

@@ -76,6 +76,14 @@ void ReleaseWatch::raise(const Gone& gone, std::vector<ForeignRelease>& alarms) 
                         " of its release, though this account has a recycle bin"});
 }
 
+void ReleaseWatch::judge_gone(Gone gone, std::vector<ForeignRelease>& alarms) {
+  if (too_early(gone)) {
+    raise(gone, alarms);
+  } else if (gone_.size() < k_most_gone) {
+    gone_.push_back(std::move(gone));  // the bin may be seen later
+  }
+}
+
 void ReleaseWatch::prove_bin(std::chrono::milliseconds kept, std::vector<ForeignRelease>& alarms) {
   has_bin_ = true;
   longest_in_bin_ = std::max(longest_in_bin_, kept);
@@ -114,16 +122,25 @@ ReleaseWatch::Seen ReleaseWatch::saw(const AcceptedRelease& release, DiskStatus 
     watched.seen_absent = sent;
     watched.next_last_look = watched.next_read;
   } else if (beyond_bin(status)) {
-    const Gone gone{release, answered - release.sent, status};
+    judge_gone({release, answered - release.sent, status}, seen.alarms);
     done = true;
-    if (too_early(gone)) {
-      raise(gone, seen.alarms);
-    } else if (gone_.size() < k_most_gone) {
-      gone_.push_back(gone);
-    }
   }
   if (done && found != watched_.end()) watched_.erase(found);
   return seen;
+}
+
+std::vector<ForeignRelease> ReleaseWatch::settled(const AcceptedRelease& release, DiskStatus status,
+                                                  UtcTime answered) {
+  const std::lock_guard lock(mutex_);
+  std::vector<ForeignRelease> alarms;
+  if (in_bin(status)) prove_bin({}, alarms);
+  if (beyond_bin(status)) judge_gone({release, answered - release.sent, status}, alarms);
+  return alarms;
+}
+
+void ReleaseWatch::bin_is_known() {
+  const std::lock_guard lock(mutex_);
+  has_bin_ = true;
 }
 
 std::vector<ForeignRelease> ReleaseWatch::saw_unsent(ItemId item, const DiskId& disk,

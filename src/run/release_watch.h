@@ -71,6 +71,12 @@ class ReleaseWatch {
   /// `last_look`: sending is over.
   [[nodiscard]] Seen saw(const AcceptedRelease& release, DiskStatus status, UtcTime sent,
                          UtcTime answered, bool last_look);
+  /// The same of a disk whose outcome was unknown, where reading has proved that the call took
+  /// effect.
+  [[nodiscard]] std::vector<ForeignRelease> settled(const AcceptedRelease& release,
+                                                    DiskStatus status, UtcTime answered);
+  /// An earlier run, or this one before, has seen that the account has a bin.
+  void bin_is_known();
   /// The same of a disk that is to be sent. `was_available`: this invocation has seen it so, and
   /// nothing of this database can have released it since.
   [[nodiscard]] std::vector<ForeignRelease> saw_unsent(ItemId item, const DiskId& disk,
@@ -103,6 +109,7 @@ class ReleaseWatch {
   std::vector<AcceptedRelease> take(std::size_t most, UtcTime now, UtcTime Watched::*due);
   void prove_bin(std::chrono::milliseconds kept, std::vector<ForeignRelease>& alarms);
   [[nodiscard]] bool too_early(const Gone& gone) const;
+  void judge_gone(Gone gone, std::vector<ForeignRelease>& alarms);
   void raise(const Gone& gone, std::vector<ForeignRelease>& alarms);
 
   const std::chrono::milliseconds poll_;

@@ -212,12 +212,11 @@ class Check {
     }
   }
 
-  /// Whether one process that came to its end has seen that the disk of an accepted release is gone
-  /// and another one of ours in the bin, so that it must have known.
+  /// Whether a process that came to its end has seen that the disk is gone after a release that was
+  /// accepted, or settled as executed, and another one of ours in the bin: it must have known.
   [[nodiscard]] bool shown_destroyed(const AttemptRow& attempt) {
-    if (attempt.outcome != "accepted" || world_.runs[attempt.run].spec.goal != Goal::release) {
-      return false;
-    }
+    if (attempt.outcome != "accepted" && attempt.settled != "executed") return false;
+    if (world_.runs[attempt.run].spec.goal != Goal::release) return false;
     Statement shown = database_.prepare(
         "SELECT EXISTS (SELECT 1 FROM observation JOIN disk_read USING (read_id)"
         "  JOIN invocation_end USING (invocation_id)"

@@ -127,6 +127,20 @@ TEST_F(ReleaseWatchTest, ADiskThatWasAvailableAndLeavesBeforeItsCallIsAnAlarm) {
   EXPECT_THAT(watch_.saw_unsent(ItemId{1}, disk_id("a"), DiskStatus::in_use, true), IsEmpty());
 }
 
+TEST_F(ReleaseWatchTest, ADiskWhoseReleaseWasProvedByReadingIsJudgedLikeAnAcceptedOne) {
+  const AcceptedRelease lost = released(1);
+  EXPECT_THAT(watch_.settled(lost, DiskStatus::absent, k_start + 5s), IsEmpty());
+  EXPECT_THAT(watch_.settled(released(2), DiskStatus::recycled, k_start + 5s), SizeIs(1))
+      << "the first one, now that the bin is known";
+  EXPECT_THAT(watch_.settled(released(3), DiskStatus::deleting, k_start + 5s), SizeIs(1));
+  EXPECT_THAT(watch_.settled(released(4), DiskStatus::deleting, k_start + 2h), IsEmpty());
+}
+
+TEST_F(ReleaseWatchTest, ABinThatIsKnownFromEarlierRunsCounts) {
+  watch_.bin_is_known();
+  EXPECT_THAT(see(released(1), DiskStatus::deleting, 4s).alarms, SizeIs(1));
+}
+
 TEST_F(ReleaseWatchTest, WatchesABoundedNumberOfDisks) {
   const int most = static_cast<int>(ReleaseWatch::k_most_watched);
   for (int item = 1; item <= most + 5; ++item) watch_.accepted(released(item));
