@@ -59,6 +59,7 @@ struct RefusedClaim {
   ClaimState state = ClaimState::held;
   UtcTime since;         ///< when the claim came into this state
   bool at_work = false;  ///< whether a process works on the holder's database at present
+  bool own = false;      ///< the holder is this audit database itself, in a later state
 };
 
 /// What has become of a claim of ours. nullopt = proved not executed, or never sent: it is given

@@ -408,6 +408,7 @@ struct SqliteClaims::Private {
                       find->utc(9)};
     const bool own = refusal.holder.database_id == me.database_id;
     if (own && refusal.state != ClaimState::accepted) return std::nullopt;
+    refusal.own = own;
     refusal.at_work = !own && at_work(refusal.holder.database_id);
     const bool expired = refusal.since + k_claims_kept <= now &&
                          !(refusal.state == ClaimState::held && refusal.at_work);

@@ -185,6 +185,7 @@ TEST_F(SqliteClaimsTest, ADatabaseIsRefusedWhatItHasHadAcceptedButNotWhatIsUnkno
   ASSERT_TRUE(answers[0]);
   EXPECT_EQ(answers[0]->holder.database_id, "id of one");
   EXPECT_EQ(answers[0]->state, ClaimState::accepted);
+  EXPECT_TRUE(answers[0]->own);
   EXPECT_FALSE(answers[1]);
   EXPECT_FALSE(answers[2]);
 }
