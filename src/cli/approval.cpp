@@ -24,7 +24,8 @@ std::string goal_meaning(Goal goal) {
 }  // namespace
 
 DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee& callee,
-                       std::int64_t count, const std::string& what) {
+                       std::int64_t count, const std::string& what,
+                       const std::vector<std::string>& others) {
   const std::string facts = std::to_string(count) + " disks, goal " +
                             std::string(to_text(spec.goal)) + ", endpoint " + callee.endpoint_name +
                             ", credential " + callee.credential->hint();
@@ -35,6 +36,11 @@ DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee
   }
   const bool purge = spec.goal == Goal::purge;
   const std::string expected = (purge ? "purge " : "") + std::to_string(count);
+  if (!options.quiet) {
+    for (const std::string& other : others) {
+      std::cerr << "note: at work on this account, its disks are skipped: " << other << '\n';
+    }
+  }
   if (options.yes) {
     if (purge && options.settings.goal != Goal::purge) {
       throw GateRefused(

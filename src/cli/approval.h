@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "audit/run_records.h"
 #include "cli/callee.h"
@@ -9,9 +10,11 @@
 
 namespace diskrelease {
 
-/// Lets the run begin or throws GateRefused. Returns how it was approved.
+/// Lets the run begin or throws GateRefused. `others`: other audit databases at work on the
+/// account, a line each, which are told. Returns how it was approved.
 [[nodiscard]] DecisionRecord approve(const Options& options, const JobSpec& spec,
                                      const Callee& callee, std::int64_t count,
-                                     const std::string& what);
+                                     const std::string& what,
+                                     const std::vector<std::string>& others);
 
 }  // namespace diskrelease

@@ -9,12 +9,14 @@
 #include "audit/audit_file.h"
 #include "audit/run_queries.h"
 #include "cli/audit_access.h"
+#include "cli/claims_access.h"
 #include "cli/progress_display.h"
 #include "input/job_file.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
 #include "report/json_object.h"
 #include "report/summary.h"
+#include "run/claim_keeper.h"
 #include "run/clock_guard.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
@@ -48,7 +50,8 @@ std::string event_line(const AttemptEvent& event) {
 std::int64_t unsettled_elsewhere(const Summary& summary) {
   std::int64_t count = 0;
   for (const EndingCount& ending : summary.endings) {
-    if (ending.state == ItemState::skipped && ending.code == "unsettled_before") {
+    if (ending.state == ItemState::skipped &&
+        (ending.code == "unsettled_before" || ending.code == "unsettled_elsewhere")) {
       count += ending.items;
     }
   }
@@ -99,6 +102,14 @@ void add_next_step(const Options& options, const std::string& reading_problem, S
         "their way. Look them up in the console; they are not sent again.";
     summary.next_command =
         "diskrelease audit show " + run + " --state released" + database_flag(options);
+  }
+}
+
+void tell_skipped(const Options& options, const ClaimKeeper& keeper) {
+  for (const ClaimKeeper::Skipped& skipped : keeper.skipped()) {
+    say(options, "note: " + std::to_string(skipped.disks) +
+                     (skipped.disks == 1 ? " disk was" : " disks were") + " skipped for " +
+                     describe(skipped.holder));
   }
 }
 
@@ -188,8 +199,11 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
                  Database database, const RunRecord& run, SignalTarget& signals) {
   const SystemClock clock;
   const JobSpec& spec = plan.spec;
+  InvocationClaims claims = begin_claims(options, database, plan.database_file,
+                                         callee.endpoint_name, run, clock.utc_now());
   const InvocationId invocation = begin_recorded(plan, database, run, callee.endpoint_name,
                                                  callee.credential->id, callee.credential->source);
+  record_claims(database, run, invocation, claims, clock.utc_now());
   if (!spec.preflight && plan.kind == CourseKind::send_and_reconcile) {
     say(options,
         "warning: --no-preflight sends without looking at the disks first: one that is in the "
@@ -221,7 +235,11 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
   const auto seed = static_cast<std::uint64_t>(run.description.random_seed);
   DepartureGate gate(spec.rate, seed, std::move(callee.pace), clock.steady_now());
   ClockGuard clock_guard(clock.utc_now(), clock.steady_now());
-  Dispatch dispatch(gate, spec, at_start, seed);
+  Dispatch dispatch(gate, spec, at_start, seed, claims.longest_look);
+  std::optional<ClaimKeeper> keeper;
+  if (claims.store) {
+    keeper.emplace(*claims.store, clock, spec.goal == Goal::purge && spec.include_recycled);
+  }
   std::unique_ptr<UnsentMarks> marks;
   if (plan.kind == CourseKind::send_and_reconcile) {
     const auto lanes = static_cast<std::size_t>(spec.in_flight);
@@ -257,7 +275,9 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
       if (options.json) std::cout << event_json(event) << '\n';
       if (options.verbose) display.say(event_line(event));
     };
-    const RunParts parts{log, transport, clock, clock_guard, caller, gate, dispatch, spec};
+    const RunParts parts{log,         transport, clock,
+                         clock_guard, caller,    gate,
+                         dispatch,    spec,      keeper ? &*keeper : nullptr};
     const auto open_reader = [&] { return open_audit_beside_writer(plan.database_file); };
     reading_problem = run_course(parts, run, plan.kind, open_reader,
                                  {observer,
@@ -272,6 +292,8 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
                                  });
   }
   database = log.close();
+  end_claims(options, database, claims, clock.utc_now());
+  if (keeper) tell_skipped(options, *keeper);
   return conclude(options, plan, database, run, invocation,
                   gate.stop_reason().value_or(RunStop{EndReason::finished, "", ""}),
                   reading_problem);

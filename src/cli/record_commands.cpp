@@ -3,6 +3,7 @@
 #include "api/classify.h"
 #include "audit/run_queries.h"
 #include "cli/audit_access.h"
+#include "cli/claims_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
@@ -94,6 +95,11 @@ ExitCode status_command(const Options& options) {
   }
   std::cout << "invocations:\n";
   print_invocations(invocations);
+  if (!run.description.sandbox) {
+    const auto others = others_at_work(options, database, run.description.endpoint);
+    if (!others.empty()) std::cout << "other databases at work on this account:\n";
+    for (const std::string& other : others) std::cout << "  " << other << '\n';
+  }
   return ExitCode::done;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/approval.h"
 #include "cli/audit_access.h"
 #include "cli/callee.h"
+#include "cli/claims_access.h"
 #include "cli/commands.h"
 #include "cli/invocation.h"
 #include "cli/settings.h"
@@ -99,9 +100,12 @@ ExitCode mark(const Options& options, const InvocationPlan& plan, Database& data
   }
   check_markings(database, run, markings);
   const SystemClock clock;
+  InvocationClaims claims = begin_claims(options, database, plan.database_file,
+                                         run.description.endpoint, run, clock.utc_now());
   const InvocationId invocation =
       begin_recorded(plan, database, run, run.description.endpoint, "none", "marked by hand");
   mark_items(database, run, invocation, markings, *options.mark_reason, clock.utc_now());
+  end_claims(options, database, claims, clock.utc_now());
   return conclude(options, plan, database, run, invocation, {EndReason::finished, "", ""}, "");
 }
 
@@ -149,7 +153,8 @@ ExitCode run_command(const Options& options) {
   DecisionRecord approval{DecisionKind::approve, std::nullopt, "nothing_to_send", ""};
   if (count > 0) {
     approval = approve(options, spec, callee, count,
-                       run ? "run " + std::to_string(run->id.value) : "the list " + spec.list);
+                       run ? "run " + std::to_string(run->id.value) : "the list " + spec.list,
+                       others_at_work(options, database, callee.endpoint_name));
   }
   if (!run) {
     RunDescription description;

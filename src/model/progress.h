@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "model/attempt.h"
 #include "model/outcome.h"
 #include "model/time.h"
 
@@ -48,6 +49,8 @@ struct AttemptEvent {
   std::string request_id;
   std::string message;
   UtcTime finished;
+  Stage stage = Stage::release;
+  Scope scope = Scope::disk;
 };
 
 }  // namespace diskrelease

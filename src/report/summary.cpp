@@ -29,6 +29,12 @@ std::string_view explain_reason(std::string_view reason) {
   if (reason == "unsettled_before") {
     return "an earlier run may have released the disk; its outcome is unknown";
   }
+  if (reason == "claimed_elsewhere") {
+    return "another audit database has released the disk, or is at work on it";
+  }
+  if (reason == "unsettled_elsewhere") {
+    return "another audit database may have released the disk; it has to be settled there";
+  }
   if (reason == "max_attempts") return "no attempt could be sent";
   if (reason == "throttled_too_often") return "the API has refused every attempt for rate";
   if (reason == "in_transition") return "the disk did not leave a transitional status";

@@ -66,6 +66,30 @@ void connect_lanes(const RunParts& parts, const Driver& drive) {
   drive(std::move(actors));
 }
 
+/// The pending items of the run: those whose disks are granted, the others are skipped.
+ItemSource claimed_items(const RunParts& parts, PendingFeed pending) {
+  return [&parts, feed = std::make_shared<PendingFeed>(std::move(pending))](std::int64_t limit) {
+    ItemPage page;
+    while (!page.last && page.items.empty() && !parts.gate.stopping()) {
+      std::vector<PendingItem> items = feed->next_page(limit);
+      page.last = std::ssize(items) < limit;
+      try {
+        ClaimKeeper::Page claimed = parts.claims->claim(std::move(items));
+        page.items = std::move(claimed.granted);
+        page.skipped += std::ssize(claimed.skipped);
+        const UtcTime now = parts.clock.utc_now();
+        for (DecisionRecord& skip : claimed.skipped) {
+          parts.log.record_decision(std::move(skip), now);
+        }
+      } catch (const ClaimsUnusable& error) {
+        parts.gate.stop({EndReason::stopped, "claims_unusable", error.what()});
+        page.last = true;
+      }
+    }
+    return page;
+  };
+}
+
 void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
                   const AttemptObserver& observer, const Driver& drive) {
   const std::size_t connections = lanes_to_use(parts) + parts.scouts();
@@ -79,7 +103,12 @@ void send_pending(const RunParts& parts, const RunRecord& run, Database reader,
     return;
   }
   connect_lanes(parts, drive);
-  parts.dispatch.open(PendingFeed(std::move(reader), run));
+  PendingFeed pending(std::move(reader), run);
+  if (parts.claims != nullptr) {
+    parts.dispatch.open(claimed_items(parts, std::move(pending)));
+  } else {
+    parts.dispatch.open(std::move(pending));
+  }
   std::vector<Actor> actors;
   // Without slots to wait for, the next intent of a lane becomes durable while a request is under
   // way: up to twice as many attempts are open then.
@@ -117,6 +146,7 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
   ::malloc_trim(0);
   std::mutex mutex;
   const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
+    if (parts.claims != nullptr) parts.claims->ended(event);
     const std::lock_guard lock(mutex);
     if (observer.attempt) observer.attempt(event);
   };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <utility>
 
 namespace diskrelease {
@@ -50,22 +51,32 @@ Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& 
       counts_(at_start) {}
 
 void Dispatch::open(PendingFeed feed) {
+  open([feed = std::make_shared<PendingFeed>(std::move(feed))](std::int64_t limit) {
+    ItemPage page{feed->next_page(limit)};
+    page.last = std::ssize(page.items) < limit;
+    return page;
+  });
+}
+
+void Dispatch::open(ItemSource source) {
   const std::lock_guard lock(mutex_);
-  feed_.emplace(std::move(feed));
+  source_ = std::move(source);
   feed_ended_ = false;
   announce_change();
 }
 
 void Dispatch::refill() {
   if (feed_ended_ || !page_.empty()) return;
-  std::vector<PendingItem> page = feed_->next_page(k_page);
-  if (std::ssize(page) < k_page) {
+  ItemPage page = source_(k_page);
+  counts_[ItemState::pending] -= page.skipped;
+  counts_[ItemState::skipped] += page.skipped;
+  if (page.last) {
     feed_ended_ = true;
-    feed_.reset();
+    source_ = nullptr;
     // Senders may wait for work that is not to come.
-    if (page.empty()) announce_change();
+    if (page.items.empty()) announce_change();
   }
-  std::ranges::move(page, std::back_inserter(page_));
+  std::ranges::move(page.items, std::back_inserter(page_));
 }
 
 bool Dispatch::is_fresh(const WorkItem& item, SteadyTime at) const {

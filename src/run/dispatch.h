@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -46,6 +47,16 @@ struct LookBatch {
   SteadyTime began;
 };
 
+/// Items to work on, in list order.
+struct ItemPage {
+  std::vector<PendingItem> items;
+  std::int64_t skipped = 0;  ///< pending ones that were skipped instead
+  bool last = false;         ///< there are no more
+};
+/// Gives the next page, of so many items at most. Called with the dispatch locked: it must not use
+/// it.
+using ItemSource = std::function<ItemPage(std::int64_t)>;
+
 /// Which item is looked at and which is sent next: hands out items, takes results, decides on
 /// retries, keeps the counts. Holds a few pages of items plus what waits for another look or a
 /// retry, never the list.
@@ -63,6 +74,7 @@ class Dispatch {
 
   /// Begins to hand out what is pending. May be called again once everything has been handed out.
   void open(PendingFeed feed);
+  void open(ItemSource source);
 
   // ---- for senders
 
@@ -130,6 +142,10 @@ class Dispatch {
 
   [[nodiscard]] RunProgress progress(SteadyTime now) const;
 
+  /// Where claims may be missing a look is believed for so long: nobody else can be counted on to
+  /// keep away.
+  static constexpr std::chrono::seconds k_distrustful_look{2};
+
  private:
   struct Waiting {
     SteadyTime not_before;
@@ -176,7 +192,7 @@ class Dispatch {
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
-  std::optional<PendingFeed> feed_;
+  ItemSource source_;
   bool feed_ended_ = true;
   std::deque<PendingItem> page_;
   LookAhead look_ahead_;

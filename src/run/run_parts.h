@@ -10,6 +10,7 @@
 #include "model/job_spec.h"
 #include "net/transport.h"
 #include "platform/clock.h"
+#include "run/claim_keeper.h"
 #include "run/clock_guard.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"
@@ -31,6 +32,7 @@ struct RunParts {
   DepartureGate& gate;
   Dispatch& dispatch;
   const JobSpec& spec;
+  ClaimKeeper* claims = nullptr;  ///< nullptr = nothing is claimed
 
   /// The lane of the first scout and of the reconciler, behind those of the senders.
   [[nodiscard]] std::size_t reading_lane() const {

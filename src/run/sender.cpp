@@ -212,7 +212,9 @@ void Sender::close(const Classification& result, std::optional<UtcTime> sent,
                            result.api_code,
                            result.request_id,
                            result.message,
-                           now};
+                           now,
+                           open_->stage(),
+                           result.scope};
   parts_.log.record_outcome(*std::exchange(open_, std::nullopt),
                             make_record(result, sent, now, latency));
   if (result.outcome == Outcome::throttled) {

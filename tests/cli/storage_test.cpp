@@ -69,6 +69,8 @@ class StorageTest : public ::testing::Test {
     for (const char* part : {"", "-wal", "-shm", ".lock"}) {
       std::filesystem::remove(path("a.db") + part);
     }
+    // What it claimed is not to keep the next one away.
+    std::filesystem::remove_all(path("claims"));
   }
 
   /// Everything was sent; 3 where the server knows some disks as released, by a run before.

@@ -36,6 +36,11 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments,
   error_ = output_folder / ("child" + std::to_string(number) + ".err");
   std::vector<std::string> variables;
   for (const auto& [name, value] : environment) variables.push_back(name + "=" + value);
+  // Whatever is in /var/lib/diskrelease of this machine.
+  if (const auto home = environment.find("HOME");
+      home != environment.end() && !environment.contains("DISKRELEASE_CLAIMS_DIR")) {
+    variables.push_back("DISKRELEASE_CLAIMS_DIR=" + home->second + "/claims");
+  }
   // The thread sanitizer's suppressions are the child's, too: what it links is what the tests link.
   if (const char* options = std::getenv("TSAN_OPTIONS")) {
     variables.push_back(std::string("TSAN_OPTIONS=") + options);

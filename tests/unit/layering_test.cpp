@@ -72,6 +72,7 @@ TEST(LayeringTest, EveryArrowBetweenTwoRoomsPointsToALowerLayer) {
       {"model"},
       {"platform", "net"},
       {"input", "pacing", "audit", "api"},
+      {"coordination"},
       {"run", "report", "sandbox"},
       {"cli"},
   };
