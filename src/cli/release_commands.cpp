@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 #include <random>
+#include <sstream>
 
 #include "audit/audit_file.h"
 #include "audit/database.h"
@@ -58,12 +59,17 @@ void tell_recovery(const Options& options, const Recovery& recovery) {
 /// Reads the list into an enrolment. Throws UsageError with everything that is wrong with it.
 Enrolment::Staged stage_list(const Options& options, const JobSpec& spec, Enrolment& enrolment,
                              ListFormat& format) {
-  const ListSummary list = read_list_file(spec.list, {spec.format, spec.column},
+  const ListSummary list = read_list_file(spec.list, {spec.format, spec.column, spec.max_list_size},
                                           [&](Target&& target) { enrolment.add(target); });
   const std::string name = spec.list == "-" ? "standard input" : spec.list;
   if (!list.problems.empty()) {
     throw UsageError("the list cannot be used; nothing was sent, no run was made\n" +
                      list.problems.describe(visible(name)));
+  }
+  if (!list.notes.empty()) {
+    // One note a line, as problems are.
+    std::istringstream notes(list.notes.describe(visible(name)));
+    for (std::string note; std::getline(notes, note);) say(options, "note: " + note);
   }
   format = list.format;
   Enrolment::Staged staged = enrolment.finish();
