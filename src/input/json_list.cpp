@@ -88,6 +88,7 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
     const std::string_view key(text, bytes);
     if (entry_open_ && depth_ == *list_depth_ + 1) {
       enter_member(key);
+      entry_holds_list_ = entry_holds_list_ || key == "response" || is_list_member(key);
     } else if (!list_depth_ && depth_ == holder_depth_) {
       member_ = key;
       if (holder_depth_ == 1) {
@@ -288,6 +289,7 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
     if (kind == Kind::object) {
       entry_open_ = true;
       entry_line_ = line_;
+      entry_holds_list_ = false;
       at_disk_id_ = false;
       disk_id_members_ = 0;
     } else {
@@ -299,10 +301,13 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
     entry_open_ = false;
     if (disk_id_members_ == 0) {
       entry_problem(entry_line_, "the object has no member \"diskId\" or \"disk_id\"" +
-                                     std::string(layout_ == Layout::line
-                                                     ? "; if it is a saved answer or holds a "
+                                     std::string(!entry_holds_list_ ? ""
+                                                 : layout_ == Layout::line
+                                                     ? "; if it is a saved answer, or holds a "
                                                        "list, add --format json"
-                                                     : ""));
+                                                     : "; if it is a saved answer, save the "
+                                                       "answers one after the other, without an "
+                                                       "array around them"));
     } else {
       take_entry();
     }
@@ -391,6 +396,7 @@ class ListEvents : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ListEv
   std::string member_;  ///< the member of the holder that is being read
 
   bool entry_open_ = false;  ///< within an entry that is an object
+  bool entry_holds_list_ = false;
   std::int64_t entry_line_ = 0;
   bool at_disk_id_ = false;
   int disk_id_members_ = 0;
@@ -436,7 +442,8 @@ bool read_document(JsonBytes& bytes, ListEvents& events, ListOutput& output) {
     output.problem(bytes.line(),
                    "a string or number is longer than 1 MiB, so this is not a list "
                    "of disk ids; check which file was given");
-  } else if (events.gave_up() || result.Code() == rapidjson::kParseErrorDocumentEmpty) {
+  } else if (events.gave_up() ||
+             (result.Code() == rapidjson::kParseErrorDocumentEmpty && bytes.ended())) {
     return false;
   } else if (!result.IsError()) {
     events.end_document();
@@ -445,7 +452,11 @@ bool read_document(JsonBytes& bytes, ListEvents& events, ListOutput& output) {
     output.problem(bytes.last_line(),
                    "the JSON ends here before it is complete: the file is cut off; get it again");
   } else {
-    output.problem(bytes.line(), std::string(describe_json_error(result.Code())));
+    // A comma or a bracket where a value should begin is "no document" to the parser.
+    const auto code = result.Code() == rapidjson::kParseErrorDocumentEmpty
+                          ? rapidjson::kParseErrorValueInvalid
+                          : result.Code();
+    output.problem(bytes.line(), std::string(describe_json_error(code)));
   }
   return false;
 }

@@ -331,6 +331,12 @@ TEST(ListsAsFoundTest, WhatIsNotClearIsRefused) {
       {"a.ndjson", "{\"response\":{\"dataSet\":[\"" + k_a + "\"]}}\n", {"1: add --format json"}},
       {"a.json", "[{\"id\":\"" + k_a + "\"}]", {"1: no member \"diskId\" or \"disk_id\""}},
       {"a.json",
+       "[{\"response\":{\"dataSet\":[\"" + k_a + "\"]}}]",
+       {"1: save the answers one after the other, without an array around them"}},
+      {"a.json", "[\"" + k_a + "\"],\n[\"" + k_b + "\"]", {"1: this is not a JSON value"}},
+      {"a.json", "[\"" + k_a + "\"]\n}", {"2: this is not a JSON value"}},
+      {"a.json", "{\"dataSet\":[\"" + k_a + "\"]}\nnull", {"2: the entry is null"}},
+      {"a.json",
        "{\"response\":{\"totalCount\":3,\"dataSet\":[\"11\"]}}\n"
        "{\"response\":{\"totalCount\":3,\"dataSet\":[\"12\"]}}\n",
        {"2: \"totalCount\" is 3 but the saved 2 pages hold 2: a page is missing"}},
