@@ -1,7 +1,6 @@
 #include <filesystem>
 #include <iostream>
 #include <random>
-#include <sstream>
 
 #include "audit/audit_file.h"
 #include "audit/database.h"
@@ -66,10 +65,12 @@ Enrolment::Staged stage_list(const Options& options, const JobSpec& spec, Enrolm
     throw UsageError("the list cannot be used; nothing was sent, no run was made\n" +
                      list.problems.describe(visible(name)));
   }
-  if (!list.notes.empty()) {
-    // One note a line, as problems are.
-    std::istringstream notes(list.notes.describe(visible(name)));
-    for (std::string note; std::getline(notes, note);) say(options, "note: " + note);
+  for (const InputProblem& note : list.notes.shown()) {
+    say(options, "note: " + visible(name) + ":" + std::to_string(note.line) + ": " + note.text);
+  }
+  const auto noted = static_cast<std::int64_t>(list.notes.shown().size());
+  if (const std::int64_t more = list.notes.count() - noted; more > 0) {
+    say(options, "... and " + std::to_string(more) + (more == 1 ? " more note" : " more notes"));
   }
   format = list.format;
   Enrolment::Staged staged = enrolment.finish();

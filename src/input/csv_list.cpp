@@ -198,9 +198,12 @@ void read_csv_list(std::string_view beginning, LineReader& lines, const CsvOptio
 
     state = row.feed(line->text);
     if (state == CsvRow::State::misplaced_quote) {
+      const std::string unseen = name_character_beside_quote(line->text);
       output.problem(line->number,
-                     "a quote is in the wrong place: a cell with quotes must be in quotes as a "
-                     "whole, with each quote inside doubled");
+                     unseen.empty() ? "a quote is in the wrong place: a cell with quotes must be "
+                                      "in quotes as a whole, with each quote inside doubled"
+                                    : "beside a quote stands the character " + unseen +
+                                          ", which shows nothing; delete it");
       flawed = true;
     } else if (state == CsvRow::State::open_quote) {
       if (!was_open || row.cells().size() > cells_before) quote_line = line->number;

@@ -429,6 +429,12 @@ class RootMembers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, RootM
 
 namespace {
 
+/// "; found U+FEFF (byte order mark)" where the text goes on with what a person does not see.
+std::string found_here(std::string_view rest) {
+  const std::string name = name_odd_character(rest);
+  return name.empty() ? "" : "; found " + name;
+}
+
 /// False if reading on is pointless: what is wrong has been said, or the caller says it.
 bool read_document(JsonBytes& bytes, ListEvents& events, ListOutput& output) {
   rapidjson::Reader reader;
@@ -456,7 +462,10 @@ bool read_document(JsonBytes& bytes, ListEvents& events, ListOutput& output) {
     const auto code = result.Code() == rapidjson::kParseErrorDocumentEmpty
                           ? rapidjson::kParseErrorValueInvalid
                           : result.Code();
-    output.problem(bytes.line(), std::string(describe_json_error(code)));
+    const std::int64_t line = bytes.line();
+    std::string rest;
+    for (int i = 0; i < 4 && !bytes.ended(); ++i) rest += bytes.Take();
+    output.problem(line, std::string(describe_json_error(code)) + found_here(rest));
   }
   return false;
 }
@@ -494,7 +503,8 @@ void read_ndjson_list(LineReader& lines, ListOutput& output) {
                                  ? "the line ends before its JSON value is complete; NDJSON has "
                                    "one value a line: if the file is one JSON value, add --format "
                                    "json"
-                                 : std::string(describe_json_error(result.Code())));
+                                 : std::string(describe_json_error(result.Code())) +
+                                       found_here(line->text.substr(text.Tell())));
     }
   }
 }

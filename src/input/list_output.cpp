@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "model/visible_text.h"
 
@@ -64,17 +65,20 @@ std::string code_point(char32_t code) {
   return {text.data(), static_cast<std::size_t>(std::max(size, 0))};
 }
 
-/// The first character that no id may hold, if a person cannot tell it from the text itself; 0 =
-/// none.
-char32_t first_odd_character(std::string_view text) noexcept {
+std::string named(char32_t code) {
+  const std::string_view name = name_of(code);
+  return code_point(code) + (name.empty() ? "" : " (" + std::string(name) + ")");
+}
+
+/// The first character that no id may hold, if a person cannot tell it from the text itself.
+std::optional<char32_t> first_odd_character(std::string_view text) noexcept {
   while (!text.empty()) {
     const Character character = first_character(text);
-    if (character.bytes == 0) return 0;
-    const bool printable = character.code >= ' ' && character.code <= '~';
-    if (!printable) return character.code;
+    if (character.bytes == 0) return std::nullopt;
+    if (character.code < ' ' || character.code > '~') return character.code;
     text.remove_prefix(character.bytes);
   }
-  return 0;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -102,14 +106,33 @@ void ListOutput::finish() { shapes_.report(summary_.problems); }
 std::string describe_bad_id(std::string_view id, DiskIdProblem problem) {
   std::string text = "the disk id ";
   if (problem != DiskIdProblem::empty) text += quote_text(id) + " ";
-  const char32_t odd = problem == DiskIdProblem::bad_character ? first_odd_character(id) : 0;
-  if (odd == 0) return text.append(describe(problem));
-  text += "has the character " + code_point(odd);
-  if (const auto name = name_of(odd); !name.empty()) text += " (" + std::string(name) + ")";
-  text += ", and ids are of A-Z a-z 0-9 . _ - alone; ";
-  return text + (shows_nothing(odd) || odd < ' '
-                     ? "it shows nothing: type the id anew, or delete it"
-                     : "take the id from where it came from");
+  const auto odd = problem == DiskIdProblem::bad_character ? first_odd_character(id) : std::nullopt;
+  if (!odd) return text.append(describe(problem));
+  return text + "has the character " + named(*odd) + ", and ids are of A-Z a-z 0-9 . _ - alone; " +
+         (*odd < ' ' || shows_nothing(*odd) ? "it shows nothing: type the id anew, or delete it"
+                                            : "take the id from where it came from");
+}
+
+std::string name_odd_character(std::string_view text) {
+  if (text.empty()) return {};
+  const Character character = first_character(text);
+  if (character.bytes == 0 || (character.code >= ' ' && character.code <= '~')) return {};
+  return named(character.code);
+}
+
+std::string name_character_beside_quote(std::string_view line) {
+  bool behind_quote = false;
+  for (std::size_t at = 0; at < line.size();) {
+    const Character character = first_character(line.substr(at));
+    if (character.bytes == 0) return {};
+    const std::size_t next = at + character.bytes;
+    const bool beside = behind_quote || (next < line.size() && line[next] == '"');
+    if (beside && character.bytes > 1 && shows_nothing(character.code))
+      return named(character.code);
+    behind_quote = line[at] == '"';
+    at = next;
+  }
+  return {};
 }
 
 std::string hint_for_drawing(std::string_view text) {

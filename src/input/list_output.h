@@ -38,6 +38,13 @@ class ListOutput {
 /// "the disk id "a b" has a character outside ...".
 [[nodiscard]] std::string describe_bad_id(std::string_view id, DiskIdProblem problem);
 
+/// "U+00A0 (no-break space)" for the first character of a text that shows nothing or is no ASCII;
+/// empty if it is another one.
+[[nodiscard]] std::string name_odd_character(std::string_view text);
+
+/// The same for a character that shows nothing and stands beside a quote, where CSV allows none.
+[[nodiscard]] std::string name_character_beside_quote(std::string_view line);
+
 /// What to do if the text comes from a table drawn with lines; empty if it does not.
 [[nodiscard]] std::string hint_for_drawing(std::string_view text);
 

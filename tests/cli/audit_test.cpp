@@ -79,12 +79,12 @@ TEST_F(AuditCommandTest, WhatItShowsIsAListInEveryFormat) {
                                                          {"--csv", "show.csv"},
                                                          {"--json", "show.json"},
                                                          {"--ndjson", "show.ndjson"}};
-  for (const std::string command : {"show", "log"}) {
+  for (const char* command : {"show", "log"}) {
     for (const auto& [flag, name] : formats) {
       std::vector<std::string> words{"audit", command};
       if (*flag != '\0') words.emplace_back(flag);
       const std::string shown = out(words);
-      for (const std::string source : {std::string(name), std::string("-")}) {
+      for (const char* source : {name, "-"}) {
         std::istringstream in(shown);
         std::set<std::string> disks;
         const ListSummary list =
