@@ -129,13 +129,18 @@ struct HashLine {
   std::string_view text;
 };
 
+bool begins_with_hash(std::string_view line) noexcept {
+  const std::size_t at = line.find_first_not_of(' ');
+  return at != std::string_view::npos && line[at] == '#';
+}
+
 HashLine judge_hash_line(std::string_view line, bool started) {
   if (started) {
     return {false,
             "the row begins with #, and CSV has no comments, so whether the disk is meant is not "
             "clear; remove the row or the #, or put the cell into quotes"};
   }
-  line.remove_prefix(1);
+  line.remove_prefix(line.find('#') + 1);
   while (!line.empty()) {
     const std::size_t end = std::min(line.find_first_of(",;\t"), line.size());
     if (is_id_column_name(line.substr(0, end))) {
@@ -176,7 +181,7 @@ void read_csv_list(std::string_view beginning, LineReader& lines, const CsvOptio
       cells_before = 0;
     }
     const bool was_open = state == CsvRow::State::open_quote;
-    if (!was_open && line->flaw == LineFlaw::none && line->text.starts_with('#')) {
+    if (!was_open && line->flaw == LineFlaw::none && begins_with_hash(line->text)) {
       const HashLine hash = judge_hash_line(line->text, rows.started());
       if (hash.may_be_left_out) {
         output.note(line->number, std::string(hash.text));

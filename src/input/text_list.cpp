@@ -69,6 +69,7 @@ class TextReader {
     if (const auto problem = output_.take(line, id)) {
       output_.problem(line, describe_bad_id(id, *problem) +
                                 (*problem == DiskIdProblem::bad_character ||
+                                         *problem == DiskIdProblem::formatted_number ||
                                          *problem == DiskIdProblem::no_letter_or_digit
                                      ? hint_for_text(id)
                                      : ""));

@@ -82,7 +82,8 @@ TEST(JsonListTest, RefusesWhatIsNotAListAndSaysWhy) {
       {"[\"\\ux\"]", "1: \\u in a string is not followed by four hexadecimal digits"},
       {"[\"\\ud800\"]", "1: a string holds half a surrogate pair"},
       {"[\"1\n1\"]",
-       "1: a string holds an unknown escape or a raw control character, such as a line end"},
+       "1: a string holds an unknown escape or a raw control character, such as a line end; found "
+       "U+000A (line feed)"},
       {"[\"\\y\"]",
        "1: a string holds an unknown escape or a raw control character, such as a line end"},
       {"[\n\"\xFF\"]", "2: a string is not valid UTF-8; save the file as UTF-8"},

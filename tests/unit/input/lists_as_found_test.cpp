@@ -205,7 +205,8 @@ TEST(ListsAsFoundTest, WordsAreNoDiskIds) {
        {"1: " + nothing, "2: name of a column", "3: " + nothing, "4: a table drawn for people"}},
       {"a.csv",
        " diskid | name\n--------+------\n " + k_a + " | a\n",
-       {"1: a table drawn for people"}},
+       {"1: has a character outside", "2: a table drawn for people",
+        "3: a table drawn for people"}},
       // Headers where ids are expected.
       {"a.csv",
        "VolumeId\n" + k_a + "\n",

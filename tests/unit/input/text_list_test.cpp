@@ -31,7 +31,10 @@ TEST(TextListTest, ReportsEveryBadLineAndGoesOn) {
           "2: the disk id \"8.62857E+17\" is a number in scientific notation: a "
           "spreadsheet has destroyed the id; export the column as text",
           "3: the disk id \"2 3\"" + bad + blanks, "4: the disk id \"3#x\"" + bad,
-          "5: the disk id \"4,5\"" + bad + hint, "6: the disk id \"\"6\"\"" + bad + hint,
+          "5: the disk id \"4,5\" is a number with a sign, a decimal point or thousands "
+          "separators: a program has changed the id; export the column as text" +
+              hint,
+          "6: the disk id \"\"6\"\"" + bad + hint,
           "7: the line is not valid UTF-8; save the file as UTF-8",
           "8: the line holds a NUL byte: the file is damaged, or UTF-16 without a byte "
           "order mark; save it as UTF-8",
