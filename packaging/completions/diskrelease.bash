@@ -23,7 +23,7 @@ _diskrelease() {
       return
       ;;
     --endpoint | --profile | --proxy | --burst | --in-flight | --timeout | --connect-timeout | \
-      --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --name | \
+      --settle-window | --settle-poll | --mark | --reason | --max-attempts | --max-disks | --max-list-size | --name | \
       --column | --run | --disk | --code | --request-id | --since | --until | --before | --limit | --window | --event | --port | \
       --job | --http-status | --text | --user | --host | --credential | --columns | --time-zone)
       return
@@ -38,7 +38,7 @@ _diskrelease() {
     elif [[ $current == -* ]]; then
       case $command in
         run)
-          words="$common $calls $releases --db --name --format --column --goal --include-recycled"
+          words="$common $calls $releases --db --name --format --column --max-list-size --goal --include-recycled"
           ;;
         resume) words="$common $calls $releases --db" ;;
         settle) words="$common $calls --db --mark --reason" ;;

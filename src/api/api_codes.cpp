@@ -13,6 +13,9 @@ struct KnownCode {
   std::string_view explanation;
 };
 
+// The disk's id is the only parameter that differs from call to call, so what is said of a
+// parameter's value is said of it.
+//
 // Sources: the ReleaseDisk and RenewDisk pages of docs.console.zenlayer.com (zec and vm), and for
 // the common codes the sources of zenlayer-cloud-csi-driver (pkg/cloud/error.go) and
 // terraform-provider-zenlayercloud (zenlayercloud/common/errors.go).
@@ -22,24 +25,24 @@ constexpr KnownCode k_known_codes[] = {
      "disk"},
     {"OPERATION_FAILED_RESOURCE_NOT_FOUND", CodeMeaning::disk_not_found,
      "no such resource in this account"},
-    {"INVALID_DISK_NOT_PORTABLE", CodeMeaning::other,
+    {"INVALID_DISK_NOT_PORTABLE", CodeMeaning::other_of_disk,
      "the disk cannot be detached; it goes away with its instance"},
     {"UNSUPPORTED_OPERATION_DISK_STATUS", CodeMeaning::unfit_status,
      "the disk's status does not allow this, e.g. because it is attached or in transition"},
     {"UNSUPPORTED_OPERATION_DISK_BEING_RECYCLE", CodeMeaning::in_recycle_bin,
      "the disk is in the recycle bin already"},
-    {"UNSUPPORTED_OPERATION_DISK_NOT_BEING_RECYCLE", CodeMeaning::other,
+    {"UNSUPPORTED_OPERATION_DISK_NOT_BEING_RECYCLE", CodeMeaning::other_of_disk,
      "a vm disk is released only from the recycle bin; terminate it first"},
-    {"UNSUPPORTED_OPERATION_DISK_SYSTEM_TYPE", CodeMeaning::other,
+    {"UNSUPPORTED_OPERATION_DISK_SYSTEM_TYPE", CodeMeaning::other_of_disk,
      "a boot disk; it goes away with its instance"},
-    {"OPERATION_DENIED_DISK_SYSTEM_TYPE", CodeMeaning::other,
+    {"OPERATION_DENIED_DISK_SYSTEM_TYPE", CodeMeaning::other_of_disk,
      "a boot disk; it goes away with its instance"},
-    {"UNSUPPORTED_OPERATION_RECYCLE_STATUS", CodeMeaning::other,
+    {"UNSUPPORTED_OPERATION_RECYCLE_STATUS", CodeMeaning::other_of_disk,
      "the recycle bin entry's status does not allow this now"},
-    {"UNSUPPORTED_OPERATION_INSTANCE_CHARGE_TYPE", CodeMeaning::other,
+    {"UNSUPPORTED_OPERATION_INSTANCE_CHARGE_TYPE", CodeMeaning::other_of_disk,
      "only possible for pay-as-you-go disks, this one is a subscription"},
-    {"INVALID_ORDER_NOT_FOUND", CodeMeaning::other, "the disk's order does not exist"},
-    {"ORDER_UNPROCESSED_ORDERS_FOR_THIS_RESOURCE", CodeMeaning::other,
+    {"INVALID_ORDER_NOT_FOUND", CodeMeaning::other_of_disk, "the disk's order does not exist"},
+    {"ORDER_UNPROCESSED_ORDERS_FOR_THIS_RESOURCE", CodeMeaning::other_of_disk,
      "an order for this disk is still being processed"},
     {"OPERATION_FAILED_FOR_RECYCLE_RESOURCE", CodeMeaning::in_recycle_bin,
      "not possible for a resource that is being recycled"},
@@ -65,17 +68,18 @@ constexpr KnownCode k_known_codes[] = {
     {"AUTHFAILURE_UNAUTHORIZED_OPERATION", CodeMeaning::authentication,
      "this credential may not do that, or the API does not exist"},
     {"MISSING_PARAMETER", CodeMeaning::other, "a parameter is missing"},
-    {"INVALID_PARAMETER_TYPE", CodeMeaning::other, "a parameter has the wrong type"},
-    {"INVALID_PARAMETER_EXCEED_MAXIMUM", CodeMeaning::other, "a parameter is too large"},
-    {"INVALID_PARAMETER_LESS_MINIMUM", CodeMeaning::other, "a parameter is too small"},
-    {"INVALID_PARAMETER_EXCEED_LENGTH", CodeMeaning::other, "a parameter is too long"},
-    {"INVALID_PARAMETER_LESS_LENGTH", CodeMeaning::other, "a parameter is too short"},
-    {"INVALID_PARAMETER_PATTERN_ERROR", CodeMeaning::other,
+    {"INVALID_PARAMETER_TYPE", CodeMeaning::other_of_disk, "a parameter has the wrong type"},
+    {"INVALID_PARAMETER_EXCEED_MAXIMUM", CodeMeaning::other_of_disk, "a parameter is too large"},
+    {"INVALID_PARAMETER_LESS_MINIMUM", CodeMeaning::other_of_disk, "a parameter is too small"},
+    {"INVALID_PARAMETER_EXCEED_LENGTH", CodeMeaning::other_of_disk, "a parameter is too long"},
+    {"INVALID_PARAMETER_LESS_LENGTH", CodeMeaning::other_of_disk, "a parameter is too short"},
+    {"INVALID_PARAMETER_PATTERN_ERROR", CodeMeaning::other_of_disk,
      "a parameter does not have the form asked for"},
     {"INVALID_PARAMETER_DATE_FORMAT_ERROR", CodeMeaning::other,
      "a date parameter does not have the form asked for"},
-    {"INVALID_PARAMETER_VALUE", CodeMeaning::other, "a parameter has a value that is not allowed"},
-    {"INVALID_PARAMETER", CodeMeaning::other, "a parameter is not acceptable"},
+    {"INVALID_PARAMETER_VALUE", CodeMeaning::other_of_disk,
+     "a parameter has a value that is not allowed"},
+    {"INVALID_PARAMETER", CodeMeaning::other_of_disk, "a parameter is not acceptable"},
 };
 
 constexpr char folded(char c) noexcept {
@@ -114,6 +118,22 @@ CodeMeaning meaning_of(std::string_view api_code) noexcept {
     return CodeMeaning::in_recycle_bin;
   }
   return CodeMeaning::other;
+}
+
+bool concerns_disk(std::string_view api_code) noexcept {
+  switch (meaning_of(api_code)) {
+    case CodeMeaning::disk_not_found:
+    case CodeMeaning::in_recycle_bin:
+    case CodeMeaning::unfit_status:
+    case CodeMeaning::other_of_disk:
+      return true;
+    case CodeMeaning::uncertain:
+    case CodeMeaning::throttled:
+    case CodeMeaning::authentication:
+    case CodeMeaning::other:
+      break;
+  }
+  return false;
 }
 
 std::string_view explain_code(std::string_view api_code) noexcept {

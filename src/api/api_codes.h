@@ -13,6 +13,7 @@ enum class CodeMeaning {
   uncertain,       ///< the provider itself does not know, or gave up waiting
   throttled,       ///< refused for rate
   authentication,  ///< refused for who asks; would be refused again
+  other_of_disk,   ///< about the disk named, or its id; not possible as things are
   other,           ///< anything else; with a 4xx status: not possible as things are
 };
 

@@ -36,6 +36,7 @@ Ruling rule_on_disk(CodeMeaning meaning, PriorKnowledge prior) {
     case CodeMeaning::uncertain:
     case CodeMeaning::throttled:
     case CodeMeaning::authentication:
+    case CodeMeaning::other_of_disk:
     case CodeMeaning::other:
       break;
   }

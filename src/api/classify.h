@@ -53,6 +53,10 @@ struct PriorKnowledge {
 /// does not prove what happened is unknown; the rules stand in one list in answer.cpp.
 [[nodiscard]] Classification classify_release(const Reply& reply, PriorKnowledge prior);
 
+/// Whether a refusal with this code is about the disk that was named. False for what is about the
+/// account or the call, and for a code that is not known.
+[[nodiscard]] bool concerns_disk(std::string_view api_code) noexcept;
+
 /// What a code means, for the summary; empty for a code that is not known. Case is ignored and '.'
 /// counts as '_'; a part after the first '.' may be missing from the table.
 [[nodiscard]] std::string_view explain_code(std::string_view api_code) noexcept;

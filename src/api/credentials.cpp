@@ -340,7 +340,12 @@ class Search {
       }
     }
     text.resize(size);
+    // Editors and shells of Windows put a byte order mark in front.
+    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+    const bool utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
     Secret result(std::move(text));
+    if (utf16)
+      fail(visible(path) + " is UTF-16, as Windows PowerShell writes it; save it as UTF-8");
     if (size > k_max_file_bytes) {
       fail(visible(path) + " is larger than " + std::to_string(k_max_file_bytes) + " bytes");
     }

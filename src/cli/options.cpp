@@ -18,6 +18,7 @@
 #include "input/suggestion.h"
 #include "model/errors.h"
 #include "model/outcome.h"
+#include "model/size.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
 
@@ -152,6 +153,8 @@ void add_run_flags(cxxopts::Options& options) {
        cxxopts::value<std::string>(), "FORMAT")  //
       ("column", "CSV column with the disk ids: header or number", cxxopts::value<std::string>(),
        "NAME")  //
+      ("max-list-size", "refuse a list of more bytes than this (default 1GiB)",
+       cxxopts::value<std::string>(), "SIZE")  //
       ("goal",
        "release: exactly one accepted call per disk, ever; purge: until the disk is gone for good",
        cxxopts::value<std::string>(), "GOAL")                                                  //
@@ -281,6 +284,17 @@ std::optional<std::chrono::milliseconds> get_duration(const cxxopts::ParseResult
   return duration;
 }
 
+std::optional<std::int64_t> get_size(const cxxopts::ParseResult& parsed, const char* name) {
+  const std::optional<std::string> text = get_text(parsed, name);
+  if (!text) return std::nullopt;
+  const auto size = parse_size(*text);
+  if (!size) {
+    throw UsageError(std::string("--") + name + ": \"" + visible(*text) +
+                     "\" is not a size; write a number with KiB, MiB or GiB, such as 100MiB");
+  }
+  return size;
+}
+
 void read_rate(const cxxopts::ParseResult& parsed, JobSettings& settings) {
   const std::optional<std::string> text = get_text(parsed, "rate");
   if (!text) return;
@@ -385,6 +399,7 @@ void read_settings_flags(const cxxopts::ParseResult& parsed, JobSettings& settin
   settings.name = get_text(parsed, "name");
   settings.column = get_text(parsed, "column");
   settings.max_disks = get<std::int64_t>(parsed, "max-disks");
+  settings.max_list_size = get_size(parsed, "max-list-size");
   settings.preflight = get_switch(parsed, "no-preflight", false);
   settings.verify = get_switch(parsed, "no-verify", false);
   settings.settle_window = get_duration(parsed, "settle-window");

@@ -59,12 +59,19 @@ void tell_recovery(const Options& options, const Recovery& recovery) {
 /// Reads the list into an enrolment. Throws UsageError with everything that is wrong with it.
 Enrolment::Staged stage_list(const Options& options, const JobSpec& spec, Enrolment& enrolment,
                              ListFormat& format) {
-  const ListSummary list = read_list_file(spec.list, {spec.format, spec.column},
+  const ListSummary list = read_list_file(spec.list, {spec.format, spec.column, spec.max_list_size},
                                           [&](Target&& target) { enrolment.add(target); });
   const std::string name = spec.list == "-" ? "standard input" : spec.list;
   if (!list.problems.empty()) {
     throw UsageError("the list cannot be used; nothing was sent, no run was made\n" +
                      list.problems.describe(visible(name)));
+  }
+  for (const InputProblem& note : list.notes.shown()) {
+    say(options, "note: " + visible(name) + ":" + std::to_string(note.line) + ": " + note.text);
+  }
+  const auto noted = static_cast<std::int64_t>(list.notes.shown().size());
+  if (const std::int64_t more = list.notes.count() - noted; more > 0) {
+    say(options, "... and " + std::to_string(more) + (more == 1 ? " more note" : " more notes"));
   }
   format = list.format;
   Enrolment::Staged staged = enrolment.finish();

@@ -5,9 +5,12 @@
 #include <streambuf>
 #include <system_error>
 
+#include "model/size.h"
+
 namespace diskrelease {
 
-ByteSource::ByteSource(std::istream& in) : in_(in), buffer_(k_block_bytes) {
+ByteSource::ByteSource(std::istream& in, std::int64_t max_bytes)
+    : in_(in), max_bytes_(max_bytes), buffer_(k_block_bytes) {
   constexpr std::string_view k_byte_order_mark = "\xEF\xBB\xBF";
   if (next() && block_.starts_with(k_byte_order_mark)) {
     block_.remove_prefix(k_byte_order_mark.size());
@@ -37,6 +40,11 @@ bool ByteSource::next() {
     failure_ = error.code().message();
   } catch (const std::exception& error) {
     failure_ = error.what();
+  }
+  bytes_ += static_cast<std::int64_t>(filled);
+  if (failure_.empty() && bytes_ > max_bytes_) {
+    failure_ = "it is larger than " + format_size(max_bytes_) +
+               ", the limit that --max-list-size sets; check which file was given, or raise it";
   }
   block_ = std::string_view(buffer_.data(), filled);
   return !block_.empty();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <iosfwd>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +17,10 @@ class ByteSource {
  public:
   static constexpr std::size_t k_block_bytes = std::size_t{64} * 1024;
 
-  /// Reads the first block. `in` must outlive the source.
-  explicit ByteSource(std::istream& in);
+  /// Reads the first block. `in` must outlive the source. Reading more than `max_bytes` is a
+  /// failure: a stream may never end.
+  explicit ByteSource(std::istream& in,
+                      std::int64_t max_bytes = std::numeric_limits<std::int64_t>::max());
 
   /// The present block; empty only if the source is empty or has ended. The first block is full
   /// unless the list is shorter, however the stream delivers its bytes.
@@ -31,6 +35,8 @@ class ByteSource {
 
  private:
   std::istream& in_;
+  const std::int64_t max_bytes_;
+  std::int64_t bytes_ = 0;  ///< read so far
   std::vector<char> buffer_;
   std::string_view block_;
   std::string failure_;

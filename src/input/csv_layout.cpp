@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "input/csv_row.h"
+#include "input/line_reader.h"
 #include "input/list_output.h"
 
 namespace diskrelease {
@@ -18,12 +19,6 @@ std::string lower_case(std::string_view text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return lower;
-}
-
-bool is_disk_id_name(std::string_view cell) {
-  std::string name = lower_case(trim_blanks(cell));
-  std::erase_if(name, [](char c) { return c == ' ' || c == '_' || c == '-'; });
-  return name == "diskid";
 }
 
 bool is_plain_id_name(std::string_view cell) { return lower_case(trim_blanks(cell)) == "id"; }
@@ -91,11 +86,11 @@ bool shows_a_header(std::string_view first_row, char delimiter,
                     const std::optional<std::string>& wanted_column) {
   CsvRow row(delimiter);
   while (!first_row.empty()) {
-    const std::size_t line_end = std::min(first_row.find('\n'), first_row.size());
-    std::string_view line = first_row.substr(0, line_end);
-    first_row.remove_prefix(std::min(line_end + 1, first_row.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (row.feed(line) == CsvRow::State::complete) break;
+    const std::size_t line_end = first_line_end(first_row);
+    const CsvRow::State state = row.feed(first_row.substr(0, line_end));
+    first_row.remove_prefix(line_end);
+    first_row.remove_prefix(std::min(first_row.find_first_not_of("\r\n"), first_row.size()));
+    if (state == CsvRow::State::complete) break;
   }
   const auto column = find_id_column(row.cells(), wanted_column);
   const auto* found = std::get_if<CsvColumn>(&column);
@@ -103,6 +98,12 @@ bool shows_a_header(std::string_view first_row, char delimiter,
 }
 
 }  // namespace
+
+bool is_disk_id_name(std::string_view cell) {
+  std::string name = lower_case(trim_blanks(cell));
+  std::erase_if(name, [](char c) { return c == ' ' || c == '_' || c == '-'; });
+  return name == "diskid";
+}
 
 bool is_id_column_name(std::string_view cell) {
   return is_disk_id_name(cell) || is_plain_id_name(cell);
@@ -127,9 +128,40 @@ std::variant<CsvColumn, std::string> find_id_column(std::span<const std::string>
          list_columns(first_row) + "; say which with --column NAME or --column NUMBER";
 }
 
+std::optional<std::string_view> named_delimiter(std::string_view first_line) {
+  if (first_line.size() >= 2 && first_line.starts_with('"') && first_line.ends_with('"')) {
+    first_line = first_line.substr(1, first_line.size() - 2);
+  }
+  constexpr std::string_view k_name = "sep=";
+  if (lower_case(first_line.substr(0, k_name.size())) != k_name) return std::nullopt;
+  first_line.remove_prefix(k_name.size());
+  const bool one_character_again =
+      !first_line.empty() &&
+      first_line.find_first_not_of(first_line.front()) == std::string_view::npos;
+  return one_character_again ? first_line.substr(0, 1) : first_line;
+}
+
+std::string_view id_of_cell(std::string_view cell) noexcept {
+  cell = trim_blanks(cell);
+  if (cell.size() > 3 && cell.starts_with("=\"") && cell.ends_with('"')) {
+    const std::string_view inner = cell.substr(2, cell.size() - 3);
+    return inner.find('"') == std::string_view::npos ? trim_blanks(inner) : cell;
+  }
+  if (cell.size() > 1 && cell.front() == '\'' &&
+      (is_number(cell.substr(1)) ||
+       std::string_view("=+-@").find(cell[1]) != std::string_view::npos)) {
+    return cell.substr(1);
+  }
+  return cell;
+}
+
 std::variant<char, std::string> find_delimiter(std::string_view beginning,
                                                const std::optional<std::string>& wanted_column) {
-  beginning.remove_prefix(std::min(beginning.find_first_not_of("\r\n"), beginning.size()));
+  for (;;) {
+    beginning.remove_prefix(std::min(beginning.find_first_not_of("\r\n"), beginning.size()));
+    if (!beginning.starts_with('#')) break;
+    beginning.remove_prefix(first_line_end(beginning));
+  }
   std::string candidates;
   bool in_quotes = false;
   std::size_t end = 0;
@@ -137,7 +169,7 @@ std::variant<char, std::string> find_delimiter(std::string_view beginning,
     const char c = beginning[end];
     if (c == '"') in_quotes = !in_quotes;
     if (in_quotes) continue;
-    if (c == '\n') break;
+    if (c == '\n' || c == '\r') break;
     if (k_delimiters.find(c) != std::string_view::npos && candidates.find(c) == std::string::npos) {
       candidates += c;
     }

@@ -12,6 +12,41 @@ constexpr std::size_t k_cell_growth_bytes = std::size_t{64} * 1024;
 /// cell, where no id can hold it.
 int is_line_feed(unsigned char c) { return c == CSV_LF ? 1 : 0; }
 
+constexpr std::string_view k_formula = "=\"";
+
+/// The same line with cells of the form ="text" in quotes as a whole. Spreadsheets write and read
+/// the form as it is, to keep long numbers; RFC 4180 has no quote within a cell without quotes.
+std::string with_quoted_formulas(std::string_view line, char delimiter, bool in_quotes) {
+  std::string quoted;
+  bool at_cell_begin = !in_quotes;
+  while (!line.empty()) {
+    const char c = line.front();
+    const bool blank = (c == ' ' || c == '\t') && c != delimiter;
+    if (at_cell_begin && line.starts_with(k_formula)) {
+      const std::size_t close = line.find('"', k_formula.size());
+      std::size_t end = close == std::string_view::npos ? line.size() : close + 1;
+      while (end < line.size() && line[end] == ' ') ++end;
+      if (close != std::string_view::npos && (end == line.size() || line[end] == delimiter)) {
+        quoted += "\"=\"\"";
+        quoted += line.substr(k_formula.size(), close - k_formula.size());
+        quoted += "\"\"\"";
+        line.remove_prefix(end);
+        at_cell_begin = false;
+        continue;
+      }
+    }
+    if (c == '"') {
+      in_quotes = !in_quotes;  // a doubled quote changes it twice
+      at_cell_begin = false;
+    } else if (!in_quotes) {
+      at_cell_begin = c == delimiter || (at_cell_begin && blank);
+    }
+    quoted += c;
+    line.remove_prefix(1);
+  }
+  return quoted;
+}
+
 }  // namespace
 
 CsvRow::CsvRow(char delimiter) : delimiter_(delimiter) { reset(); }
@@ -19,6 +54,11 @@ CsvRow::CsvRow(char delimiter) : delimiter_(delimiter) { reset(); }
 CsvRow::~CsvRow() { csv_free(&parser_); }
 
 CsvRow::State CsvRow::feed(std::string_view line) {
+  std::string quoted;
+  if (line.find(k_formula) != std::string_view::npos) {
+    quoted = with_quoted_formulas(line, delimiter_, !row_ended_);
+    line = quoted;
+  }
   if (row_ended_) used_ = 0;
   row_ended_ = false;
   if (!parse(line) || !parse("\n")) {

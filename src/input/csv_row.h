@@ -11,7 +11,8 @@
 namespace diskrelease {
 
 /// Puts the cells of one CSV row together, line by line (RFC 4180, strict about quotes; blanks
-/// around a cell and outside of its quotes are left out).
+/// around a cell and outside of its quotes are left out). A cell of the form ="text" may stand
+/// without quotes around it.
 class CsvRow {
  public:
   enum class State {

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "input/suggestion.h"
+#include "model/size.h"
 #include "model/time.h"
 #include "model/visible_text.h"
 
@@ -208,6 +209,19 @@ void read_duration(Reading& reading, const Value& value, const std::string& path
   }
 }
 
+template <std::optional<std::int64_t> JobSettings::*Member>
+void read_size(Reading& reading, const Value& value, const std::string& path) {
+  const std::string expected = "a size such as \"512KiB\", \"100MiB\" or \"1GiB\"";
+  const auto text = read_string(reading, value, path, expected);
+  if (!text) return;
+  const auto size = parse_size(*text);
+  if (size) {
+    reading.settings.*Member = *size;
+  } else {
+    reading.report(path, "expected " + expected + ", found " + quoted(*text));
+  }
+}
+
 /// A setting whose texts are those of an enumeration.
 template <class Choice, std::size_t Count>
 void read_choice(Reading& reading, const Value& value, const std::string& path,
@@ -310,6 +324,7 @@ constexpr std::array k_retry_keys = {
 };
 constexpr std::array k_limit_keys = {
     Key{"max_disks", read_whole_number<&JobSettings::max_disks>},
+    Key{"max_list_size", read_size<&JobSettings::max_list_size>},
 };
 constexpr std::array k_settle_keys = {
     Key{"window", read_duration<&JobSettings::settle_window>},
@@ -600,6 +615,9 @@ std::string write_settings(const JobSettings& settings) {
   add_group("retry", std::move(retry));
   Value limits(rapidjson::kObjectType);
   add_number(limits, "max_disks", settings.max_disks);
+  if (settings.max_list_size) {
+    limits.AddMember("max_list_size", text(format_size(*settings.max_list_size)), allocator);
+  }
   add_group("limits", std::move(limits));
   add_boolean(document, "preflight", settings.preflight);
   add_boolean(document, "verify", settings.verify);

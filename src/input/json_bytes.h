@@ -50,6 +50,7 @@ class JsonBytes {
 
   [[nodiscard]] const std::int64_t& line() const noexcept { return line_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] bool failed() const noexcept { return !source_.failure().empty(); }
   [[nodiscard]] bool at_nul_byte() const noexcept { return !ended_ && !too_long_ && *at_ == '\0'; }
   [[nodiscard]] bool token_too_long() const noexcept { return too_long_; }
   /// The line of the last byte: a line end belongs to the line that it ends.

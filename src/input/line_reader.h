@@ -13,18 +13,28 @@ namespace diskrelease {
 /// A longer line is no line of a list of disk ids; the bound keeps memory flat for any file.
 inline constexpr std::size_t k_max_line_bytes = std::size_t{1024} * 1024;
 
-enum class LineFlaw { none, too_long, nul_byte, not_utf8 };
+enum class LineFlaw {
+  none,
+  too_long,
+  nul_byte,
+  not_utf8,
+  mixed_ends,  ///< holds a CR or LF that ends no line of this list; the text is there
+};
+
+/// The end of the first line of a text, for looks at the beginning of a list.
+[[nodiscard]] std::size_t first_line_end(std::string_view text) noexcept;
 
 /// What is wrong with the line, why it matters and what to do; empty for none.
 [[nodiscard]] std::string_view describe(LineFlaw flaw) noexcept;
 
 struct Line {
   std::int64_t number = 0;  ///< 1-based
-  std::string_view text;    ///< without its LF or CRLF; empty if too long; ends with the next call
+  std::string_view text;    ///< without its line end; empty if too long; ends with the next call
   LineFlaw flaw = LineFlaw::none;
 };
 
-/// Cuts a source into lines. Holds one block and at most k_max_line_bytes of a line that began in
+/// Cuts a source into lines. They end with LF, CRLF or CR CR LF, or all of them with a CR alone:
+/// the first line end decides. Holds one block and at most k_max_line_bytes of a line that began in
 /// an earlier block.
 class LineReader {
  public:
@@ -41,11 +51,16 @@ class LineReader {
   [[nodiscard]] bool failed() const noexcept { return !source_.failure().empty(); }
 
  private:
+  /// Reads on to the end of the first line, which decides what ends the others.
+  [[nodiscard]] std::optional<Line> first();
+  [[nodiscard]] bool refill();
   [[nodiscard]] Line finish(std::string_view text);
 
   ByteSource& source_;
-  std::string_view rest_;  ///< unread part of the source's block
-  std::string begun_;      ///< what earlier blocks held of the present line
+  char line_end_ = '\n';         ///< or CR
+  std::size_t blank_lines_ = 0;  ///< to be handed out next
+  std::string_view rest_;        ///< unread part of the source's block
+  std::string begun_;            ///< what earlier blocks held of the present line
   std::int64_t lines_ = 0;
 };
 

@@ -6,6 +6,8 @@
 
 #include "input/csv_layout.h"
 #include "input/json_list.h"
+#include "input/line_reader.h"
+#include "input/printed_table.h"
 #include "input/text_list.h"
 
 namespace diskrelease {
@@ -38,13 +40,16 @@ std::optional<ListFormat> format_of_name(std::string_view name) {
 ListFormat format_of_content(std::string_view beginning, bool for_column) {
   const std::size_t from = beginning.find_first_not_of(" \t\r\n");
   if (from == std::string_view::npos) return ListFormat::text;
+  const std::string_view whole = beginning;
   beginning.remove_prefix(from);
-  const std::string_view line = beginning.substr(0, beginning.find('\n'));
+  const std::string_view line = beginning.substr(0, first_line_end(beginning));
 
   if (line.starts_with('[')) return ListFormat::json;
   if (line.starts_with('{')) return is_ndjson_entry(line) ? ListFormat::ndjson : ListFormat::json;
   if (for_column) return ListFormat::csv;
-  const std::string_view entry = text_entry(line.substr(0, line.find_last_not_of('\r') + 1));
+  if (holds_printed_table(whole)) return ListFormat::text;
+  if (named_delimiter(line)) return ListFormat::csv;
+  const std::string_view entry = text_entry(line);
   // A quoted first line is CSV rather than NDJSON: as NDJSON a quoted header would pass for an id.
   if (entry.find_first_of(",;\t\"") != std::string_view::npos || is_id_column_name(entry)) {
     return ListFormat::csv;

@@ -20,14 +20,42 @@ namespace {
 
 /// Files that are no text at all, told by their first bytes; empty for none of them.
 std::string_view describe_binary(std::string_view beginning) noexcept {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> k_kinds = {{
+  using namespace std::string_view_literals;
+  static constexpr auto k_markup =
+      "the file is HTML or XML, such as the page of a login or of an error; get the list as CSV or "
+      "JSON"sv;
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> k_kinds = {{
+      {"\xFF\xFE\0\0"sv,
+       "the file is UTF-32 (it begins with the bytes FF FE 00 00); save it as UTF-8"},
       {"\xFF\xFE", "the file is UTF-16 (it begins with the bytes FF FE); save it as UTF-8"},
       {"\xFE\xFF", "the file is UTF-16 (it begins with the bytes FE FF); save it as UTF-8"},
       {"PK\x03\x04", "the file is a spreadsheet or a zip archive; export the list as CSV (UTF-8)"},
       {"\x1F\x8B", "the file is compressed with gzip; unpack it first"},
+      {"BZh", "the file is compressed with bzip2; unpack it first"},
+      {"\xFD"
+       "7zXZ",
+       "the file is compressed with xz; unpack it first"},
+      {"\x28\xB5\x2F\xFD", "the file is compressed with zstd; unpack it first"},
+      {"\xD0\xCF\x11\xE0", "the file is an old spreadsheet (xls); export the list as CSV (UTF-8)"},
+      {"%PDF-", "the file is a PDF; get the list as CSV (UTF-8)"},
+      {"SQLite format 3",
+       "the file is an SQLite database; a list comes out of an audit database "
+       "with: diskrelease audit show RUN --csv --db FILE"},
+      {"<!DOCTYPE", k_markup},
+      {"<html", k_markup},
+      {"<?xml", k_markup},
+      {"\xEF\xBB\xBF", "the file begins with two byte order marks (U+FEFF); remove one of them"},
   }};
   for (const auto& [signature, text] : k_kinds) {
     if (beginning.starts_with(signature)) return text;
+  }
+  // UTF-16 without a byte order mark, told by its zero bytes; an ASCII character is first.
+  if (beginning.size() >= 4) {
+    const auto zero = [&](std::size_t index) { return beginning[index] == '\0'; };
+    if ((!zero(0) && zero(1) && !zero(2) && zero(3)) ||
+        (zero(0) && !zero(1) && zero(2) && !zero(3))) {
+      return "the file is UTF-16 without a byte order mark; save it as UTF-8";
+    }
   }
   return "";
 }
@@ -76,9 +104,10 @@ void read_format(ByteSource& source, const std::string& source_name, const ListO
       break;
     case ListFormat::text:
     case ListFormat::automatic:
-      read_text_list(lines, output);
+      read_text_list(beginning, lines, output);
       break;
   }
+  output.finish();
   if (!source.failure().empty()) {
     lines_read = std::max(lines_read, lines.lines());
     output.problem(0, "reading failed after " + std::to_string(lines_read) +
@@ -117,7 +146,7 @@ std::string InputProblems::describe(const std::string& source_name) const {
 
 ListSummary read_list(std::istream& in, const std::string& source_name, const ListOptions& options,
                       const TargetSink& sink) {
-  ByteSource source(in);
+  ByteSource source(in, options.max_bytes);
   if (source.block().empty() && source.failure().empty()) {
     return refused(std::string(describe_empty(ListFormat::automatic)));
   }

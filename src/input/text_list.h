@@ -11,6 +11,7 @@ namespace diskrelease {
 /// which no id can hold) and without blanks at its ends; empty for a line that says nothing.
 [[nodiscard]] std::string_view text_entry(std::string_view line) noexcept;
 
-void read_text_list(LineReader& lines, ListOutput& output);
+/// `beginning` is the first block of the source: it tells a table (PrintedTable) from plain text.
+void read_text_list(std::string_view beginning, LineReader& lines, ListOutput& output);
 
 }  // namespace diskrelease

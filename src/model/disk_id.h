@@ -13,6 +13,10 @@ enum class DiskIdProblem {
   empty,                ///< no characters at all
   too_long,             ///< more than DiskId::k_max_bytes
   scientific_notation,  ///< a spreadsheet has turned the id into a number such as 8.62857E+17
+  formatted_number,     ///< a number with a sign, a decimal point or thousands separators
+  placeholder,          ///< a word for no value or for a sum: null, N/A, nan, total
+  column_name,          ///< a word that heads a column of ids: diskId, VolumeId, id
+  no_letter_or_digit,   ///< punctuation only: a placeholder, or a rule of a drawn table
   bad_character,        ///< a byte outside [A-Za-z0-9._-]
 };
 
@@ -30,6 +34,10 @@ class DiskId {
 
   /// Accepts exactly the text given; white space is not trimmed.
   [[nodiscard]] static std::variant<DiskId, DiskIdProblem> parse(std::string_view text);
+
+  /// As parse(), for an entry of a list: also refuses what fits the alphabet and is in a list only
+  /// by mistake. parse() takes that still: it reads what earlier versions have recorded.
+  [[nodiscard]] static std::variant<DiskId, DiskIdProblem> parse_entry(std::string_view text);
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 

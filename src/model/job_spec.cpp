@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <type_traits>
 
+#include "model/size.h"
 #include "model/time.h"
 
 namespace diskrelease {
@@ -121,6 +122,7 @@ JobSettings overlay(const JobSettings& stronger, const JobSettings& weaker) {
   prefer(both.max_backoff, stronger.max_backoff);
   prefer(both.budget_percent, stronger.budget_percent);
   prefer(both.max_disks, stronger.max_disks);
+  prefer(both.max_list_size, stronger.max_list_size);
   prefer(both.preflight, stronger.preflight);
   prefer(both.verify, stronger.verify);
   prefer(both.settle_window, stronger.settle_window);
@@ -154,6 +156,7 @@ JobSpec resolve(const JobSettings& settings) {
   fill(spec.retry.max_backoff, settings.max_backoff);
   fill(spec.retry.budget_percent, settings.budget_percent);
   spec.max_disks = settings.max_disks;
+  fill(spec.max_list_size, settings.max_list_size);
   fill(spec.preflight, settings.preflight);
   fill(spec.verify, settings.verify);
   fill(spec.settle.window, settings.settle_window);
@@ -205,6 +208,9 @@ std::vector<std::string> check_settings(const JobSettings& settings) {
                 "retry.first_backoff", "not be longer than retry.max_backoff");
   check.range(settings.budget_percent, "retry.budget_percent", 0, k_max_budget_percent);
   check.range(settings.max_disks, "limits.max_disks", std::int64_t{1}, k_max_disks_limit);
+  check.require(!settings.max_list_size ||
+                    (*settings.max_list_size >= 1 && *settings.max_list_size <= k_max_list_bytes),
+                "limits.max_list_size", "be a size from 1B to " + format_size(k_max_list_bytes));
   check.range(settings.settle_window, "settle.window", k_min_settle, k_max_settle);
   check.range(settings.settle_poll, "settle.poll", k_min_settle, k_max_settle);
   check.require(!settings.settle_window || !settings.settle_poll ||

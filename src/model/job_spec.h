@@ -15,6 +15,9 @@ namespace diskrelease {
 
 enum class ListFormat { automatic, csv, json, ndjson, text };
 
+/// A stream that never ends must not fill the disk; 50 million ids fit in.
+inline constexpr std::int64_t k_default_list_bytes = std::int64_t{1} << 30;
+
 /// A rate limit for all requests of a run together.
 struct RateLimit {
   /// Requests per second; nullopt = unlimited. Positive and finite.
@@ -71,6 +74,7 @@ struct JobSettings {
   std::optional<std::chrono::milliseconds> max_backoff;
   std::optional<int> budget_percent;
   std::optional<std::int64_t> max_disks;
+  std::optional<std::int64_t> max_list_size;  ///< bytes
   std::optional<bool> preflight;
   std::optional<bool> verify;
   std::optional<std::chrono::milliseconds> settle_window;
@@ -102,6 +106,7 @@ struct JobSpec {
   std::chrono::milliseconds connect_timeout{5'000};  ///< TCP, proxy and TLS handshake together
   RetryLimits retry;
   std::optional<std::int64_t> max_disks;
+  std::int64_t max_list_size = k_default_list_bytes;
   bool preflight = true;  ///< read a disk's status before anything is sent for it
   bool verify = true;     ///< read accepted disks until they have left
   SettleLimits settle;
@@ -139,6 +144,7 @@ inline constexpr std::chrono::milliseconds k_min_backoff{1};
 inline constexpr std::chrono::milliseconds k_max_backoff_limit{3'600'000};
 inline constexpr int k_max_budget_percent = 1'000;  ///< ten retries an item on average
 inline constexpr std::int64_t k_max_disks_limit = 1'000'000'000;
+inline constexpr std::int64_t k_max_list_bytes = std::int64_t{1} << 40;
 
 [[nodiscard]] std::string_view to_text(ListFormat format) noexcept;
 [[nodiscard]] std::optional<ListFormat> list_format_from_text(std::string_view text) noexcept;

@@ -6,16 +6,29 @@
 namespace diskrelease {
 namespace {
 
-struct Character {
-  char32_t code = 0;
-  std::size_t bytes = 0;  ///< 0 = the text does not begin with a well-formed character
-};
-
 unsigned byte_at(std::string_view text, std::size_t index) noexcept {
   return static_cast<unsigned char>(text[index]);
 }
 
-/// The ranges are those of table 3-7 of the Unicode standard. `text` is not empty.
+bool disturbs_a_line(char32_t code) noexcept {
+  if (code < 0x20 || (code >= 0x7F && code <= 0x9F)) return true;
+  if (code == 0x061C || code == 0x200E || code == 0x200F) return true;
+  return (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  for (const char byte : bytes) {
+    const auto value = static_cast<unsigned char>(byte);
+    out += "\\x";
+    out += k_digits[value >> 4U];
+    out += k_digits[value & 0x0FU];
+  }
+}
+
+}  // namespace
+
+// The ranges are those of table 3-7 of the Unicode standard.
 Character first_character(std::string_view text) noexcept {
   const unsigned lead = byte_at(text, 0);
   if (lead < 0x80) return {static_cast<char32_t>(lead), 1};
@@ -50,24 +63,6 @@ Character first_character(std::string_view text) noexcept {
   }
   return {code, bytes};
 }
-
-bool disturbs_a_line(char32_t code) noexcept {
-  if (code < 0x20 || (code >= 0x7F && code <= 0x9F)) return true;
-  if (code == 0x061C || code == 0x200E || code == 0x200F) return true;
-  return (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-}
-
-void append_escaped(std::string& out, std::string_view bytes) {
-  constexpr std::string_view k_digits = "0123456789abcdef";
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    out += "\\x";
-    out += k_digits[value >> 4U];
-    out += k_digits[value & 0x0FU];
-  }
-}
-
-}  // namespace
 
 std::string visible(std::string_view text, std::size_t max_bytes) {
   std::string out;

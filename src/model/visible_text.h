@@ -12,6 +12,14 @@ namespace diskrelease {
 /// the input are used, never cutting a character in two; "..." marks a cut.
 [[nodiscard]] std::string visible(std::string_view text, std::size_t max_bytes = 400);
 
+struct Character {
+  char32_t code = 0;
+  std::size_t bytes = 0;  ///< 0 = the text does not begin with a well-formed character
+};
+
+/// The first character of a text in UTF-8 that is not empty.
+[[nodiscard]] Character first_character(std::string_view text) noexcept;
+
 /// True if the text is well-formed UTF-8 (no overlong form, no surrogate, nothing above U+10FFFF).
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 

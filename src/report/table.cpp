@@ -48,14 +48,26 @@ std::string object_of(const std::vector<std::string>& columns, const std::vector
   return std::move(object).text();
 }
 
+bool begins_formula(std::string_view text) {
+  // Blanks and line ends before the sign are skipped by some spreadsheets, and wide forms of it are
+  // taken for it by others.
+  constexpr std::string_view k_skipped = " \t\r\n\v\f";
+  constexpr std::array<std::string_view, 8> k_signs = {"=",      "+",      "-",      "@",
+                                                       "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"};
+  if (!text.empty() &&
+      std::string_view("\t\r\n\v\f").find(text.front()) != std::string_view::npos) {
+    return true;
+  }
+  text.remove_prefix(std::min(text.find_first_not_of(k_skipped), text.size()));
+  return std::ranges::any_of(k_signs,
+                             [&](std::string_view sign) { return text.starts_with(sign); });
+}
+
 }  // namespace
 
 std::string csv_field(std::string_view text) {
   std::string field;
-  if (!text.empty() &&
-      std::string_view("=+-@\t\r\n'").find(text.front()) != std::string_view::npos) {
-    field = "'";
-  }
+  if (text.starts_with('\'') || begins_formula(text)) field = "'";
   field += text;
   if (field.find_first_of(",;\"\r\n\t") == std::string::npos) return field;
   std::string quoted = "\"";

@@ -15,10 +15,11 @@ enum class TableFormat { text, json, ndjson, csv };
 /// monostate = no value: "-" in a text table, null in JSON, an empty field in CSV.
 using Cell = std::variant<std::monostate, std::int64_t, double, std::string>;
 
-/// A field of a CSV file (RFC 4180) that holds a text. A spreadsheet takes a text that begins with
-/// = + - @, a tab or a carriage return for a formula: such a text, and one that begins with an
-/// apostrophe, gets an apostrophe in front, so taking one leading apostrophe away gives every text
-/// back. (The rule of OWASP's page "CSV Injection".)
+/// A field of a CSV file (RFC 4180) that holds a text. A spreadsheet takes a text for a formula
+/// that begins with = + - @ or their wide forms, blanks and line ends before it or not: such a
+/// text, one that begins with a tab or a line end, and one that begins with an apostrophe, gets an
+/// apostrophe in front, so taking one leading apostrophe away gives every text back. (The rule of
+/// OWASP's page "CSV Injection", and wider.)
 [[nodiscard]] std::string csv_field(std::string_view text);
 
 /// Writes rows as they come: an aligned text table, a JSON array of objects, one JSON object a

@@ -356,7 +356,8 @@ std::optional<DecisionRecord> Dispatch::decide(WorkItem item, const Classificati
     }
     return std::nullopt;
   }
-  if (const auto reason = breaker_.record(result.outcome, result.api_code)) {
+  if (const auto reason =
+          breaker_.record(result.outcome, result.api_code, concerns_disk(result.api_code))) {
     gate_.stop({EndReason::stopped, "circuit_breaker", *reason});
   }
   if (result.scope == Scope::moment) {

@@ -5,10 +5,13 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <sstream>
 
 #include "audit/audit_file.h"
 #include "audit/derived_tables.h"
 #include "audit/run_records.h"
+#include "input/list_reader.h"
 #include "platform/clock.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
@@ -70,6 +73,28 @@ class AuditCommandTest : public ::testing::Test {
 
   TemporaryDirectory directory_;
 };
+
+TEST_F(AuditCommandTest, WhatItShowsIsAListInEveryFormat) {
+  const std::pair<const char*, const char*> formats[] = {{"", "show.txt"},
+                                                         {"--csv", "show.csv"},
+                                                         {"--json", "show.json"},
+                                                         {"--ndjson", "show.ndjson"}};
+  for (const char* command : {"show", "log"}) {
+    for (const auto& [flag, name] : formats) {
+      std::vector<std::string> words{"audit", command};
+      if (*flag != '\0') words.emplace_back(flag);
+      const std::string shown = out(words);
+      for (const char* source : {name, "-"}) {
+        std::istringstream in(shown);
+        std::set<std::string> disks;
+        const ListSummary list =
+            read_list(in, source, {}, [&](Target&& target) { disks.insert(target.disk.text()); });
+        EXPECT_EQ(list.problems.describe(source), "") << shown;
+        EXPECT_EQ(disks, (std::set<std::string>{"new", "old"})) << command << ' ' << name;
+      }
+    }
+  }
+}
 
 TEST_F(AuditCommandTest, TimesOfTheLogMayBeRelative) {
   const std::vector<std::string> disks{"audit", "log", "--columns", "disk_id", "--csv"};

@@ -397,6 +397,41 @@ TEST_F(ReleaseTest, AnInvalidListSendsNothingAndMakesNoRun) {
   EXPECT_EQ(query("SELECT count(*) FROM run"), 0);
 }
 
+TEST_F(ReleaseTest, WordsPunctuationAndRoundedIdsSendNothing) {
+  serve("{}");
+  for (const char* list : {"9900000000000000033\nnull\n", "9900000000000000033\n.\n",
+                           "VolumeId\n9900000000000000033\n", "9900000000000000033.0\n",
+                           "862857204414550000\n862857204414551000\n"}) {
+    std::ofstream(path("bad.txt")) << list;
+    const ChildResult result = run(calling({"run", path("bad.txt"), "--yes", "--max-disks", "9"}));
+    EXPECT_EQ(result.exit_code, 2) << list;
+    EXPECT_THAT(result.error, HasSubstr("bad.txt:")) << list;
+  }
+  EXPECT_TRUE(server_->ledger().empty());
+  EXPECT_EQ(query("SELECT count(*) FROM run"), 0);
+}
+
+TEST_F(ReleaseTest, WhatIsLeftOutOfAListIsNoted) {
+  serve("{}");
+  std::ofstream(path("two.csv")) << "diskId\n9900000000000000033\ndiskId\n9900000000000000034\n";
+  const ChildResult result =
+      run(calling({"run", path("two.csv"), "--yes", "--max-disks", "9", "--rate", "100"}));
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_THAT(result.error,
+              HasSubstr("note: " + path("two.csv") + ":3: the header again, left out"));
+  EXPECT_EQ(server_->stats().accepted_releases, 2U);
+}
+
+TEST_F(ReleaseTest, AListLargerThanItsLimitSendsNothing) {
+  serve("{}");
+  const std::string list = write_list(100);
+  const ChildResult result =
+      run(calling({"run", list, "--yes", "--max-disks", "100", "--max-list-size", "1KiB"}));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.error, HasSubstr("larger than 1KiB, the limit that --max-list-size sets"));
+  EXPECT_TRUE(server_->ledger().empty());
+}
+
 TEST_F(ReleaseTest, AWrongSecretStopsTheRunAndTheRightOneFinishesIt) {
   serve("{}");
   const std::string right = environment_["ZENLAYER_ACCESS_KEY_SECRET"];

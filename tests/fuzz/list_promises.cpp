@@ -9,6 +9,8 @@
 
 #include "fuzz/fuzz_target.h"
 #include "input/byte_source.h"
+#include "input/csv_layout.h"
+#include "input/line_reader.h"
 #include "unit/input/reading.h"
 
 namespace diskrelease {
@@ -81,13 +83,13 @@ void require_same(const ListReading& one, const ListReading& other, const std::s
   }
 }
 
-// What tells a file that is no text, or begins one, must stay at the beginning; and a blank line
-// with spaces in it is a row of one empty cell.
+// What tells a file that is no text, or begins one, must stay at the beginning, and so must a line
+// that names the delimiter; and a blank line with spaces in it is a row of one empty cell.
 bool may_be_moved(std::string_view text) {
-  return !text.starts_with("\xEF\xBB\xBF") && !text.starts_with("\xFF\xFE") &&
-         !text.starts_with("\xFE\xFF") && !text.starts_with("PK\x03\x04") &&
-         !text.starts_with("\x1F\x8B") && !text.empty() && text.front() != '\n' &&
-         text.front() != '\r';
+  return !text.empty() && static_cast<unsigned char>(text.front()) < 0x80 &&
+         std::string_view("PB%<(\r\n").find(text.front()) == std::string_view::npos &&
+         !text.starts_with("SQLite") && text.substr(0, 4).find('\0') == std::string_view::npos &&
+         !named_delimiter(text.substr(0, first_line_end(text)));
 }
 
 // The ids of an accepted list, one a line, are a text list of the same disks.
@@ -109,7 +111,7 @@ ListReading read_list_checked(const std::string& text, const std::string& name,
                               const ListOptions& options) {
   std::istringstream in(text);
   ListReading reading = read_from(in, name, options);
-  const std::int64_t lines = 1 + std::ranges::count(text, '\n');
+  const std::int64_t lines = 1 + std::ranges::count(text, '\n') + std::ranges::count(text, '\r');
   check_targets(reading, lines);
   check_problems(reading, lines);
   if (reading.accepted()) {

@@ -638,6 +638,21 @@ TEST(ClassifyReleaseTest, AHostileDocumentIsUnknownAndHarmless) {
 
 // --- texts
 
+TEST(ConcernsDiskTest, TellsRefusalsOfADiskFromThoseOfTheAccount) {
+  for (const char* code :
+       {"INVALID_DISK_NOT_FOUND", "invalid.disk.not.portable", "UNSUPPORTED_OPERATION_DISK_STATUS",
+        "UNSUPPORTED_OPERATION_DISK_BEING_RECYCLE", "OPERATION_DENIED_DISK_SYSTEM_TYPE",
+        "SOMETHING_NEW_FOR_RECYCLE_RESOURCE", "INVALID_PARAMETER_PATTERN_ERROR",
+        "ORDER_UNPROCESSED_ORDERS_FOR_THIS_RESOURCE"}) {
+    EXPECT_TRUE(concerns_disk(code)) << code;
+  }
+  for (const char* code : {"", "ACCOUNT_SUSPENDED", "QUOTA_EXCEEDED", "OPERATION_DENIED",
+                           "MISSING_PARAMETER", "OPERATION_FAILED_RESOURCE_GROUP_NOT_FOUND",
+                           "AUTHFAILURE_UNAUTHORIZED_OPERATION", "REQUEST_LIMIT_EXCEEDED"}) {
+    EXPECT_FALSE(concerns_disk(code)) << code;
+  }
+}
+
 TEST(ExplainCodeTest, IgnoresCaseAndDotsAndDetailsAfterADot) {
   const std::string_view text = explain_code("INVALID_DISK_NOT_FOUND");
   EXPECT_FALSE(text.empty());

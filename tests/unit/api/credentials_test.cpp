@@ -143,6 +143,29 @@ TEST_F(CredentialsTest, TheNamedFileHoldsAPairOrAToken) {
   EXPECT_THAT(warnings_, IsEmpty());
 }
 
+TEST_F(CredentialsTest, AByteOrderMarkInFrontIsSkipped) {
+  const std::string mark = "\xEF\xBB\xBF";
+  options_.credentials_file = write("credentials", mark + k_pair + "\r\n");
+  expect_pair(find(), "AKIDFAKE0001", "fake-secret-1");
+  options_.credentials_file.reset();
+  environment_["CREDENTIALS_DIRECTORY"] = directory_.string();
+  write("access_key_id", mark + "AKIDFAKE0002\r\n");
+  write("access_key_secret", mark + "fake-secret-2\n");
+  expect_pair(find(), "AKIDFAKE0002", "fake-secret-2");
+  write("token", mark + "fake-token-2");
+  expect_token(find(), "fake-token-2");
+  write("token", mark + "\n");
+  EXPECT_THAT(refusal(), HasSubstr("is empty"));
+}
+
+TEST_F(CredentialsTest, AByteOrderMarkElsewhereAndUtf16AreNamed) {
+  const std::string twice = "\xEF\xBB\xBF\xEF\xBB\xBF";
+  options_.credentials_file = write("credentials", twice + k_pair);
+  EXPECT_THAT(refusal(), HasSubstr("is not usable JSON"));
+  options_.credentials_file = write("credentials", std::string("\xFF\xFE{\0}\0", 6));
+  EXPECT_THAT(refusal(), HasSubstr("is UTF-16"));
+}
+
 TEST_F(CredentialsTest, TheNamedFileMayHoldProfiles) {
   expect_pair(find_in_file(k_profiles), "AKIDDEFAULT", "fake-secret-d");
   const Credential ci = find_in_file(k_profiles, "ci");

@@ -94,6 +94,7 @@ TEST_F(JobFileTest, TakesEverySettingOver) {
   EXPECT_EQ(settings.max_backoff, milliseconds{23'000});
   EXPECT_EQ(settings.budget_percent, 29);
   EXPECT_EQ(settings.max_disks, 31);
+  EXPECT_EQ(settings.max_list_size, 3 << 20);
   EXPECT_EQ(settings.preflight, true);
   EXPECT_EQ(settings.verify, false);
   EXPECT_EQ(settings.settle_window, milliseconds{37'000});
@@ -125,6 +126,7 @@ TEST_F(JobFileTest, ReadsBackWhatItHasWritten) {
   settings.max_backoff = milliseconds{23'000};
   settings.budget_percent = 29;
   settings.max_disks = 31;
+  settings.max_list_size = 3 << 20;
   settings.settle_window = milliseconds{37'000};
   settings.settle_poll = milliseconds{410};
   for (const bool value : {false, true}) {
@@ -157,6 +159,7 @@ TEST_F(JobFileTest, ReadsBackWhatItHasWritten) {
     EXPECT_EQ(read.settings.max_backoff, settings.max_backoff);
     EXPECT_EQ(read.settings.budget_percent, settings.budget_percent);
     EXPECT_EQ(read.settings.max_disks, settings.max_disks);
+    EXPECT_EQ(read.settings.max_list_size, settings.max_list_size);
     EXPECT_EQ(read.settings.preflight, settings.preflight);
     EXPECT_EQ(read.settings.verify, settings.verify);
     EXPECT_EQ(read.settings.settle_window, settings.settle_window);

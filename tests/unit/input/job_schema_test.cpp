@@ -366,12 +366,13 @@ TEST_F(JobSchemaTest, StatesTheDefaultsThatApply) {
     EXPECT_EQ(spec.connect_timeout, silent.connect_timeout);
     EXPECT_EQ(spec.retry, silent.retry) << key.name();
     EXPECT_EQ(spec.look_batch, silent.look_batch);
+    EXPECT_EQ(spec.max_list_size, silent.max_list_size);
     EXPECT_EQ(spec.preflight, silent.preflight);
     EXPECT_EQ(spec.verify, silent.verify);
     EXPECT_EQ(spec.settle, silent.settle) << key.name();
     EXPECT_EQ(spec.include_recycled, silent.include_recycled);
   }
-  EXPECT_EQ(defaults, 19);
+  EXPECT_EQ(defaults, 20);
 }
 
 TEST_F(JobSchemaTest, AndTheReaderAcceptTheSampleJobs) {

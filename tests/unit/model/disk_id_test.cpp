@@ -46,5 +46,34 @@ TEST(DiskIdTest, RefusesEveryByteOutsideTheAlphabet) {
   }
 }
 
+std::optional<DiskIdProblem> problem_of_entry(std::string_view text) {
+  const auto parsed = DiskId::parse_entry(text);
+  if (const auto* problem = std::get_if<DiskIdProblem>(&parsed)) return *problem;
+  return std::nullopt;
+}
+
+TEST(DiskIdTest, TakesFewerTextsFromAListThanFromTheRecord) {
+  const std::pair<const char*, DiskIdProblem> entries[] = {
+      {"null", DiskIdProblem::placeholder},      {"None", DiskIdProblem::placeholder},
+      {"NaN", DiskIdProblem::placeholder},       {"total", DiskIdProblem::placeholder},
+      {"diskId", DiskIdProblem::column_name},    {"VOLUME_ID", DiskIdProblem::column_name},
+      {".", DiskIdProblem::no_letter_or_digit},  {"--", DiskIdProblem::no_letter_or_digit},
+      {"_", DiskIdProblem::no_letter_or_digit},  {"-11", DiskIdProblem::formatted_number},
+      {"11.0", DiskIdProblem::formatted_number}, {"1.2.3", DiskIdProblem::formatted_number},
+  };
+  for (const auto& [text, problem] : entries) {
+    EXPECT_EQ(problem_of_entry(text), problem) << text;
+    EXPECT_EQ(problem_of(text), std::nullopt) << text;
+  }
+  for (const char* text :
+       {"862857204414550690", "your-disk-id", "A.b_c-9", "null-1", "total2", "1.a"}) {
+    EXPECT_EQ(problem_of_entry(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(problem_of_entry(""), DiskIdProblem::empty);
+  EXPECT_EQ(problem_of_entry("N/A"), DiskIdProblem::placeholder);
+  EXPECT_EQ(problem_of_entry("a b"), DiskIdProblem::bad_character);
+  EXPECT_EQ(problem_of_entry("-8.6E+17"), DiskIdProblem::scientific_notation);
+}
+
 }  // namespace
 }  // namespace diskrelease

@@ -36,6 +36,7 @@ JobSettings everything() {
   all.max_backoff = milliseconds{23'000};
   all.budget_percent = 29;
   all.max_disks = 31;
+  all.max_list_size = 4'096;
   all.preflight = false;
   all.verify = false;
   all.settle_window = milliseconds{37'000};
@@ -64,6 +65,7 @@ void expect_everything(const JobSettings& settings) {
   EXPECT_EQ(spec.connect_timeout, milliseconds{1'300});
   EXPECT_EQ(spec.retry, (RetryLimits{17, milliseconds{190}, milliseconds{23'000}, 29}));
   EXPECT_EQ(spec.max_disks, 31);
+  EXPECT_EQ(spec.max_list_size, 4'096);
   EXPECT_FALSE(spec.preflight);
   EXPECT_FALSE(spec.verify);
   EXPECT_EQ(spec.settle, (SettleLimits{milliseconds{37'000}, milliseconds{410}, true}));
@@ -87,6 +89,7 @@ TEST(JobSpecTest, FillsInTheDefaultsForWhatIsNotSaid) {
   EXPECT_EQ(spec.connect_timeout, milliseconds{5'000});
   EXPECT_EQ(spec.retry, (RetryLimits{5, milliseconds{1'000}, milliseconds{60'000}, 20}));
   EXPECT_EQ(spec.max_disks, std::nullopt);
+  EXPECT_EQ(spec.max_list_size, std::int64_t{1} << 30);
   EXPECT_TRUE(spec.preflight);
   EXPECT_TRUE(spec.verify);
   EXPECT_EQ(spec.settle, (SettleLimits{milliseconds{180'000}, milliseconds{3'000}, false}));
@@ -195,6 +198,8 @@ TEST(CheckSettingsTest, HoldsEveryNumberToItsRange) {
   expect_range(&JobSettings::max_backoff, "retry.max_backoff", ms, hour, ms);
   expect_range(&JobSettings::budget_percent, "retry.budget_percent", 0, 1'000, 1);
   expect_range<std::int64_t>(&JobSettings::max_disks, "limits.max_disks", 1, 1'000'000'000, 1);
+  expect_range<std::int64_t>(&JobSettings::max_list_size, "limits.max_list_size", 1,
+                             std::int64_t{1} << 40, 1);
   expect_range(&JobSettings::settle_window, "settle.window", 10 * ms, 24 * hour, ms);
   expect_range(&JobSettings::settle_poll, "settle.poll", 10 * ms, 24 * hour, ms);
 }

@@ -98,6 +98,19 @@ TEST(TableTest, EveryTextComesBackFromItsCsvField) {
   }
 }
 
+TEST(TableTest, NoTextBeginsAFormulaBehindBlanksAndLineEnds) {
+  for (const char* sign : {"=", "+", "-", "@", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20"}) {
+    for (const char* before : {"", "\n", "\r\n", " ", " \n", "\t\t", "\v", "\f", "  \r"}) {
+      const std::string text = std::string(before) + sign + "1+1";
+      const std::string field = csv_field(text);
+      const std::string begin = field.starts_with('"') ? field.substr(1) : field;
+      EXPECT_EQ(begin.substr(0, 1 + text.size()), "'" + text) << text;
+    }
+  }
+  EXPECT_EQ(csv_field(" a=1"), " a=1");
+  EXPECT_EQ(csv_field("a\n=1"), "\"a\n=1\"");
+}
+
 TEST(TableTest, WithoutRowsIsStillAWholeDocument) {
   EXPECT_EQ(write(TableFormat::ndjson, {}), "");
   EXPECT_EQ(write(TableFormat::text, {}), "disk_id  status  message\n");

@@ -292,7 +292,7 @@ TEST_F(SenderTest, NeverSendsAgainWhatWasOpenWhenTheProcessDied) {
   }
 
   ScriptedTransport transport;
-  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_FALSE(send_all(transport));
 
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1", "disk-3", "disk-5"));
   EXPECT_EQ(counts()[ItemState::released], 3);
@@ -326,7 +326,7 @@ TEST_F(SenderTest, ReleasesADiskThatCouldNotBeSentAtFirst) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
   transport.reply_next(not_sent_reply());
-  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_FALSE(send_all(transport));
   EXPECT_THAT(outcomes(), ElementsAre("not_sent", "accepted"));
   EXPECT_EQ(counts()[ItemState::released], 1);
 }
@@ -338,7 +338,7 @@ TEST_F(SenderTest, RecordsAFailedConnectionAsNotSentAndTriesAgain) {
     if (++prepared > 1) return std::nullopt;
     return TransportFailure{TransportProblem::connect, false, "refused", std::nullopt};
   });
-  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_FALSE(send_all(transport));
   EXPECT_THAT(outcomes(), ElementsAre("not_sent", "accepted"));
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1"));
 }
@@ -577,7 +577,7 @@ TEST_F(SenderTest, NeverTriesAgainWhatHasAFinalOrAnUnknownOutcome) {
     enrol_disks({"disk-1"});
     ScriptedTransport transport;
     transport.reply_next(reply);
-    EXPECT_EQ(send_all(transport), std::nullopt);
+    EXPECT_FALSE(send_all(transport));
     EXPECT_THAT(transport.sent_disks(), SizeIs(1)) << file;
     EXPECT_EQ(counts()[expected], 1) << file;
     ScriptedTransport second_invocation;
@@ -618,6 +618,27 @@ TEST_F(SenderTest, StopsByTheCircuitBreakerAfterTooManyUnknownOutcomesInARow) {
   EXPECT_EQ(stop->cause, "circuit_breaker");
   EXPECT_EQ(counts()[ItemState::unknown], CircuitBreaker::k_max_unknown);
   EXPECT_EQ(counts()[ItemState::pending], 30 - CircuitBreaker::k_max_unknown);
+}
+
+TEST_F(SenderTest, StopsWhenDiskAfterDiskIsRefusedForAReasonThatIsNotTheDisks) {
+  enrol_disks(numbered_disks(30));
+  ScriptedTransport transport(
+      [](const HttpRequest&) { return error_reply(403, "ACCOUNT_SUSPENDED"); });
+  const std::optional<RunStop> stop = send_all(transport);
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->reason, EndReason::stopped);
+  EXPECT_EQ(stop->cause, "circuit_breaker");
+  EXPECT_THAT(stop->detail, HasSubstr("ACCOUNT_SUSPENDED"));
+  EXPECT_EQ(counts()[ItemState::rejected], CircuitBreaker::k_max_refused);
+  EXPECT_EQ(counts()[ItemState::pending], 30 - CircuitBreaker::k_max_refused);
+}
+
+TEST_F(SenderTest, GoesOnWhenDiskAfterDiskIsRefusedForTheDisk) {
+  enrol_disks(numbered_disks(30));
+  ScriptedTransport transport(
+      [](const HttpRequest&) { return error_reply(404, "INVALID_DISK_NOT_FOUND"); });
+  EXPECT_FALSE(send_all(transport));
+  EXPECT_EQ(counts()[ItemState::pending], 0);
 }
 
 TEST_F(SenderTest, StopsWhenTheRunNeedsMoreRetriesThanItsBudget) {
@@ -673,7 +694,7 @@ TEST_F(SenderTest, RecordsAnAnnouncedAttemptAsNotSentWhenStoppedBeforeItsSlot) {
   EXPECT_THAT(outcomes(), ElementsAre("not_sent"));
   EXPECT_EQ(counts()[ItemState::pending], 2);
 
-  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_FALSE(send_all(transport));
   EXPECT_THAT(transport.sent_disks(), ElementsAre("disk-1", "disk-2"));
   EXPECT_EQ(counts()[ItemState::released], 2);
 }
@@ -997,7 +1018,7 @@ TEST_F(SenderTest, StopDoesNotCutOffARequestUnderWay) {
 TEST_F(SenderTest, RecordsWhatTheAnswerSaid) {
   enrol_disks({"disk-1"});
   ScriptedTransport transport;
-  EXPECT_EQ(send_all(transport), std::nullopt);
+  EXPECT_FALSE(send_all(transport));
   const std::vector<LogRow> rows = log_rows();
   ASSERT_THAT(rows, SizeIs(1));
   EXPECT_EQ(rows[0].disk_id, "disk-1");
