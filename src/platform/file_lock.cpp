@@ -10,13 +10,18 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/file_access.h"
 
 namespace diskrelease {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
-  const std::string reason = std::strerror(errno);
-  throw AuditUnusable("lock file " + path.string() + ": cannot " + doing + ": " + reason +
+  const int error = errno;
+  const std::string reason = std::strerror(error);
+  const std::string ownership = error == EACCES ? ownership_of(path) : std::string();
+  throw AuditUnusable("lock file " + shown(path) + ": cannot " + doing + ": " + reason +
+                      (ownership.empty() ? "" : ": " + ownership) +
                       ". Nothing was sent; check the permissions of the folder.");
 }
 
