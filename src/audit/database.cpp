@@ -32,6 +32,23 @@ constexpr int k_silent_lock_wait_ms = 1'000;
 /// meanwhile.
 constexpr std::size_t k_opening_s = 1;
 
+/// errno behind the latest error; 0 = it is not known. A commit that fails leaves it with the file
+/// alone, which is the database or its write-ahead log.
+int system_error_of(sqlite3* handle) {
+  if (const int error = sqlite3_system_errno(handle); error != 0) return error;
+  for (const int pointer_to : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    int error = 0;
+    if (sqlite3_file_control(handle, "main", pointer_to, static_cast<void*>(&file)) == SQLITE_OK &&
+        file != nullptr && file->pMethods != nullptr &&
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+        error != 0) {
+      return error;
+    }
+  }
+  return 0;
+}
+
 /// "sqlite3 (pid 4711, user alice)".
 std::string holder_of_lock(sqlite3* handle) {
   const char* const file = sqlite3_db_filename(handle, "main");
@@ -56,7 +73,7 @@ std::string holder_of_lock(sqlite3* handle) {
   // Only for these two does SQLite keep the system's error, without which they say nothing.
   const int primary = code & 0xFF;
   if (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) {
-    if (const int error = sqlite3_system_errno(handle); error != 0) {
+    if (const int error = system_error_of(handle); error != 0) {
       reason += std::string(": ") + std::strerror(error);
       if (error == EFBIG) {
         reason +=

@@ -29,10 +29,19 @@ void ignore(int signal) noexcept {
   [[maybe_unused]] const int result = ::sigaction(signal, &action, nullptr);
 }
 
+/// Poco blocks it while it is loaded, which would keep SIGPIPE from ending what only prints.
+void unblock_broken_pipes() noexcept {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  [[maybe_unused]] const int result = ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
 }  // namespace
 
 void prepare_process() noexcept {
   open_missing_descriptors();
+  unblock_broken_pipes();
   ::umask(0077);
   ignore(SIGXFSZ);
 }
