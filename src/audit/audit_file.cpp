@@ -23,6 +23,11 @@ int current_version() { return embedded_migrations().back().version; }
 std::string where(const std::filesystem::path& path) { return "audit database " + shown(path); }
 
 void require_file(const std::filesystem::path& path, FileUse use) {
+  const std::array<std::filesystem::path, 3> files{path, path.string() + "-wal",
+                                                   path.string() + "-shm"};
+  if (const std::string others = files_of_others(files, use); !others.empty()) {
+    throw AuditUnusable(where(path) + ": " + others);
+  }
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -32,11 +37,6 @@ void require_file(const std::filesystem::path& path, FileUse use) {
   }
   if (!std::filesystem::is_regular_file(status)) {
     throw AuditUnusable(where(path) + ": is not a regular file");
-  }
-  const std::array<std::filesystem::path, 3> files{path, path.string() + "-wal",
-                                                   path.string() + "-shm"};
-  if (const std::string others = files_of_others(files, use); !others.empty()) {
-    throw AuditUnusable(where(path) + ": " + others);
   }
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
+#include <set>
 
 #include "model/shown_path.h"
 #include "platform/host.h"
@@ -20,6 +22,26 @@ std::string mode_text(mode_t mode) {
   return digits.data();
 }
 
+/// False for a matter of owner and mode only.
+bool is_allowed(const std::filesystem::path& path, int wanted) {
+  return ::faccessat(AT_FDCWD, path.c_str(), wanted, AT_EACCESS) == 0 || errno != EACCES;
+}
+
+/// The first folder on the way to a file that does not let this user through; for who writes, also
+/// the last one where nothing may be made in it.
+std::optional<std::filesystem::path> folder_in_the_way(const std::filesystem::path& file,
+                                                       bool writes) {
+  std::filesystem::path folder;
+  const std::filesystem::path last = file.parent_path();
+  for (const std::filesystem::path& name : last) {
+    folder /= name;
+    if (!is_allowed(folder, X_OK)) return folder;
+  }
+  if (folder.empty()) folder = ".";
+  if (writes && !is_allowed(folder, W_OK | X_OK)) return folder;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string ownership_of(const std::filesystem::path& path) {
@@ -29,25 +51,35 @@ std::string ownership_of(const std::filesystem::path& path) {
 }
 
 std::string files_of_others(std::span<const std::filesystem::path> files, FileUse use) {
+  const bool writes = use == FileUse::read_and_write;
   const uid_t me = ::geteuid();
   std::string named;
   std::string foreign;
   std::string own;
+  std::set<std::filesystem::path> folders;
   for (const std::filesystem::path& file : files) {
-    const bool writes = use == FileUse::read_and_write;
-    const int wanted = writes ? R_OK | W_OK : R_OK;
+    if (const auto folder = folder_in_the_way(file, writes)) folders.insert(*folder);
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) continue;
-    if (::faccessat(AT_FDCWD, file.c_str(), wanted, AT_EACCESS) == 0 || errno != EACCES) continue;
-    named += (named.empty() ? "" : "\n") + shown(file) + " cannot be " +
-             (writes ? "written" : "read") + " by user " + user_name(me) + ": " +
-             ownership_of(file);
+    if (is_allowed(file, writes ? R_OK | W_OK : R_OK)) continue;
+    named += "\n" + shown(file) + " cannot be " + (writes ? "written" : "read") + " by user " +
+             user_name(me) + ": " + ownership_of(file);
     (status.st_uid == me ? own : foreign) += " " + shell_word(file);
   }
-  if (named.empty()) return {};
-  std::string fix = foreign.empty() ? "" : "sudo chown " + user_name(me) + foreign;
-  if (!own.empty()) fix += std::string(fix.empty() ? "" : "; ") + "chmod u+rw" + own;
-  return named + "\n  fix:  " + fix;
+  std::string fix;
+  const auto add_fix = [&](const std::string& command) {
+    fix += (fix.empty() ? "\n  fix:  " : "; ") + command;
+  };
+  for (const std::filesystem::path& folder : folders) {
+    named += "\n" + shown(folder) + ": user " + user_name(me) +
+             " may not work in this folder: " + ownership_of(folder);
+    // Never a command: the folder may be one of the system's.
+    add_fix("choose another folder, or give this one to " + user_name(me) +
+            " if it is for diskrelease alone");
+  }
+  if (!foreign.empty()) add_fix("sudo chown " + user_name(me) + foreign);
+  if (!own.empty()) add_fix("chmod u+rw" + own);
+  return named.empty() ? std::string() : named.substr(1) + fix;
 }
 
 }  // namespace diskrelease

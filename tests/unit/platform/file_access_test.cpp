@@ -41,7 +41,7 @@ class FileAccessTest : public ::testing::Test {
   std::filesystem::path make(const std::string& name, mode_t mode) const {
     std::ofstream(directory_ / name) << "x";
     EXPECT_EQ(::chmod((directory_ / name).c_str(), mode), 0);
-    EXPECT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+    EXPECT_EQ(::chmod(directory_.path().c_str(), 0777), 0);
     return directory_ / name;
   }
 
@@ -66,6 +66,25 @@ TEST_F(FileAccessTest, NamesEachFileThatMayNotBeUsedItsOwnerAndTheCommand) {
   EXPECT_THAT(files_of_others(files, FileUse::read),
               AllOf(HasSubstr(files[1].string() + " cannot be read"),
                     Not(HasSubstr(files[0].string() + " cannot"))));
+}
+
+TEST_F(FileAccessTest, NamesAFolderThatLetsNobodyThroughAndNoCommandForIt) {
+  const std::filesystem::path folder = directory_ / "closed";
+  std::filesystem::create_directory(folder);
+  const std::array files{make("closed/a.db", 0666), folder / "a.db-wal", folder / "deep" / "x"};
+  ASSERT_EQ(::chmod(folder.c_str(), 0600), 0);
+  {
+    const SomebodyElse me;
+    EXPECT_THAT(files_of_others(files, FileUse::read),
+                AllOf(HasSubstr(folder.string() + ": user " + user_name(::geteuid()) +
+                                " may not work in this folder: it belongs to "),
+                      HasSubstr("and has mode 0600\n  fix:  choose another folder, or give this"),
+                      Not(HasSubstr("chown"))));
+  }
+  ASSERT_EQ(::chmod(folder.c_str(), 0555), 0);
+  const SomebodyElse me;
+  EXPECT_THAT(files_of_others(files, FileUse::read_and_write), HasSubstr("has mode 0555"));
+  EXPECT_EQ(files_of_others(files, FileUse::read), "");
 }
 
 TEST_F(FileAccessTest, HasNothingToSayOfFilesThatMayBeUsed) {
