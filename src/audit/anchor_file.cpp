@@ -77,15 +77,10 @@ bool ends_within_a_line(const std::filesystem::path& file) {
   return in && last != '\n';
 }
 
-/// What explains the error, where it is a matter of owner and mode.
-std::string owner_in_the_way(const std::filesystem::path& file, int error) {
-  const std::string ownership = error == EACCES ? ownership_of(file) : std::string();
-  return ownership.empty() ? std::string() : ": " + ownership;
-}
-
 [[noreturn]] void fail(const std::filesystem::path& file, const char* doing, int error) {
-  throw AuditUnusable("anchor file " + shown(file) + ": " + doing + ": " + std::strerror(error) +
-                      owner_in_the_way(file, error));
+  throw AuditUnusable(
+      "anchor file " + shown(file) + ": " + doing + ": " + std::strerror(error) +
+      (error == EACCES ? reason_for_no_access(file, FileUse::read_and_write) : std::string()));
 }
 
 }  // namespace
@@ -156,7 +151,7 @@ void read_lines(const std::filesystem::path& file, const Take& take) {
   if (!in) {
     const int error = errno == 0 ? EIO : errno;
     throw UsageError("anchor file " + shown(file) + ": cannot be read: " + std::strerror(error) +
-                     owner_in_the_way(file, error));
+                     (error == EACCES ? reason_for_no_access(file, FileUse::read) : std::string()));
   }
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {

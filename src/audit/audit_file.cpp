@@ -23,12 +23,15 @@ int current_version() { return embedded_migrations().back().version; }
 std::string where(const std::filesystem::path& path) { return "audit database " + shown(path); }
 
 void require_file(const std::filesystem::path& path, FileUse use) {
-  const std::array<std::filesystem::path, 3> files{path, path.string() + "-wal",
-                                                   path.string() + "-shm"};
+  // Behind a link, where SQLite works.
+  std::error_code error;
+  std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
+  if (error) file = path;
+  const std::array<std::filesystem::path, 3> files{file, file.string() + "-wal",
+                                                   file.string() + "-shm"};
   if (const std::string others = files_of_others(files, use); !others.empty()) {
     throw AuditUnusable(where(path) + ": " + others);
   }
-  std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
     throw AuditUnusable(where(path) +

@@ -22,6 +22,13 @@ std::string mode_text(mode_t mode) {
   return digits.data();
 }
 
+/// "it belongs to root and has mode 0600"; empty for what cannot be examined.
+std::string ownership_of(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return "it belongs to " + user_name(status.st_uid) + " and has mode " + mode_text(status.st_mode);
+}
+
 /// False for a matter of owner and mode only.
 bool is_allowed(const std::filesystem::path& path, int wanted) {
   return ::faccessat(AT_FDCWD, path.c_str(), wanted, AT_EACCESS) == 0 || errno != EACCES;
@@ -43,12 +50,6 @@ std::optional<std::filesystem::path> folder_in_the_way(const std::filesystem::pa
 }
 
 }  // namespace
-
-std::string ownership_of(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return "it belongs to " + user_name(status.st_uid) + " and has mode " + mode_text(status.st_mode);
-}
 
 std::string files_of_others(std::span<const std::filesystem::path> files, FileUse use) {
   const bool writes = use == FileUse::read_and_write;
@@ -80,6 +81,11 @@ std::string files_of_others(std::span<const std::filesystem::path> files, FileUs
   if (!foreign.empty()) add_fix("sudo chown " + user_name(me) + foreign);
   if (!own.empty()) add_fix("chmod u+rw" + own);
   return named.empty() ? std::string() : named.substr(1) + fix;
+}
+
+std::string reason_for_no_access(const std::filesystem::path& file, FileUse use) {
+  const std::string text = files_of_others({&file, 1}, use);
+  return text.empty() ? text : ": " + text;
 }
 
 }  // namespace diskrelease

@@ -19,10 +19,10 @@ namespace {
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
   const int error = errno;
   const std::string reason = std::strerror(error);
-  const std::string ownership = error == EACCES ? ownership_of(path) : std::string();
-  throw AuditUnusable("lock file " + shown(path) + ": cannot " + doing + ": " + reason +
-                      (ownership.empty() ? "" : ": " + ownership) +
-                      ". Nothing was sent; check the permissions of the folder.");
+  const std::string why =
+      error == EACCES ? reason_for_no_access(path, FileUse::read_and_write) : std::string();
+  throw AuditUnusable("lock file " + shown(path) + ": cannot " + doing + ": " + reason + why +
+                      "\nNothing was sent; check the permissions of the folder.");
 }
 
 }  // namespace

@@ -18,11 +18,13 @@
 namespace diskrelease {
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const std::string& what) {
+[[noreturn]] void refuse(const std::string& name, const std::string& what,
+                         const std::string& more = {}) {
   throw CallsImpossible("limiter file " + shown(name) + ": " + what +
                         ". All processes keep one rate through it, so nothing is sent without it. "
                         "Put that right, or set XDG_STATE_HOME to a folder of your own on a local "
-                        "disk.");
+                        "disk." +
+                        more);
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what, int error) {
@@ -47,9 +49,8 @@ int open_file(const std::filesystem::path& path) {
   if (descriptor >= 0) return descriptor;
   if (errno == ELOOP) refuse(path.string(), "it is a symbolic link");
   const int error = errno;
-  const std::string ownership = error == EACCES ? ownership_of(path) : std::string();
-  refuse(path.string(), "it cannot be opened" + (ownership.empty() ? "" : " (" + ownership + ")"),
-         error);
+  refuse(path.string(), "it cannot be opened: " + std::generic_category().message(error),
+         error == EACCES ? "\n" + files_of_others({&path, 1}, FileUse::read_and_write) : "");
 }
 
 void check_file(int descriptor, const std::string& name) {

@@ -92,11 +92,5 @@ TEST_F(FileAccessTest, HasNothingToSayOfFilesThatMayBeUsed) {
   EXPECT_EQ(files_of_others(files, FileUse::read_and_write), "");
 }
 
-TEST_F(FileAccessTest, TellsOwnerAndMode) {
-  EXPECT_EQ(ownership_of(make("a.db", 0640)),
-            "it belongs to " + user_name(::geteuid()) + " and has mode 0640");
-  EXPECT_EQ(ownership_of(directory_ / "missing"), "");
-}
-
 }  // namespace
 }  // namespace diskrelease
