@@ -323,7 +323,7 @@ struct Database::Private {
     try {
       on_lock_wait("audit database " + shown(path) + ": locked by " + holder_of_lock(handle) +
                    "; waiting up to " + std::to_string(k_longest_lock_wait_ms / 1'000) +
-                   " s, nothing is sent meanwhile");
+                   " s, nothing new is sent meanwhile");
     } catch (...) {  // NOLINT(bugprone-empty-catch): the error will say it
     }
   }

@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <iostream>
 #include <system_error>
 
 #include "cli/commands.h"
 #include "cli/standard_output.h"
 #include "model/errors.h"
+#include "model/visible_text.h"
 #include "platform/process_start.h"
 
 namespace diskrelease {
@@ -57,6 +59,11 @@ ExitCode exit_code_after(const Do& act) {
     std::cout.flush();
     std::cerr << "diskrelease: " << error.what() << '\n';
     return exit_code_of(error);
+  } catch (const std::filesystem::filesystem_error& error) {
+    // As a working directory that was removed.
+    std::cout.flush();
+    std::cerr << "diskrelease: " << visible(error.what()) << '\n';
+    return ExitCode::internal_error;
   } catch (const std::exception& error) {
     std::cout.flush();
     std::cerr << "diskrelease: internal error: " << error.what()

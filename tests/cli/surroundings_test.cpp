@@ -286,7 +286,7 @@ TEST_F(SurroundingsTest, NothingIsSentWhileSomebodyElseWritesToTheDatabase) {
   await([&] { return child.error_so_far().find("locked by") != std::string::npos; });
   EXPECT_THAT(child.error_so_far(),
               AllOf(HasSubstr("(pid " + std::to_string(::getpid()) + ", user "),
-                    HasSubstr("nothing is sent meanwhile")));
+                    HasSubstr("nothing new is sent meanwhile")));
   EXPECT_THAT(server_->ledger(), IsEmpty());
   transaction.reset();
   mine.reset();
@@ -325,6 +325,20 @@ TEST_F(SurroundingsTest, AFolderOfTheUserThatCannotBeMadeIsNamed) {
   EXPECT_EQ(database.exit_code, 10) << database.error;
   EXPECT_THAT(database.error, HasSubstr("/proc/no-home/.local/state/diskrelease/sandbox.db"));
   EXPECT_EQ(releases(), 0u);
+}
+
+TEST_F(SurroundingsTest, AWorkingDirectoryThatWasRemovedIsNoBug) {
+  const std::string remove =
+      "mkdir -p " + path("gone") + "\ncd " + path("gone") + "\nrmdir " + path("gone");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"status", "--db", "a.db"}, {"audit", "verify", "--db", "a.db"}}) {
+    const ChildResult result = result_of(after(remove, words));
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.error, AllOf(HasSubstr("No such file or directory"), Not(HasSubstr("bug"))));
+  }
+  // Whole paths need none.
+  const ChildResult result = result_of(after(remove, run_words()));
+  EXPECT_EQ(result.exit_code, 0) << result.error;
 }
 
 TEST_F(SurroundingsTest, AHomeThatDoesNotExistYetIsMade) {

@@ -68,7 +68,7 @@ TEST(LockWaitTest, TellsOnceWhoseLockIsWaitedForAndGivesUpInTheEnd) {
               AllOf(HasSubstr("is locked by "), HasSubstr(holder),
                     HasSubstr("has not ended its transaction in 30 s. Nothing more is sent")));
   EXPECT_THAT(told, ElementsAre(AllOf(HasSubstr("locked by "), HasSubstr(holder),
-                                      HasSubstr("nothing is sent meanwhile"))));
+                                      HasSubstr("nothing new is sent meanwhile"))));
 }
 
 TEST(LockWaitTest, GoesOnWhenTheLockIsFree) {
