@@ -168,6 +168,7 @@ std::optional<std::chrono::milliseconds> read_retry_after(const HttpResponse& re
 
 std::optional<StopCause> stop_cause(const TransportFailure& failure) noexcept {
   if (failure.request_may_have_left) return {};
+  if (failure.problem == TransportProblem::proxy_refused) return StopCause::proxy;
   if (failure.problem == TransportProblem::certificate) return StopCause::certificate;
   if (failure.problem == TransportProblem::out_of_resources) return StopCause::out_of_resources;
   return {};

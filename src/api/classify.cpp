@@ -104,6 +104,8 @@ std::string_view to_text(StopCause cause) noexcept {
       return "edge_block";
     case StopCause::wrong_endpoint:
       return "wrong_endpoint";
+    case StopCause::proxy:
+      return "proxy";
     case StopCause::certificate:
       return "certificate";
     case StopCause::out_of_resources:

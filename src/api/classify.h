@@ -18,6 +18,7 @@ enum class StopCause {
   edge_block,        ///< the edge in front of the API refused: 403 with cf-mitigated, 451, a 403
                      ///< without a code of the API
   wrong_endpoint,    ///< another 4xx without any sign of the API: a wrong host or path, a proxy
+  proxy,             ///< the proxy on the way refuses (403, 407 and the like); nothing was sent
   certificate,       ///< the server's certificate is not acceptable
   out_of_resources,  ///< this machine has no file descriptor or no memory left; nothing was sent
 };

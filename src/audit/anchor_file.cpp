@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
+#include "platform/file_access.h"
 
 namespace diskrelease {
 namespace {
@@ -76,7 +78,9 @@ bool ends_within_a_line(const std::filesystem::path& file) {
 }
 
 [[noreturn]] void fail(const std::filesystem::path& file, const char* doing, int error) {
-  throw AuditUnusable("anchor file " + file.string() + ": " + doing + ": " + std::strerror(error));
+  throw AuditUnusable(
+      "anchor file " + shown(file) + ": " + doing + ": " + std::strerror(error) +
+      (error == EACCES ? reason_for_no_access(file, FileUse::read_and_write) : std::string()));
 }
 
 }  // namespace
@@ -115,7 +119,7 @@ void AnchorWriter::append(const Anchor& anchor) {
 void AnchorWriter::tell_log(const std::string& line) const {
   if (!places_.log_socket) return;
   const auto fail_to_log = [&](int error) {
-    throw AuditUnusable("system log " + places_.log_socket->string() +
+    throw AuditUnusable("system log " + shown(*places_.log_socket) +
                         ": an anchor cannot be sent: " + std::strerror(error) +
                         ". Is the log's daemon running? Name its socket with "
                         "--anchor-syslog=SOCKET, or leave the flag out");
@@ -145,14 +149,15 @@ void read_lines(const std::filesystem::path& file, const Take& take) {
   errno = 0;
   std::ifstream in(file);
   if (!in) {
-    throw UsageError("anchor file " + file.string() +
-                     ": cannot be read: " + std::strerror(errno == 0 ? EIO : errno));
+    const int error = errno == 0 ? EIO : errno;
+    throw UsageError("anchor file " + shown(file) + ": cannot be read: " + std::strerror(error) +
+                     (error == EACCES ? reason_for_no_access(file, FileUse::read) : std::string()));
   }
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
     if (!line.empty() && line.front() != '#') take(number, line);
   }
-  if (in.bad()) throw UsageError("anchor file " + file.string() + ": cannot be read");
+  if (in.bad()) throw UsageError("anchor file " + shown(file) + ": cannot be read");
 }
 
 }  // namespace
@@ -160,7 +165,7 @@ void read_lines(const std::filesystem::path& file, const Take& take) {
 AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* key) {
   AnchorFile read;
   read_lines(file, [&](int number, const std::string& line) {
-    const std::string place = file.string() + ':' + std::to_string(number);
+    const std::string place = shown(file) + ':' + std::to_string(number);
     const std::optional<Anchor> anchor = parse(line);
     if (!anchor) {
       read.problems.push_back(place + ": is no anchor: " + visible(line, 100));

@@ -15,6 +15,7 @@
 #include "audit/raw_rows.h"
 #include "audit/run_queries.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -231,7 +232,7 @@ void remove_rows(Database& database, const ArchiveRecord& archive) {
   make_derived_tables(database);
   Statement check = database.prepare("PRAGMA foreign_key_check");
   if (check.step()) {
-    throw AuditUnusable("audit database " + database.path() +
+    throw AuditUnusable("audit database " + shown(database.path()) +
                         ": nothing was archived: " + std::string(check.text(0)) + " " +
                         std::string(check.text(1)) + " refers to " + std::string(check.text(2)) +
                         ", of another run; see `diskrelease audit verify`");

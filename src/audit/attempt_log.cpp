@@ -16,6 +16,7 @@
 #include "audit/grouped_insert.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 
@@ -118,7 +119,7 @@ class EntryWriter {
     last_attempt_.reset();
     if (next.value > std::numeric_limits<std::int64_t>::max() - std::ssize(intents)) {
       throw AuditUnusable(
-          "audit database " + database_.path() +
+          "audit database " + shown(database_.path()) +
           ": there is no id left for an attempt; it was changed by another program");
     }
     for (const IntentEntry* intent : intents) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -11,16 +12,26 @@
 #include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/file_access.h"
 
 namespace diskrelease {
 namespace {
 
 int current_version() { return embedded_migrations().back().version; }
 
-std::string where(const std::filesystem::path& path) { return "audit database " + path.string(); }
+std::string where(const std::filesystem::path& path) { return "audit database " + shown(path); }
 
-void require_file(const std::filesystem::path& path) {
+void require_file(const std::filesystem::path& path, FileUse use) {
+  // Behind a link, where SQLite works.
   std::error_code error;
+  std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
+  if (error) file = path;
+  const std::array<std::filesystem::path, 3> files{file, file.string() + "-wal",
+                                                   file.string() + "-shm"};
+  if (const std::string others = files_of_others(files, use); !others.empty()) {
+    throw AuditUnusable(where(path) + ": " + others);
+  }
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
     throw AuditUnusable(where(path) +
@@ -102,7 +113,8 @@ void back_up(Database& database, std::int64_t version) {
 
 }  // namespace
 
-void create_audit_database(const std::filesystem::path& path) {
+void create_audit_database(const std::filesystem::path& path,
+                           const LockWaitListener& on_lock_wait) {
   std::error_code error;
   if (path.has_parent_path()) {
     std::filesystem::create_directories(path.parent_path(), error);
@@ -118,15 +130,15 @@ void create_audit_database(const std::filesystem::path& path) {
     throw AuditUnusable(where(path) + ": cannot be created: " + reason);
   }
   ::close(descriptor);
-  Database database(path, Database::Access::read_write);
+  Database database(path, Database::Access::read_write, on_lock_wait);
   set_durable(database);
   apply_migrations(database, 0);
 }
 
 namespace {
 
-Database open_and_migrate(const std::filesystem::path& path) {
-  Database database(path, Database::Access::read_write);
+Database open_and_migrate(const std::filesystem::path& path, const LockWaitListener& on_lock_wait) {
+  Database database(path, Database::Access::read_write, on_lock_wait);
   // A creation that was cut off leaves an empty file; nothing can have been recorded in it.
   if (std::filesystem::file_size(path) == 0 ||
       (database.query_integer("PRAGMA application_id") == 0 &&
@@ -146,9 +158,10 @@ Database open_and_migrate(const std::filesystem::path& path) {
 
 }  // namespace
 
-Database open_audit_for_writing(const std::filesystem::path& path) {
-  require_file(path);
-  Database database = open_and_migrate(path);
+Database open_audit_for_writing(const std::filesystem::path& path,
+                                const LockWaitListener& on_lock_wait) {
+  require_file(path, FileUse::read_and_write);
+  Database database = open_and_migrate(path, on_lock_wait);
   database.observe(std::make_unique<ChainWriter>());
   if (derived_tables_are_there(database)) {
     catch_up_derived_tables(database);
@@ -161,14 +174,15 @@ Database open_audit_for_writing(const std::filesystem::path& path) {
   return database;
 }
 
-void require_audit_database(const std::filesystem::path& path) {
-  require_file(path);
-  Database database(path, Database::Access::read_only);
+void require_audit_database(const std::filesystem::path& path,
+                            const LockWaitListener& on_lock_wait) {
+  require_file(path, FileUse::read);
+  Database database(path, Database::Access::read_only, on_lock_wait);
   static_cast<void>(checked_version(database, false));
 }
 
 Database open_evidence_for_reading(const std::filesystem::path& path) {
-  require_file(path);
+  require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only);
   const std::int64_t version = checked_version(database, true);
   if (version < current_version()) {

@@ -10,21 +10,25 @@ namespace diskrelease {
 /// What makes an SQLite file an audit database of ours: "DRLS".
 inline constexpr std::int64_t k_audit_application_id = 0x44524C53;
 
-/// Makes a new audit database (mode 0600), with its folder. Throws AuditUnusable when something
-/// stands at the path already. Creating and opening are two functions so that a mistyped path never
-/// creates a database.
-void create_audit_database(const std::filesystem::path& path);
+/// Makes a new audit database (mode 0600), with its folder. `on_lock_wait` is told of locks of
+/// others, here and below also while the connection is in use later on. Throws AuditUnusable when
+/// something stands at the path already. Creating and opening are two functions so that a mistyped
+/// path never creates a database.
+void create_audit_database(const std::filesystem::path& path,
+                           const LockWaitListener& on_lock_wait = {});
 
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
-/// missing file, a file of another program, a sealed archive, a newer version, a damaged file. The
-/// caller holds the database's lock.
-[[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
+/// missing file, one that this user may not write, a file of another program, a sealed archive, a
+/// newer version, a damaged file. The caller holds the database's lock.
+[[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path,
+                                              const LockWaitListener& on_lock_wait = {});
 
 /// Throws what open_audit_for_writing() would throw for a file that is missing, of another program
 /// or of a newer version. Leaves it as it is, and takes no lock.
-void require_audit_database(const std::filesystem::path& path);
+void require_audit_database(const std::filesystem::path& path,
+                            const LockWaitListener& on_lock_wait = {});
 
 /// Opens an existing audit database of the current version or a sealed archive, read-only; may be
 /// used while a writer works. Where derived tables are missing, it makes its own, which takes a

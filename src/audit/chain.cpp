@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -225,7 +226,7 @@ void ChainWriter::enter_rows(Database& database, const Range& range) {
   }
   select.reset();
   if (id != range.last + 1) {
-    throw AuditUnusable("audit database " + database.path() + ": " +
+    throw AuditUnusable("audit database " + shown(database.path()) + ": " +
                         std::string(k_evidence_tables[place].name) + " " + std::to_string(id) +
                         " was inserted and is not there");
   }

@@ -8,37 +8,85 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/lock_holder.h"
 
 namespace diskrelease {
 namespace {
 
-constexpr int k_lock_wait_ms = 5'000;
+/// A person at the prompt of sqlite3 may need that long to end a transaction; nothing is sent
+/// meanwhile.
+constexpr int k_longest_lock_wait_ms = 30'000;
+/// From then on it is no transaction of a program that knows what it does.
+constexpr int k_silent_lock_wait_ms = 1'000;
 
 /// Poco repeats an opening that fails for so long, by default for a minute. Nothing gets better
 /// meanwhile.
 constexpr std::size_t k_opening_s = 1;
 
+/// errno behind the latest error; 0 = it is not known. A commit that fails leaves it with the file
+/// alone, which is the database or its write-ahead log.
+int system_error_of(sqlite3* handle) {
+  if (const int error = sqlite3_system_errno(handle); error != 0) return error;
+  for (const int pointer_to : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+    sqlite3_file* file = nullptr;
+    int error = 0;
+    if (sqlite3_file_control(handle, "main", pointer_to, static_cast<void*>(&file)) == SQLITE_OK &&
+        file != nullptr && file->pMethods != nullptr &&
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+        error != 0) {
+      return error;
+    }
+  }
+  return 0;
+}
+
+/// "sqlite3 (pid 4711, user alice)".
+std::string holder_of_lock(sqlite3* handle) {
+  const char* const file = sqlite3_db_filename(handle, "main");
+  if (file == nullptr || *file == '\0') return "another process";
+  // The lock of a writer is one on the shared memory, for a log that is switched on.
+  const std::array<std::filesystem::path, 2> files{file, std::string(file) + "-shm"};
+  const std::string holders = lock_holders(files);
+  return holders.empty() ? "another process" : holders;
+}
+
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, const char* doing) {
   const int code = sqlite3_extended_errcode(handle);
+  if ((code & 0xFF) == SQLITE_BUSY) {
+    throw AuditUnusable("audit database " + shown(path) + ": is locked by " +
+                        holder_of_lock(handle) + ", which has not ended its transaction in " +
+                        std::to_string(k_longest_lock_wait_ms / 1'000) +
+                        " s. Nothing more is sent. End that transaction or its process, then run "
+                        "the command again (SQLite error " +
+                        std::to_string(code) + ")");
+  }
   std::string reason = sqlite3_errmsg(handle);
   // Only for these two does SQLite keep the system's error, without which they say nothing.
   const int primary = code & 0xFF;
   if (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) {
-    if (const int error = sqlite3_system_errno(handle); error != 0) {
+    if (const int error = system_error_of(handle); error != 0) {
       reason += std::string(": ") + std::strerror(error);
+      if (error == EFBIG) {
+        reason +=
+            ": the limit of this process for the size of a file is reached; raise it (ulimit -f, "
+            "LimitFSIZE= of systemd)";
+      }
     }
   }
   if (code == SQLITE_READONLY_DIRECTORY) {
     reason += ": its folder must be writable, for the files with -wal and -shm at the end";
   }
-  throw AuditUnusable("audit database " + path + ": " + doing + ": " + reason + " (SQLite error " +
-                      std::to_string(code) + ")");
+  throw AuditUnusable("audit database " + shown(path) + ": " + doing + ": " + reason +
+                      " (SQLite error " + std::to_string(code) + ")");
 }
 
 /// The system's error behind a failed opening, which Poco does not hand on; as far as it can be
@@ -242,14 +290,48 @@ struct Database::Private {
   /// `found` = what the path leads to now; nullopt = nothing.
   [[nodiscard]] std::string displaced(const char* what, const std::string& file,
                                       const std::optional<FileIdentity>& found) const {
-    return "audit database " + path + ": " + what + " (" + file + ") was " +
+    return "audit database " + shown(path) + ": " + what + " (" + shown(file) + ") was " +
            (found ? "replaced" : "deleted or renamed") +
            " while this process worked on it. Nothing more is sent. Before the next run or resume, "
            "put the original files back: another copy may lack the last records, and with it disks "
            "would be released again.";
   }
 
+  /// As sqlite3_busy_handler has it; `count` = how often it was called for this lock. 0 = give up.
+  static int wait_for_lock(void* self, int count) {
+    auto& my = *static_cast<Private*>(self);
+    if (count == 0) {
+      my.lock_waited_ms = 0;
+      my.lock_wait_told = false;
+    }
+    if (my.lock_waited_ms >= k_longest_lock_wait_ms) return 0;
+    if (my.lock_waited_ms >= k_silent_lock_wait_ms && !std::exchange(my.lock_wait_told, true)) {
+      my.tell_lock_wait();
+    }
+    constexpr std::array<int, 8> first_pauses{1, 2, 5, 10, 15, 25, 25, 50};
+    constexpr int pause = 100;
+    const auto place = static_cast<std::size_t>(count);
+    const int ms = place < first_pauses.size() ? first_pauses[place] : pause;
+    sqlite3_sleep(ms);
+    my.lock_waited_ms += ms;
+    return 1;
+  }
+
+  void tell_lock_wait() const noexcept {
+    if (!on_lock_wait) return;
+    // SQLite is C: nothing may be thrown through it.
+    try {
+      on_lock_wait("audit database " + shown(path) + ": locked by " + holder_of_lock(handle) +
+                   "; waiting up to " + std::to_string(k_longest_lock_wait_ms / 1'000) +
+                   " s, nothing new is sent meanwhile");
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the error will say it
+    }
+  }
+
   std::string path;
+  LockWaitListener on_lock_wait;
+  int lock_waited_ms = 0;
+  bool lock_wait_told = false;
   std::string absolute_path;  ///< the name that the user gave; a link is followed at each look
   Poco::Data::Session session;
   sqlite3* handle = nullptr;
@@ -277,22 +359,24 @@ void leave_memory_uncounted() noexcept {
   static_cast<void>(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0));
 }
 
-Database::Database(const std::filesystem::path& path, Access access) {
+Database::Database(const std::filesystem::path& path, Access access,
+                   LockWaitListener on_lock_wait) {
   Poco::Data::SQLite::Connector::registerConnector();
   try {
     private_ = std::make_unique<Private>(path, access);
   } catch (const Poco::Exception& error) {
-    throw AuditUnusable("audit database " + path.string() + ": cannot be opened: " +
+    throw AuditUnusable("audit database " + shown(path) + ": cannot be opened: " +
                         error.displayText() + reason_for_failed_opening(path.string()));
   }
   // Where a file cannot be written, SQLite opens it for reading and complains much later.
   if (access != Access::read_only && sqlite3_db_readonly(private_->handle, "main") != 0) {
-    throw AuditUnusable("audit database " + path.string() +
+    throw AuditUnusable("audit database " + shown(path) +
                         ": cannot be written by this user (its permissions, or a read-only file "
                         "system)");
   }
   sqlite3_extended_result_codes(private_->handle, 1);
-  sqlite3_busy_timeout(private_->handle, k_lock_wait_ms);
+  private_->on_lock_wait = std::move(on_lock_wait);
+  sqlite3_busy_handler(private_->handle, &Private::wait_for_lock, private_.get());
   execute("PRAGMA foreign_keys = ON; PRAGMA temp_store = FILE; PRAGMA trusted_schema = OFF");
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,11 @@ class InsertObserver {
 /// one; later it has no effect. Not in a process that asks a SqlQuestion, for whose limit it is.
 void leave_memory_uncounted() noexcept;
 
+/// Is told once, in one line for people, when a lock is not free within a second: who holds it, as
+/// far as that can be found out, and how long it is waited for. On the thread that waits; must not
+/// use the connection. May be empty.
+using LockWaitListener = std::function<void(const std::string&)>;
+
 /// One connection to an existing SQLite file, opened through a Poco::Data session. Not thread-safe:
 /// one connection a thread. Throws AuditUnusable for everything that goes wrong, with the path,
 /// SQLite's message and its extended code.
@@ -102,8 +108,9 @@ class Database {
   enum class Access { read_only, read_write, create, in_memory };
 
   /// `create` is for create_audit_database() alone. `in_memory` is a new, empty database without a
-  /// file; the path is for messages. Never waits longer than five seconds for a lock.
-  Database(const std::filesystem::path& path, Access access);
+  /// file; the path is for messages. Waits for a lock of somebody else, at most half a minute; who
+  /// it is stands in the error then.
+  Database(const std::filesystem::path& path, Access access, LockWaitListener on_lock_wait = {});
   ~Database();
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
@@ -128,6 +135,7 @@ class Database {
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   /// Rows that the latest INSERT, UPDATE or DELETE has changed.
   [[nodiscard]] std::int64_t changes() const noexcept;
+  /// As it was given; for messages it is to be made visible (model/shown_path.h).
   [[nodiscard]] const std::string& path() const noexcept;
 
   /// From now on; one observer at a time.

@@ -7,6 +7,7 @@
 #include "audit/embedded_schema.h"
 #include "audit/raw_rows.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -113,7 +114,7 @@ ExtractedChain copy_chain(Database& source, Database& target, const RunRecord& r
     }
   }
   if (chain.first_block == 0) {
-    throw AuditUnusable("audit database " + source.path() + ": run " +
+    throw AuditUnusable("audit database " + shown(source.path()) + ": run " +
                         std::to_string(run.id.value) +
                         " is not in the hash chain; see `diskrelease audit verify`");
   }

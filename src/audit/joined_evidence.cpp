@@ -8,6 +8,7 @@
 #include "audit/audit_file.h"
 #include "audit/chain.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -49,7 +50,7 @@ void require_on_record(Database& database, const std::string& schema,
           " WHERE archive_id = (SELECT max(archive_id) FROM " +
           schema + ".archive) AND hash = (SELECT hash FROM " + schema +
           ".chain ORDER BY block_id DESC LIMIT 1))") != 1) {
-    throw UsageError(path.string() + ": " + database.path() +
+    throw UsageError(shown(path) + ": " + shown(database.path()) +
                      " does not have this archive on record, so it may have the same rows; they "
                      "cannot be read together");
   }
@@ -104,7 +105,7 @@ Database open_joined_evidence(const std::filesystem::path& path,
     parts.push_back(examine(another));
     const Part& part = parts.back();
     if (part.chain != parts.front().chain) {
-      throw UsageError(another.string() + " is not of the same chain as " + path.string() +
+      throw UsageError(shown(another) + " is not of the same chain as " + shown(path) +
                        ": only a database and the archives that were taken from it can be read "
                        "together");
     }
@@ -113,7 +114,7 @@ Database open_joined_evidence(const std::filesystem::path& path,
       const bool is_same = std::filesystem::equivalent(parts[i].path, another, error);
       if (is_same || (parts[i].is_sealed == part.is_sealed &&
                       (!part.is_sealed || parts[i].last_block == part.last_block))) {
-        throw UsageError(parts[i].path.string() + " and " + another.string() +
+        throw UsageError(shown(parts[i].path) + " and " + shown(another) +
                          " are copies of one database, whose rows would come twice");
       }
     }

@@ -83,7 +83,11 @@ Conditions conditions_of(const LogFilter& filter) {
   conditions.add("api_code = ", filter.code);
   conditions.add("http_status = ", filter.http_status);
   conditions.add("request_id = ", filter.request_id);
-  conditions.add("user = ", filter.user);
+  // Whoever stands behind the user counts as well (recorded_user()).
+  conditions.add(
+      "instr('|' || replace(replace(replace(replace(user, ' (sudo: ', '|'),"
+      " ' (login: ', '|'), ', login: ', '|'), ')', '') || '|', '|' || ",
+      filter.user, " || '|') > 0");
   conditions.add("host = ", filter.host);
   conditions.add("credential_id = ", filter.credential);
   conditions.add("endpoint = ", filter.endpoint);

@@ -22,7 +22,7 @@ struct LogFilter {
   std::optional<std::string> code;     ///< exact API code
   std::optional<std::int64_t> http_status;
   std::optional<std::string> request_id;
-  std::optional<std::string> user;
+  std::optional<std::string> user;  ///< also who stands behind it: "alice" of "root (sudo: alice)"
   std::optional<std::string> host;
   std::optional<std::string> credential;  ///< exact credential id
   std::optional<std::string> endpoint;

@@ -10,6 +10,7 @@
 #include "audit/item_row.h"
 #include "audit/run_tally.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -19,8 +20,9 @@ std::int64_t last_item(const RunRecord& run) { return run.first_item.value + run
 ItemState state_of(std::string_view text, const Database& database) {
   const std::optional<ItemState> state = item_state_from_text(text);
   if (!state) {
-    throw AuditUnusable("audit database " + database.path() + ": holds the unknown item state '" +
-                        std::string(text) + "'; it was changed by another program");
+    throw AuditUnusable("audit database " + shown(database.path()) +
+                        ": holds the unknown item state '" + std::string(text) +
+                        "'; it was changed by another program");
   }
   return *state;
 }
@@ -28,7 +30,7 @@ ItemState state_of(std::string_view text, const Database& database) {
 DiskId disk_of(std::string_view text, ItemId item, const Database& database) {
   auto disk = DiskId::parse(text);
   if (!std::holds_alternative<DiskId>(disk)) {
-    throw AuditUnusable("audit database " + database.path() + ": item " +
+    throw AuditUnusable("audit database " + shown(database.path()) + ": item " +
                         std::to_string(item.value) +
                         " holds something that is not a disk id; it was changed by another "
                         "program");

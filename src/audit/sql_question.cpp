@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 
 namespace diskrelease {
@@ -183,8 +184,8 @@ bool SqlQuestion::step() {
     case SQLITE_CANTOPEN:
     case SQLITE_BUSY:
     case SQLITE_FULL:
-      throw AuditUnusable("audit database " + database_.path() + ": query failed: " + reason +
-                          " (SQLite error " + std::to_string(code) + ")");
+      throw AuditUnusable("audit database " + shown(database_.path()) + ": query failed: " +
+                          reason + " (SQLite error " + std::to_string(code) + ")");
     case SQLITE_NOMEM:
       throw UsageError("the query needs more memory than it may have (256 MiB); ask for less");
     default:

@@ -173,9 +173,9 @@ ExitCode audit_archive_command(const Options& options) {
     tell_plan(options, plan_archive(database, *before), *before);
     return ExitCode::done;
   }
-  require_audit_database(path);
+  require_audit_database(path, lock_wait_note(options));
   const FileLock lock = lock_database(path, "audit archive");
-  Database database = open_audit_for_writing(path);
+  Database database = open_audit_for_writing(path, lock_wait_note(options));
   const ArchivePlan plan = plan_archive(database, *before);
   if (plan.runs.empty()) {
     tell_plan(options, plan, *before);

@@ -1,5 +1,6 @@
 #include "cli/audit_access.h"
 
+#include <array>
 #include <charconv>
 #include <iostream>
 
@@ -7,7 +8,9 @@
 #include "audit/audit_file.h"
 #include "audit/joined_evidence.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
+#include "platform/file_access.h"
 #include "platform/host.h"
 
 namespace diskrelease {
@@ -58,22 +61,34 @@ FileLock lock_database(const std::filesystem::path& path, std::string_view comma
   if (lock_path.has_parent_path()) {
     std::filesystem::create_directories(lock_path.parent_path(), error);
     if (error) {
-      throw AuditUnusable("audit database " + path.string() +
+      throw AuditUnusable("audit database " + shown(path) +
                           ": its folder cannot be created: " + error.message());
     }
   }
+  // All of them at once, so that one command puts right what a run as root has left.
+  const std::filesystem::path name = lock_path;
   lock_path += ".lock";
+  const std::array<std::filesystem::path, 5> files{
+      name, name.string() + "-wal", name.string() + "-shm", lock_path, name.string() + ".anchors"};
+  if (const std::string others = files_of_others(files, FileUse::read_and_write); !others.empty()) {
+    throw AuditUnusable("audit database " + shown(path) + ": " + others + "\nNothing was sent.");
+  }
   const ProcessIdentity me = process_identity();
   std::optional<FileLock> lock = FileLock::try_acquire(
       lock_path, "pid " + std::to_string(me.pid) + " (diskrelease " + std::string(command) +
                      ", user " + me.user + ", host " + me.host + ")");
   if (!lock) {
-    throw LockHeld("audit database " + path.string() + ": " +
+    throw LockHeld("audit database " + shown(path) + ": " +
                    visible(FileLock::read_holder(lock_path)) +
                    " works on it. Nothing was sent; wait for it to end, or use another database "
                    "for other disks.");
   }
   return std::move(*lock);
+}
+
+LockWaitListener lock_wait_note(const Options& options) {
+  if (options.quiet) return {};
+  return [](const std::string& text) { std::cerr << "note: " + text + '\n'; };
 }
 
 Database open_evidence(const Options& options) {
@@ -117,7 +132,7 @@ std::optional<RunRecord> named_run(Database& database, const Options& options) {
   }
   if (!run) {
     if (error == std::errc()) refuse_archived(database, RunId{number});
-    throw UsageError("there is no run \"" + visible(text) + "\" in " + database.path() +
+    throw UsageError("there is no run \"" + visible(text) + "\" in " + shown(database.path()) +
                      "; `diskrelease status --all" + database_flag(options) + "` lists them");
   }
   return run;
@@ -153,7 +168,7 @@ std::optional<UtcTime> resolve_time(const char* flag, const std::optional<std::s
 
 std::string database_flag(const Options& options) {
   if (!options.database && !options.sandbox) return {};
-  return " --db " + database_path(options).string();
+  return " --db " + shell_word(database_path(options));
 }
 
 }  // namespace diskrelease

@@ -24,8 +24,12 @@ namespace diskrelease {
 [[nodiscard]] std::shared_ptr<AnchorWriter> open_anchors(const Options& options);
 
 /// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
-/// naming the holder.
+/// naming the holder, and AuditUnusable where the database, its lock or its anchors belong to
+/// somebody else who lets nobody write to them.
 [[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
+
+/// Says on standard error, unless -q, that a lock of somebody else is waited for.
+[[nodiscard]] LockWaitListener lock_wait_note(const Options& options);
 
 /// Without derived tables where they are missing; several databases as one.
 [[nodiscard]] Database open_evidence(const Options& options);

@@ -1,13 +1,18 @@
 #include "cli/callee.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <iostream>
+#include <system_error>
 
 #include "cli/settings.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "platform/host.h"
+#include "platform/scratch_file.h"
 #include "run/departure_gate.h"
 
 namespace diskrelease {
@@ -43,9 +48,13 @@ std::unique_ptr<SharedRegion> shared_pace(const Callee& callee) {
 }  // namespace
 
 TemporaryFile::TemporaryFile() {
-  std::string name = (std::filesystem::temp_directory_path() / "diskrelease-ca-XXXXXX").string();
-  const int descriptor = ::mkstemp(name.data());
-  if (descriptor < 0) throw UsageError("no temporary file can be made in " + name);
+  const std::filesystem::path folder = scratch_directory();
+  std::string name = (folder / "diskrelease-ca-XXXXXX").string();
+  const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
+  if (descriptor < 0) {
+    throw UsageError("no temporary file can be made in " + shown(folder) + ": " +
+                     std::generic_category().message(errno) + ". TMPDIR names another folder.");
+  }
   ::close(descriptor);
   path_ = name;
 }

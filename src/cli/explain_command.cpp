@@ -5,6 +5,7 @@
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "report/disk_story.h"
 #include "report/table.h"
@@ -40,7 +41,7 @@ ExitCode audit_explain_command(const Options& options) {
   Database database = open_evidence(options);
   const DiskHistory history = read_disk_history(database, disk);
   if (history.events.empty()) {
-    throw UsageError("disk " + visible(disk) + " is on no list in " + database.path() +
+    throw UsageError("disk " + visible(disk) + " is on no list in " + shown(database.path()) +
                      ": this database has no record of it. Check the id (upper and lower case "
                      "differ) and --db");
   }

@@ -12,6 +12,7 @@
 #include "cli/claims_access.h"
 #include "cli/progress_display.h"
 #include "input/job_file.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
 #include "report/json_object.h"
@@ -245,7 +246,7 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     const auto lanes = static_cast<std::size_t>(spec.in_flight);
     marks = UnsentMarks::begin(database, invocation, UnsentMarks::k_places_a_lane * lanes);
     if (!marks) {
-      say(options, "note: no unsent marks can be kept in " + memory_directory().string() +
+      say(options, "note: no unsent marks can be kept in " + shown(memory_directory()) +
                        ": should this process be killed, what it has announced is unknown, sent "
                        "or not");
     }

@@ -10,19 +10,17 @@
 #include <system_error>
 
 #include "model/errors.h"
-#include "model/visible_text.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
 
-std::string shown(const std::filesystem::path& path) {
-  return "\"" + visible(path.string(), path.string().size()) + "\"";
-}
+std::string quoted(const std::filesystem::path& path) { return "\"" + shown(path) + "\""; }
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
 [[noreturn]] void refuse_existing(const std::filesystem::path& path) {
-  throw UsageError(shown(path) +
+  throw UsageError(quoted(path) +
                    " exists; nothing was written. Choose another name, or replace it with --force");
 }
 
@@ -35,7 +33,7 @@ void make_name_durable(const std::filesystem::path& path) {
   const int error = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!is_durable) {
-    throw UsageError(shown(path) + " is written, but may not outlast a power cut: its folder " +
+    throw UsageError(quoted(path) + " is written, but may not outlast a power cut: its folder " +
                      "cannot be synchronised: " + reason(error));
   }
 }
@@ -48,7 +46,7 @@ NewFile::NewFile(std::filesystem::path path, bool replace, std::string_view advi
   const std::filesystem::file_status status = std::filesystem::symlink_status(path_, error);
   if (std::filesystem::exists(status)) {
     if (!std::filesystem::is_regular_file(status)) {
-      throw UsageError(shown(path_) + " is not a regular file and is not replaced" +
+      throw UsageError(quoted(path_) + " is not a regular file and is not replaced" +
                        std::string(advice));
     }
     if (!replace_) refuse_existing(path_);
@@ -57,7 +55,7 @@ NewFile::NewFile(std::filesystem::path path, bool replace, std::string_view advi
   // Made with mode 0600.
   const int descriptor = ::mkstemp(written_.data());
   if (descriptor < 0) {
-    throw UsageError(shown(path_) + " cannot be written: " + reason(errno) +
+    throw UsageError(quoted(path_) + " cannot be written: " + reason(errno) +
                      "; choose a folder that exists and that you may write to");
   }
   ::close(descriptor);
@@ -76,7 +74,7 @@ std::int64_t NewFile::finish() {
   const int error = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!out_ || !is_durable) {
-    throw UsageError(shown(path_) + " could not be written completely" +
+    throw UsageError(quoted(path_) + " could not be written completely" +
                      (is_durable ? "" : ": " + reason(error)) +
                      "; nothing was kept of it. Is the disk full?");
   }
@@ -89,7 +87,7 @@ std::int64_t NewFile::finish() {
   }
   if (failed != 0) {
     if (errno == EEXIST) refuse_existing(path_);
-    throw UsageError(shown(path_) + " cannot be written: " + reason(errno));
+    throw UsageError(quoted(path_) + " cannot be written: " + reason(errno));
   }
   written_.clear();
   make_name_durable(path_);

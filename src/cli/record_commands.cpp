@@ -6,6 +6,7 @@
 #include "cli/claims_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "report/json_object.h"
 #include "report/summary.h"
@@ -22,7 +23,7 @@ Cell cell(const std::string& text) { return text.empty() ? Cell() : Cell(text); 
 RunRecord run_or_newest(Database& database, const Options& options) {
   if (std::optional<RunRecord> run = named_run(database, options)) return *run;
   std::vector<RunRecord> runs = list_runs(database, 1);
-  if (runs.empty()) throw UsageError("there is no run in " + database.path() + " yet");
+  if (runs.empty()) throw UsageError("there is no run in " + shown(database.path()) + " yet");
   return std::move(runs.front());
 }
 

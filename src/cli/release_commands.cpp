@@ -17,6 +17,7 @@
 #include "input/job_file.h"
 #include "input/list_reader.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
 #include "platform/stop_signals.h"
@@ -28,17 +29,17 @@ namespace {
 void refuse_mixed_database(Database& database, bool sandbox) {
   const std::optional<bool> holds_sandbox = is_sandbox_database(database);
   if (!holds_sandbox || *holds_sandbox == sandbox) return;
-  throw GateRefused("audit database " + database.path() + ": holds runs against " +
+  throw GateRefused("audit database " + shown(database.path()) + ": holds runs against " +
                     (sandbox ? "the real API; a sandbox run" : "the sandbox; a real run") +
                     " needs a database of its own. Nothing was sent; name one with --db, or " +
                     (sandbox ? "leave out --sandbox" : "add --sandbox") +
                     " to go on with its runs.");
 }
 
-Database open_or_create(const std::filesystem::path& path) {
+Database open_or_create(const std::filesystem::path& path, const LockWaitListener& on_lock_wait) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) create_audit_database(path);
-  return open_audit_for_writing(path);
+  if (!std::filesystem::exists(path, error)) create_audit_database(path, on_lock_wait);
+  return open_audit_for_writing(path, on_lock_wait);
 }
 
 void tell_recovery(const Options& options, const Recovery& recovery) {
@@ -138,7 +139,7 @@ ExitCode run_command(const Options& options) {
 
   const FileLock lock = lock_database(path, "run");
   const auto anchors = open_anchors(options);
-  Database database = open_or_create(path);
+  Database database = open_or_create(path, lock_wait_note(options));
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -160,7 +161,7 @@ ExitCode run_command(const Options& options) {
   DecisionRecord approval{DecisionKind::approve, std::nullopt, "nothing_to_send", ""};
   if (count > 0) {
     approval = approve(options, spec, callee, count,
-                       run ? "run " + std::to_string(run->id.value) : "the list " + spec.list,
+                       run ? "run " + std::to_string(run->id.value) : "the list " + shown(spec.list),
                        others_at_work(options, database, callee.endpoint_name));
   }
   if (!run) {
@@ -190,10 +191,10 @@ ExitCode resume_command(const Options& options) {
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
   // Before the lock: a mistyped path gets its own message, and no lock file.
-  require_audit_database(path);
+  require_audit_database(path, lock_wait_note(options));
   const FileLock lock = lock_database(path, "resume");
   const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path);
+  Database database = open_audit_for_writing(path, lock_wait_note(options));
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -204,7 +205,7 @@ ExitCode resume_command(const Options& options) {
       if (is_unfinished(database, candidate)) unfinished.push_back(std::move(candidate));
     }
     if (unfinished.empty()) {
-      say(options, "nothing to resume: every run in " + path.string() + " is finished");
+      say(options, "nothing to resume: every run in " + shown(path) + " is finished");
       return ExitCode::done;
     }
     if (unfinished.size() > 1) {
@@ -249,10 +250,10 @@ ExitCode settle_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  require_audit_database(path);
+  require_audit_database(path, lock_wait_note(options));
   const FileLock lock = lock_database(path, "settle");
   const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path);
+  Database database = open_audit_for_writing(path, lock_wait_note(options));
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);
   if (!run) {

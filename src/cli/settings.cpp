@@ -40,6 +40,11 @@ JobSettings user_configuration() {
   return std::move(file.settings);
 }
 
+/// Settings are recorded, and a run may be resumed from another working directory.
+void make_absolute(std::optional<std::string>& path) {
+  if (path) *path = std::filesystem::absolute(*path).lexically_normal().string();
+}
+
 /// What the layers say together. Goal and preflight may come from different ones.
 JobSettings finished(JobSettings settings) {
   check_layer(settings, "settings");
@@ -56,6 +61,8 @@ JobSettings finished(JobSettings settings) {
         "destroy it");
   }
   if (!problems.empty()) throw UsageError(joined(problems));
+  make_absolute(settings.ca_file);
+  make_absolute(settings.credentials_file);
   return settings;
 }
 

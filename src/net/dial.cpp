@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "model/visible_text.h"
 #include "net/answer_head.h"
 
 namespace diskrelease {
@@ -145,6 +146,41 @@ std::variant<std::string, TransportFailure> receive_head(int fd, const Bounds& b
   return head;
 }
 
+/// The proxy has understood and says no to who asks or what is asked for. Other refusals may pass:
+/// it looks the name up and connects itself.
+bool refuses_for_good(int status) {
+  switch (status) {
+    case 401:
+    case 403:
+    case 405:
+    case 407:
+    case 451:
+    case 501:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void blank_out(std::string& text, const std::string& secret) {
+  if (secret.empty()) return;
+  constexpr std::string_view blank = "***";
+  for (std::size_t at = text.find(secret); at != std::string::npos;
+       at = text.find(secret, at + blank.size())) {
+    text.replace(at, secret.size(), blank);
+  }
+}
+
+/// The status line, without what a proxy may echo of the secrets it was sent.
+std::string words_of(const std::string& head, const Proxy& proxy) {
+  constexpr std::size_t longest = 200;
+  constexpr std::size_t before_status = std::string_view("HTTP/1.1 ").size();
+  std::string words = head.substr(before_status, head.find("\r\n") - before_status);
+  blank_out(words, base64(proxy.user + ":" + proxy.password));
+  blank_out(words, proxy.password);
+  return visible(words, longest);
+}
+
 std::optional<TransportFailure> open_tunnel(int fd, const Endpoint& endpoint, const Proxy& proxy,
                                             const Bounds& bounds) {
   const std::string target = authority(endpoint.host, endpoint.port);
@@ -158,11 +194,17 @@ std::optional<TransportFailure> open_tunnel(int fd, const Endpoint& endpoint, co
   if (auto* failure = std::get_if<TransportFailure>(&answer)) return std::move(*failure);
   const auto head = parse_answer_head(std::get<std::string>(answer));
   if (!head) return proxy_broke("did not answer CONNECT in HTTP");
-  // The reason phrase stays out: a proxy may echo in it what it was sent, the password included.
-  if (head->status < 200 || head->status > 299) {
-    return proxy_broke("answered CONNECT with status " + std::to_string(head->status));
+  if (head->status >= 200 && head->status <= 299) return std::nullopt;
+  TransportFailure failure =
+      proxy_broke("answered CONNECT with: " + words_of(std::get<std::string>(answer), proxy));
+  if (refuses_for_good(head->status)) {
+    failure.problem = TransportProblem::proxy_refused;
+    if (head->status == 407) {
+      failure.detail += proxy.user.empty() ? " (it wants a user and a password)"
+                                           : " (it does not take this user and password)";
+    }
   }
-  return std::nullopt;
+  return failure;
 }
 
 }  // namespace

@@ -121,9 +121,33 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return result;
 }
 
+/// "192.168.0.0/16" or "fd00::/8"; false as well for what is no such block.
+bool block_holds(std::string_view block, const std::string& host) {
+  const auto slash = block.find('/');
+  std::string_view start = block.substr(0, slash);
+  if (start.starts_with('[') && start.ends_with(']')) start = start.substr(1, start.size() - 2);
+  const auto first = address_bytes(std::string(start));
+  const auto address = address_bytes(host);
+  const std::string_view digits = block.substr(slash + 1);
+  std::size_t bits = 0;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  if (error != std::errc{} || stop != digits.data() + digits.size() || !first || !address ||
+      first->size() != address->size() || bits > 8 * address->size()) {
+    return false;
+  }
+  const auto bit = [](const std::string& bytes, std::size_t i) {
+    return static_cast<unsigned char>(bytes[i / 8]) >> (7 - i % 8) & 1;
+  };
+  for (std::size_t i = 0; i < bits; ++i) {
+    if (bit(*first, i) != bit(*address, i)) return false;
+  }
+  return true;
+}
+
 /// One entry of NO_PROXY, in lower case and without blanks around it.
 bool entry_names(std::string entry, const Endpoint& endpoint) {
   if (entry == "*") return true;
+  if (entry.find('/') != std::string::npos) return block_holds(entry, endpoint.host);
   if (entry.starts_with("*.")) entry.erase(0, 1);
   if (entry.starts_with('.')) entry.erase(0, 1);
   if (const auto parsed = parse_host_and_port(entry, 0)) {
@@ -178,15 +202,13 @@ std::optional<Proxy> parse_proxy(std::string_view url) {
 }
 
 bool bypasses_proxy(const Endpoint& endpoint, std::string_view no_proxy) {
-  constexpr std::string_view blanks = " \t";
+  // Blanks alone part entries, too, as for curl.
+  constexpr std::string_view separators = ", \t";
   while (!no_proxy.empty()) {
-    const auto comma = no_proxy.find(',');
-    auto entry = no_proxy.substr(0, comma);
-    no_proxy.remove_prefix(comma == std::string_view::npos ? no_proxy.size() : comma + 1);
-    const auto first = entry.find_first_not_of(blanks);
-    if (first == std::string_view::npos) continue;
-    entry = entry.substr(first, entry.find_last_not_of(blanks) - first + 1);
-    if (entry_names(lower_case(entry), endpoint)) return true;
+    const auto end = std::min(no_proxy.find_first_of(separators), no_proxy.size());
+    const auto entry = no_proxy.substr(0, end);
+    no_proxy.remove_prefix(std::min(end + 1, no_proxy.size()));
+    if (!entry.empty() && entry_names(lower_case(entry), endpoint)) return true;
   }
   return false;
 }

@@ -18,6 +18,8 @@ std::string_view to_text(TransportProblem problem) noexcept {
       return "connect";
     case TransportProblem::proxy:
       return "proxy";
+    case TransportProblem::proxy_refused:
+      return "proxy_refused";
     case TransportProblem::tls_handshake:
       return "tls_handshake";
     case TransportProblem::certificate:

@@ -40,7 +40,8 @@ struct HttpResponse {
 enum class TransportProblem {
   name_resolution,    ///< the host name was not found
   connect,            ///< refused, unreachable, or no TCP connection in time
-  proxy,              ///< the proxy refused or broke the CONNECT
+  proxy,              ///< the proxy broke the CONNECT, or could not reach the server
+  proxy_refused,      ///< the proxy does not allow the CONNECT, and will not the next time
   tls_handshake,      ///< the TLS handshake broke, ended early or took too long
   certificate,        ///< the server's certificate is not acceptable: chain, date, host name
   send,               ///< the connection broke while the request was being written

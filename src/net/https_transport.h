@@ -38,8 +38,9 @@ struct Proxy {
 /// included).
 [[nodiscard]] std::optional<Proxy> parse_proxy(std::string_view url);
 
-/// Whether NO_PROXY names this host: a comma-separated list of host names, domain suffixes (with or
-/// without the leading dot), addresses, host:port, or "*".
+/// Whether NO_PROXY names this host: a list, separated by commas or blanks, of host names, domain
+/// suffixes (with or without the leading dot), addresses, blocks of addresses (192.168.0.0/16,
+/// fd00::/8), host:port, or "*".
 [[nodiscard]] bool bypasses_proxy(const Endpoint& endpoint, std::string_view no_proxy);
 
 struct HttpsSettings {

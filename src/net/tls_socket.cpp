@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -96,7 +97,7 @@ Poco::Net::Context::Ptr make_client_context(const HttpsSettings& settings) {
   forget_errors();
   trust_system(ssl);
   if (settings.ca_file && SSL_CTX_load_verify_file(ssl, settings.ca_file->c_str()) != 1) {
-    throw UsageError("no CA certificate could be read from " + *settings.ca_file + " (" +
+    throw UsageError("no CA certificate could be read from " + shown(*settings.ca_file) + " (" +
                      openssl_error() + "); give a PEM file");
   }
 

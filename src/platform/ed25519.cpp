@@ -15,6 +15,7 @@
 #include <new>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease {
 namespace {
@@ -39,7 +40,7 @@ struct ContextDeleter {
 using Context = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  throw UsageError("key file " + file.string() + ": " + what);
+  throw UsageError("key file " + shown(file) + ": " + what);
 }
 
 const unsigned char* bytes_of(std::string_view text) {

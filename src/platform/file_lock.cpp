@@ -10,14 +10,19 @@
 #include <utility>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/file_access.h"
 
 namespace diskrelease {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
-  const std::string reason = std::strerror(errno);
-  throw AuditUnusable("lock file " + path.string() + ": cannot " + doing + ": " + reason +
-                      ". Nothing was sent; check the permissions of the folder.");
+  const int error = errno;
+  const std::string reason = std::strerror(error);
+  const std::string why =
+      error == EACCES ? reason_for_no_access(path, FileUse::read_and_write) : std::string();
+  throw AuditUnusable("lock file " + shown(path) + ": cannot " + doing + ": " + reason + why +
+                      "\nNothing was sent; check the permissions of the folder.");
 }
 
 }  // namespace

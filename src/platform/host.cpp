@@ -12,15 +12,17 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <string_view>
+
+#include "model/visible_text.h"
 
 namespace diskrelease {
 namespace {
 
-std::optional<passwd> password_entry(std::array<char, 4096>& buffer) {
+std::optional<passwd> password_entry(uid_t id, std::array<char, 4096>& buffer) {
   passwd entry{};
   passwd* found = nullptr;
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
+  if (::getpwuid_r(id, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
     return std::nullopt;
   }
   return entry;
@@ -34,19 +36,55 @@ std::optional<std::filesystem::path> xdg_directory(const char* variable, const c
   std::array<char, 4096> buffer{};
   std::optional<std::string> home = environment_variable("HOME");
   if (!home) {
-    if (const auto entry = password_entry(buffer)) home = entry->pw_dir;
+    if (const auto entry = password_entry(::getuid(), buffer)) home = entry->pw_dir;
   }
   if (!home || home->empty()) return std::nullopt;
   return std::filesystem::path(*home) / below_home / "diskrelease";
 }
 
+/// Made visible, and without the signs by which recorded_user() tells its parts apart, so that
+/// nobody can pretend to be more than one.
+std::string name_from_outside(const std::string& name) {
+  constexpr std::size_t longest = 64;  // twice what useradd allows
+  std::string text = visible(name, longest);
+  std::ranges::replace_if(
+      text, [](char c) { return std::string_view(" ,:()").find(c) != std::string_view::npos; },
+      '?');
+  return text;
+}
+
+/// As the kernel keeps it from the login on (pam_loginuid); empty for who never logged in, as a
+/// service.
+std::string login_user() {
+  constexpr std::uint32_t nobody_logged_in = 0xFFFFFFFF;
+  std::ifstream in("/proc/self/loginuid");
+  std::uint32_t id = nobody_logged_in;
+  if (!(in >> id) || id == nobody_logged_in) return {};
+  return user_name(id);
+}
+
 }  // namespace
+
+std::string user_name(std::uint32_t id) {
+  std::array<char, 4096> buffer{};
+  const auto entry = password_entry(id, buffer);
+  return entry ? entry->pw_name : std::to_string(id);
+}
+
+std::string recorded_user(const std::string& user, const std::string& sudo_user,
+                          const std::string& login_user) {
+  std::string behind;
+  if (!sudo_user.empty() && sudo_user != user) behind = "sudo: " + name_from_outside(sudo_user);
+  if (!login_user.empty() && login_user != user && login_user != sudo_user) {
+    behind += (behind.empty() ? "login: " : ", login: ") + login_user;
+  }
+  return behind.empty() ? user : user + " (" + behind + ")";
+}
 
 ProcessIdentity process_identity() {
   ProcessIdentity identity;
-  std::array<char, 4096> buffer{};
-  const auto entry = password_entry(buffer);
-  identity.user = entry ? entry->pw_name : std::to_string(::getuid());
+  identity.user = recorded_user(user_name(::getuid()),
+                                environment_variable("SUDO_USER").value_or(""), login_user());
   std::array<char, 256> host{};
   identity.host = ::gethostname(host.data(), host.size() - 1) == 0 ? host.data() : "unknown";
   identity.pid = ::getpid();

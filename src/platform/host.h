@@ -10,12 +10,24 @@ namespace diskrelease {
 
 /// Who and where this process is, for the record.
 struct ProcessIdentity {
-  std::string user;  ///< login name of the real user id, else the number
+  /// Login name of the real user id, else the number; and who stands behind it, see
+  /// recorded_user().
+  std::string user;
   std::string host;
   std::int64_t pid = 0;
 };
 
 [[nodiscard]] ProcessIdentity process_identity();
+
+/// Login name of a user id, else the number.
+[[nodiscard]] std::string user_name(std::uint32_t id);
+
+/// "root (sudo: alice)" where SUDO_USER names somebody else, "root (login: alice)" where the kernel
+/// says that somebody else has logged in (/proc/self/loginuid), both where they differ. An empty
+/// text = nothing is known. SUDO_USER is what the environment says: anybody can set it for a
+/// process of his own, so what the kernel says is never left out for it.
+[[nodiscard]] std::string recorded_user(const std::string& user, const std::string& sudo_user,
+                                        const std::string& login_user);
 
 /// One boot of this machine, as its kernel names it.
 struct BootId {

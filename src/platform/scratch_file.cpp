@@ -7,30 +7,30 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/host.h"
 
 namespace diskrelease {
 namespace {
 
 constexpr std::size_t k_most_waiting = 256 * 1024;
 
-std::string scratch_directory() {
-  for (const char* variable : {"SQLITE_TMPDIR", "TMPDIR"}) {
-    const char* value = std::getenv(variable);
-    if (value != nullptr && *value != '\0' && ::access(value, W_OK | X_OK) == 0) return value;
-  }
-  return ::access("/var/tmp", W_OK | X_OK) == 0 ? "/var/tmp" : "/tmp";
+bool may_write_into(const std::filesystem::path& folder) {
+  std::error_code error;
+  return std::filesystem::is_directory(folder, error) && ::access(folder.c_str(), W_OK | X_OK) == 0;
 }
 
 [[noreturn]] void fail(const char* doing) {
   const std::string reason = std::strerror(errno);
-  throw AuditUnusable("a temporary file in " + scratch_directory() + " cannot be " + doing + ": " +
-                      reason + ". TMPDIR names another folder.");
+  throw AuditUnusable("a temporary file in " + shown(scratch_directory()) + " cannot be " + doing +
+                      ": " + reason + ". TMPDIR names another folder.");
 }
 
 int open_without_name() {
-  std::string name = scratch_directory() + "/diskrelease-XXXXXX";
+  std::string name = (scratch_directory() / "diskrelease-XXXXXX").string();
   const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor < 0) fail("made");
   ::unlink(name.c_str());
@@ -38,6 +38,14 @@ int open_without_name() {
 }
 
 }  // namespace
+
+std::filesystem::path scratch_directory() {
+  for (const char* variable : {"SQLITE_TMPDIR", "TMPDIR"}) {
+    const std::optional<std::string> value = environment_variable(variable);
+    if (value && may_write_into(*value)) return *value;
+  }
+  return may_write_into("/var/tmp") ? "/var/tmp" : "/tmp";
+}
 
 ScratchFile::~ScratchFile() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace diskrelease {
+
+/// Where temporary files go: the first of $SQLITE_TMPDIR, $TMPDIR, /var/tmp and /tmp that is a
+/// folder this user may write to, else /tmp.
+[[nodiscard]] std::filesystem::path scratch_directory();
 
 /// Bytes that need not outlive this object and may be more than fit into memory: a file without a
 /// name in $SQLITE_TMPDIR, $TMPDIR, /var/tmp or /tmp, where SQLite keeps its own. There is none

@@ -11,15 +11,20 @@
 #include <system_error>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
+#include "platform/file_access.h"
+#include "platform/host.h"
 
 namespace diskrelease {
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const std::string& what) {
-  throw CallsImpossible("limiter file " + name + ": " + what +
+[[noreturn]] void refuse(const std::string& name, const std::string& what,
+                         const std::string& more = {}) {
+  throw CallsImpossible("limiter file " + shown(name) + ": " + what +
                         ". All processes keep one rate through it, so nothing is sent without it. "
                         "Put that right, or set XDG_STATE_HOME to a folder of your own on a local "
-                        "disk.");
+                        "disk." +
+                        more);
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& what, int error) {
@@ -43,14 +48,18 @@ int open_file(const std::filesystem::path& path) {
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (descriptor >= 0) return descriptor;
   if (errno == ELOOP) refuse(path.string(), "it is a symbolic link");
-  refuse(path.string(), "it cannot be opened", errno);
+  const int error = errno;
+  refuse(path.string(), "it cannot be opened: " + std::generic_category().message(error),
+         error == EACCES ? "\n" + files_of_others({&path, 1}, FileUse::read_and_write) : "");
 }
 
 void check_file(int descriptor, const std::string& name) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) refuse(name, "it cannot be examined", errno);
   if (!S_ISREG(status.st_mode)) refuse(name, "it is not a regular file");
-  if (status.st_uid != ::geteuid()) refuse(name, "it belongs to another user");
+  if (status.st_uid != ::geteuid()) {
+    refuse(name, "it belongs to another user: " + user_name(status.st_uid));
+  }
   if ((status.st_mode & 0022U) != 0) refuse(name, "other users may write to it");
 }
 

@@ -13,11 +13,23 @@
 #include <utility>
 
 namespace diskrelease {
+namespace {
+
+/// What nohup, or a shell that starts a background job without job control, has the process ignore
+/// is none of its business. Once blocked, an ignored signal would come all the same.
+bool is_ignored(int signal) {
+  struct sigaction current {};
+  return ::sigaction(signal, nullptr, &current) == 0 && current.sa_handler == SIG_IGN;
+}
+
+}  // namespace
 
 StopSignals::StopSignals(std::function<void(int, int)> on_signal) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (!is_ignored(signal)) sigaddset(&signals, signal);
+  }
   if (const int error = pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
     throw std::system_error(error, std::generic_category(), "cannot block signals");
   }

@@ -5,7 +5,8 @@
 
 namespace diskrelease {
 
-/// Turns SIGINT, SIGTERM and SIGHUP into calls of a function on a thread of its own.
+/// Turns SIGINT, SIGTERM and SIGHUP into calls of a function on a thread of its own. One that is
+/// ignored at the construction (nohup, a background job of a shell script) stays ignored.
 ///
 /// Construct it in the main thread before any other thread is started: it blocks the signals there,
 /// and threads inherit that. `on_signal` gets the signal and how many have come so far, counted

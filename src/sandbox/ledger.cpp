@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "model/errors.h"
+#include "model/shown_path.h"
 
 namespace diskrelease::sandbox {
 namespace {
@@ -75,7 +76,7 @@ std::string_view to_text(Delivery delivery) noexcept {
 LedgerFile::LedgerFile(const std::filesystem::path& path)
     : file_(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {
   if (file_ < 0) {
-    throw UsageError("cannot write the sandbox ledger " + path.string() + ": " +
+    throw UsageError("cannot write the sandbox ledger " + shown(path) + ": " +
                      std::generic_category().message(errno));
   }
 }
@@ -124,7 +125,7 @@ void LedgerFile::append_delivery(std::uint64_t sequence, Delivery delivery) {
 
 std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
   std::ifstream in(path);
-  if (!in) throw UsageError("cannot read the sandbox ledger " + path.string());
+  if (!in) throw UsageError("cannot read the sandbox ledger " + shown(path));
   std::map<std::uint64_t, LedgerEntry> entries;
   std::string line;
   while (std::getline(in, line)) {
@@ -132,7 +133,7 @@ std::vector<LedgerEntry> read_ledger(const std::filesystem::path& path) {
     try {
       read_line(line, entries);
     } catch (const std::exception&) {
-      throw UsageError(path.string() + " is not a sandbox ledger");
+      throw UsageError(shown(path) + " is not a sandbox ledger");
     }
   }
   std::vector<LedgerEntry> result;

@@ -18,6 +18,7 @@
 #include <unordered_set>
 
 #include "model/disk_id.h"
+#include "model/shown_path.h"
 #include "sandbox/seeded_draw.h"
 
 namespace diskrelease::sandbox {
@@ -539,7 +540,7 @@ ScenarioFile read_scenario_file(const std::filesystem::path& path) {
   std::ostringstream text;
   text << in.rdbuf();
   if (!in || text.str().empty()) {
-    return {{}, {path.string() + ": cannot be read, or is empty"}};
+    return {{}, {shown(path) + ": cannot be read, or is empty"}};
   }
   return parse_scenario(text.str(), path.string());
 }

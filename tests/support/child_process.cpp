@@ -60,6 +60,8 @@ ChildProcess::ChildProcess(std::vector<std::string> arguments,
   const int in = ::open("/dev/null", O_RDONLY);
   const int out = ::open(out_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   const int error = ::open(error_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  // However the tests themselves were started (nohup, a background job of a script).
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM}) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   if (::dup2(in, 0) != 0 || ::dup2(out, 1) != 1 || ::dup2(error, 2) != 2 ||
@@ -79,6 +81,8 @@ ChildProcess::~ChildProcess() {
 void ChildProcess::send_signal(int signal) const {
   if (!ended_) ::kill(pid_, signal);
 }
+
+std::string ChildProcess::error_so_far() const { return content_of(error_); }
 
 ChildResult ChildProcess::wait() {
   const int descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));

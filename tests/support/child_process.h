@@ -17,7 +17,7 @@ struct ChildResult {
 
 /// A program started with exactly the given environment, the options of the thread sanitizer and a
 /// RUNTIME_DIRECTORY, which goes with this process; standard input closed to it (/dev/null),
-/// outputs in files of its own. Killed on destruction if it still runs.
+/// outputs in files of its own, no signal ignored. Killed on destruction if it still runs.
 class ChildProcess {
  public:
   ChildProcess(std::vector<std::string> arguments,
@@ -29,6 +29,8 @@ class ChildProcess {
 
   void send_signal(int signal) const;
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// What it has written to standard error so far.
+  [[nodiscard]] std::string error_so_far() const;
   /// Waits for its end; after 60 s it is killed, which shows as exit code -9.
   [[nodiscard]] ChildResult wait();
 

@@ -120,5 +120,24 @@ TEST(ProxyTest, IsBypassedForAnAddressOnlyIfItIsNamedWhole) {
   EXPECT_FALSE(bypasses_proxy({"::1", 443}, "::2"));
 }
 
+TEST(ProxyTest, IsBypassedForTheAddressesOfABlock) {
+  for (const char* list : {"192.168.0.0/16", "other 192.168.0.0/16", "192.168.7.9/32", "0.0.0.0/0",
+                           "192.168.7.8/31", "10.0.0.0/8,192.168.255.255/16"}) {
+    EXPECT_TRUE(bypasses_proxy({"192.168.7.9", 8443}, list)) << list;
+  }
+  for (const char* list :
+       {"192.169.0.0/16", "192.168.7.8/32", "192.168.7.10/31", "192.168.0.0/33", "192.168.0.0/",
+        "192.168.0.0/-1", "192.168.0.0/16x", "/16", "/", "192.168/16", "::/0", "example.com/0"}) {
+    EXPECT_FALSE(bypasses_proxy({"192.168.7.9", 8443}, list)) << list;
+  }
+  for (const char* list : {"fd00::/8", "FD12:3456::/32", "[fd00::]/8", "::/0"}) {
+    EXPECT_TRUE(bypasses_proxy({"fd12:3456::9", 443}, list)) << list;
+  }
+  for (const char* list : {"fe80::/10", "fd12:3457::/32", "fd00::/129", "0.0.0.0/0"}) {
+    EXPECT_FALSE(bypasses_proxy({"fd12:3456::9", 443}, list)) << list;
+  }
+  EXPECT_FALSE(bypasses_proxy({"api.example.com", 443}, "0.0.0.0/0"));
+}
+
 }  // namespace
 }  // namespace diskrelease
