@@ -7,6 +7,7 @@
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "report/archive_list.h"
 #include "report/json_object.h"
@@ -88,12 +89,12 @@ AnchorsRead read_anchors_of(const Options& options) {
   std::optional<VerifyingKey> key;
   if (options.anchor_public_key) key.emplace(VerifyingKey::read(*options.anchor_public_key));
   if (key && !anchors.are_there) {
-    throw UsageError("--anchor-public-key: there is no anchor file " + anchors.file.string() +
+    throw UsageError("--anchor-public-key: there is no anchor file " + shown(anchors.file) +
                      "; name it with --anchor-file");
   }
   if (anchors.are_there) anchors.content = read_anchors(anchors.file, key ? &*key : nullptr);
   if (options.anchor_file && anchors.content.anchors.empty() && anchors.content.problems.empty()) {
-    throw UsageError("anchor file " + anchors.file.string() + ": has no anchor in it");
+    throw UsageError("anchor file " + shown(anchors.file) + ": has no anchor in it");
   }
   return anchors;
 }

@@ -13,6 +13,7 @@
 
 #include "audit/database.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/byte_locks.h"
 #include "platform/sha256.h"
@@ -73,13 +74,13 @@ std::filesystem::path file_in(const ClaimsPlace& place) { return place.folder / 
 std::filesystem::path locks_in(const ClaimsPlace& place) { return place.folder / "claims.lock"; }
 
 [[noreturn]] void refuse(const ClaimsPlace& place, const std::string& what) {
-  throw ClaimsUnusable("claims store " + visible(file_in(place).string()) + ": " + what);
+  throw ClaimsUnusable("claims store " + shown(file_in(place)) + ": " + what);
 }
 
 /// Database knows files as audit databases only.
 [[noreturn]] void refuse(const ClaimsPlace& place, const AuditUnusable& error) {
   std::string_view text = error.what();
-  const std::string prefix = "audit database " + file_in(place).string() + ": ";
+  const std::string prefix = "audit database " + shown(file_in(place)) + ": ";
   if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
   refuse(place, std::string(text));
 }
