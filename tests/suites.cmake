@@ -7,15 +7,16 @@
 cmake_minimum_required(VERSION 3.25)
 
 # Suites that run long: a regular expression for their names, into how many processes they are
-# divided, how much of a processor each takes (2: all of it, 1: it waits most of the time), and their
-# cost: the dearest start first, so that all processors are busy to the end. All others: 1, 2, 1.
+# divided, how much of a processor each takes (4: all of it; 1: it waits nearly all the time, and runs
+# beside others), and their cost: the dearest start first, so that all processors are busy to the end.
+# All others are 1, 4 and 1.
 set(long_suites
-  "^KillTest$"            1 2 1000
-  "^Shards/Simulation$"   8 2 900
-  "^StorageFaultTest$"    4 2 800
-  "^Fault/FaultOn"        4 1 1100
-  "^ReleaseTest$"         2 1 600
-  "^HttpsTransportTest$"  2 1 500)
+  "^Fault/FaultOnReadingBack" 2 1 2000
+  "^Shards/KillTest$"         2 4 1000
+  "^Shards/Simulation$"       8 4 900
+  "^StorageFaultTest$"        4 4 800
+  "^ReleaseTest$"             2 4 600
+  "^HttpsTransportTest$"      2 4 500)
 
 file(REMOVE_RECURSE "${results}")
 file(MAKE_DIRECTORY "${results}")
@@ -35,7 +36,7 @@ string(REGEX MATCHALL "<test(suite|case) name=\"[^\"]*\"" names "${xml}")
 # make_entries(SUITE FILTER COUNT)
 macro(make_entries suite filter count)
   set(shards 1)
-  set(share 2)
+  set(share 4)
   set(cost 1)
   set(rest ${long_suites})
   while(rest)
