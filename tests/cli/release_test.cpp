@@ -171,7 +171,10 @@ TEST_F(ReleaseTest, MixedDisksEndAsTheyDeserveAndTheBooksAgree) {
 }
 
 /// Runs that are killed again and again, each in a database of its own.
-class KillTest : public ReleaseTest {
+class KillTest : public ReleaseTest, public ::testing::WithParamInterface<int> {
+ public:
+  static constexpr int k_shards = 2;
+
  protected:
   /// One run: started, killed `kills` times at random moments, then resumed to its end.
   void live_through(int kills, bool faults, std::mt19937& random) {
@@ -288,21 +291,26 @@ class KillTest : public ReleaseTest {
     ]})";
 };
 
-TEST_F(KillTest, RunsThatAreKilledAtRandomMomentsSendNothingTwiceAndEnd) {
+/// DISKRELEASE_KILLS: how many, over all shards. DISKRELEASE_SEED: for the same moments again.
+TEST_P(KillTest, RunsThatAreKilledAtRandomMomentsSendNothingTwiceAndEnd) {
   constexpr int k_kills_a_run = 20;
   const char* count_text = std::getenv("DISKRELEASE_KILLS");
-  int kills = count_text == nullptr ? 10 : std::atoi(count_text);
+  const int all = count_text == nullptr ? 10 : std::atoi(count_text);
+  int kills = all * (GetParam() + 1) / k_shards - all * GetParam() / k_shards;
   const char* seed_text = std::getenv("DISKRELEASE_SEED");
   const unsigned seed =
       seed_text == nullptr ? std::random_device{}() : static_cast<unsigned>(std::atoi(seed_text));
   std::cout << "DISKRELEASE_SEED=" << seed << '\n';
   std::mt19937 random(seed);
-  for (bool faults = true; kills > 0; kills -= k_kills_a_run, faults = !faults) {
+  // One shard begins with faults and the other one without.
+  for (bool faults = GetParam() % 2 == 0; kills > 0; kills -= k_kills_a_run, faults = !faults) {
     SCOPED_TRACE(std::to_string(kills) + (faults ? " kills left, faults" : " kills left"));
     live_through(std::min(kills, k_kills_a_run), faults, random);
     if (HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Shards, KillTest, ::testing::Range(0, KillTest::k_shards));
 
 TEST_F(ReleaseTest, WhatHadNotLeftWhenTheProcessWasKilledIsSentByTheNext) {
   serve(
