@@ -69,6 +69,11 @@ Reply AccountTransport::describe(const HttpRequest& request) {
     if (std::optional<Reply> reply = on_describe(reads_)) return *std::move(reply);
   }
   std::vector<std::string> rows;
+  if (request.body.find("\"diskIds\"") == std::string::npos) {
+    ++controls_;
+    if (shows_others) rows.push_back(disk_row("not-listed", "AVAILABLE"));
+    return describe_reply(rows);
+  }
   for (const std::string& disk : asked_disks(request.body)) {
     const auto found = disks_.find(disk);
     if (found == disks_.end() || found->second == DiskStatus::absent) continue;
