@@ -1,6 +1,7 @@
 #include "api/describe.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
@@ -162,7 +163,8 @@ std::variant<std::vector<Sighting>, Flaw> read_sightings(const JsonValue& docume
 }
 
 // The account is shown: at least one disk of it.
-std::variant<std::vector<Sighting>, Flaw> read_account(const JsonValue& document) {
+std::variant<std::vector<Sighting>, Flaw> read_account(const JsonValue& document,
+                                                       const Blanking& blank) {
   auto list = read_list(document);
   if (auto* flaw = std::get_if<Flaw>(&list)) return std::move(*flaw);
   const auto [total, rows] = std::get<List>(list);
@@ -175,10 +177,11 @@ std::variant<std::vector<Sighting>, Flaw> read_account(const JsonValue& document
                 std::to_string(rows->size()) + " rows, where one was asked for"};
   }
   const JsonValue& row = rows->front();
-  if (row.kind != JsonValue::Kind::object || text_of(row, "diskId") == nullptr) {
-    return Flaw{"the row has no diskId that is a text"};
-  }
-  return std::vector<Sighting>();
+  const std::string* id = row.kind == JsonValue::Kind::object ? text_of(row, "diskId") : nullptr;
+  if (id == nullptr) return Flaw{"the row has no diskId that is a text"};
+  auto disk = DiskId::parse(*id);
+  if (!std::holds_alternative<DiskId>(disk)) return Flaw{"the row's diskId is no disk id"};
+  return read_rows(*rows, std::array{std::get<DiskId>(std::move(disk))}, blank);
 }
 
 // Whether a 200 is what a list would come in; if not, describe_answer() says what came.
@@ -246,7 +249,8 @@ DescribeReading classify_account(const Reply& reply, const Blanking& blank) {
   if (const auto* failure = std::get_if<TransportFailure>(&reply)) {
     return read_failure(*failure, blank);
   }
-  return read_response(std::get<HttpResponse>(reply), blank, read_account);
+  return read_response(std::get<HttpResponse>(reply), blank,
+                       [&](const JsonValue& document) { return read_account(document, blank); });
 }
 
 }  // namespace diskrelease

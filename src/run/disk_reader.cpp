@@ -31,7 +31,7 @@ void DiskReader::begin(ReadPurpose purpose, Batch batch) {
   batch_ = std::move(batch);
   disks_.clear();
   for (const ReadSubject& subject : batch_) disks_.push_back(subject.disk);
-  controls_ = false;
+  asks_ = Asks::disks;
   controlled_ = false;
   slot_.reset();
   not_before_.reset();
@@ -72,8 +72,10 @@ std::optional<SteadyTime> DiskReader::step() {
   }
   // Signed before the departure is counted: the first signature of a process takes long.
   const UtcTime sent = parts_.clock.utc_now();
-  const HttpRequest request = controls_ ? describe_account_request(parts_.caller, sent)
-                                        : describe_disks_request(parts_.caller, disks_, sent);
+  const HttpRequest request =
+      asks_ == Asks::account
+          ? describe_account_request(parts_.caller, sent)
+          : describe_disks_request(parts_.caller, asks_ == Asks::witness ? witness_ : disks_, sent);
   const SteadyTime departed = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(*slot_, departed)) {
     slot_ = later;
@@ -94,7 +96,24 @@ void DiskReader::doubt(DescribeReading& reading, SteadyTime now) {
   reading.message = std::to_string(missing) + " of " + std::to_string(reading.sightings.size()) +
                     " disks are left out, which proves nothing until the account is seen";
   reading.sightings.clear();
-  controls_ = true;
+  asks_ = Asks::account;
+}
+
+void DiskReader::control(Asks asked, DescribeReading& reading, SteadyTime now) {
+  const Sighting seen = std::move(reading.sightings.front());
+  reading.sightings.clear();
+  if (asked == Asks::account) {
+    reading.message = "the account has disk " + seen.disk.text();
+    witness_ = {seen.disk};
+    asks_ = Asks::witness;
+  } else if (seen.status == DiskStatus::absent) {
+    reading.kind = DescribeReading::Kind::failed;
+    reading.message = "disk " + seen.disk.text() + ", which the account has, is left out";
+  } else {
+    reading.message = "disk " + seen.disk.text() + ", which the account has, is shown";
+    account_shown_ = now;
+    controlled_ = true;
+  }
 }
 
 void DiskReader::record(const DescribeReading& reading, std::size_t asked) {
@@ -118,15 +137,14 @@ void DiskReader::record(const DescribeReading& reading, std::size_t asked) {
 std::optional<SteadyTime> DiskReader::ended(const Reply& reply, const Blanking& blank,
                                             SteadyTime departed, UtcTime sent) {
   const SteadyTime now = parts_.clock.steady_now();
-  const bool is_control = std::exchange(controls_, false);
+  const Asks asked = std::exchange(asks_, Asks::disks);
   DescribeReading reading =
-      is_control ? classify_account(reply, blank) : classify_describe(reply, disks_, blank);
-  if (is_control && reading.kind == DescribeReading::Kind::complete) {
-    reading.message = "the account is seen";
-    account_shown_ = now;
-    controlled_ = true;
-  }
-  if (!is_control && reading.kind == DescribeReading::Kind::complete) doubt(reading, now);
+      asked == Asks::account
+          ? classify_account(reply, blank)
+          : classify_describe(reply, asked == Asks::witness ? witness_ : disks_, blank);
+  const bool complete = reading.kind == DescribeReading::Kind::complete;
+  if (complete && asked == Asks::disks) doubt(reading, now);
+  if (complete && asked != Asks::disks) control(asked, reading, now);
   latest_.counts.clear();
   for (std::size_t i = 0; i < reading.sightings.size(); ++i) {
     latest_.counts.push_back(
@@ -136,9 +154,10 @@ std::optional<SteadyTime> DiskReader::ended(const Reply& reply, const Blanking& 
   latest_.answered = now;
   latest_.sent_utc = sent;
   latest_.answered_utc = parts_.clock.utc_now();
-  record(reading, is_control ? 1 : batch_.size());
+  record(reading, asked == Asks::disks ? batch_.size() : 1);
   slot_.reset();
-  if (controls_ || (is_control && reading.kind == DescribeReading::Kind::complete)) {
+  const bool was_control = asked != Asks::disks && reading.kind == DescribeReading::Kind::complete;
+  if (asks_ != Asks::disks || was_control) {
     not_before_ = now;
     return now;
   }

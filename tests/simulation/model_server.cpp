@@ -271,7 +271,8 @@ std::string ModelServer::read(std::size_t index, Fate fate) {
     rows += row_json(row);
   }
   if (fate == Fate::foreign_row) {
-    const sandbox::Disk foreign = sandbox::disk_of_kind("foreign", sandbox::DiskKind::available);
+    const sandbox::Disk foreign =
+        sandbox::disk_of_kind("foreign-" + std::to_string(index), sandbox::DiskKind::available);
     if (!rows.empty()) rows += ',';
     rows += row_json({&foreign, DiskStatus::available});
     ++total;

@@ -8,6 +8,8 @@
 namespace diskrelease {
 namespace {
 
+constexpr const char* k_not_listed = "not-listed";
+
 bool is_describe(const HttpRequest& request) {
   return std::ranges::find(request.headers,
                            std::pair<std::string, std::string>("X-ZC-Action", "DescribeDisks")) !=
@@ -71,10 +73,11 @@ Reply AccountTransport::describe(const HttpRequest& request) {
   std::vector<std::string> rows;
   if (request.body.find("\"diskIds\"") == std::string::npos) {
     ++controls_;
-    if (shows_others) rows.push_back(disk_row("not-listed", "AVAILABLE"));
+    if (shows_others) rows.push_back(disk_row(k_not_listed, "AVAILABLE"));
     return describe_reply(rows);
   }
   for (const std::string& disk : asked_disks(request.body)) {
+    if (shows_others && disk == k_not_listed) rows.push_back(disk_row(disk, "AVAILABLE"));
     const auto found = disks_.find(disk);
     if (found == disks_.end() || found->second == DiskStatus::absent) continue;
     rows.push_back(disk_row(disk, to_text(found->second)));
