@@ -348,7 +348,9 @@ LEFT JOIN invocation ON invocation.invocation_id = attempt.invocation_id;
 
 -- Public, stable interface: every item with its state. An open attempt counts as unknown: nothing else is proved.
 --
--- ending: how the latest attempt ended, verdicts included. seen: the latest observation made after that attempt.
+-- ending: how the latest attempt ended, verdicts included. seen: the latest observation made after that attempt,
+-- seen_earlier: the one before it, after that attempt as well. One answer without a disk proves nothing: ABSENT counts when
+-- it was seen twice in a row, or after DELETING.
 CREATE VIEW item_state AS
 SELECT run_id,
        item_id,
@@ -357,7 +359,8 @@ SELECT run_id,
        CASE
          WHEN ending IN ('open', 'unknown') THEN 'unknown'
          WHEN ending IN ('accepted', 'executed')
-              AND (goal = 'release' OR stage = 2 OR seen IN ('DELETING', 'ABSENT')) THEN 'released'
+              AND (goal = 'release' OR stage = 2 OR seen = 'DELETING'
+                   OR (seen = 'ABSENT' AND seen_earlier IN ('ABSENT', 'DELETING'))) THEN 'released'
          WHEN ending IN ('already_gone', 'gone') THEN 'already_gone'
          WHEN ending = 'refused' OR (ending = 'rejected' AND scope = 'disk') THEN 'rejected'
          ELSE coalesce(decided, 'pending')
@@ -375,9 +378,15 @@ SELECT run_id,
          WHEN ending IN ('accepted', 'executed') THEN
            CASE
              WHEN seen IS NULL THEN 'not_read'
-             WHEN seen = 'ABSENT' THEN 'destroyed'
+             WHEN seen = 'ABSENT' AND seen_earlier IN ('ABSENT', 'DELETING') THEN
+               CASE
+                 -- It was seen on its way there. Else nobody has seen more than that it is not there any more.
+                 WHEN EXISTS (SELECT 1 FROM observation WHERE observation.item_id = facts.item_id
+                              AND observation.status IN ('RECYCLING', 'RECYCLED', 'DELETING')) THEN 'destroyed'
+                 ELSE 'gone'
+               END
              WHEN seen = 'RECYCLED' AND stage = 1 THEN 'recycled'
-             WHEN seen IN ('RECYCLING', 'RECYCLED', 'DELETING') THEN 'leaving'
+             WHEN seen IN ('RECYCLING', 'RECYCLED', 'DELETING', 'ABSENT') THEN 'leaving'
              ELSE 'still_there'
            END
        END AS verified,
@@ -413,6 +422,9 @@ FROM (
          (SELECT status FROM observation
           WHERE observation.item_id = item.item_id AND observation_id > coalesce(latest.observation_id, 0)
           ORDER BY observation_id DESC LIMIT 1) AS seen,
+         (SELECT status FROM observation
+          WHERE observation.item_id = item.item_id AND observation_id > coalesce(latest.observation_id, 0)
+          ORDER BY observation_id DESC LIMIT 1 OFFSET 1) AS seen_earlier,
          (SELECT CASE decision.kind WHEN 'skip' THEN 'skipped' WHEN 'give_up' THEN 'failed'
                                     WHEN 'reject' THEN 'rejected' ELSE 'already_gone' END
           FROM decision

@@ -6,7 +6,7 @@ _diskrelease() {
   local common='--json --quiet --verbose --no-color --help'
   local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight --look-batch
     --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
-    --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog'
+    --accept-credential --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog'
   local releases='--yes --max-disks --no-preflight --resend-unsettled'
   COMPREPLY=()
 

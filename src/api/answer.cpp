@@ -82,6 +82,11 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
 
 constexpr Verdict stop_for(StopCause cause) { return {Verdict::Kind::stop, cause}; }
 
+/// What the API puts around each of its refusals, and nobody else: {"requestId":"..","code":".."}.
+bool has_envelope(const JsonValue& document) {
+  return !identifier(document, "requestId").empty() && !identifier(document, "code").empty();
+}
+
 }  // namespace
 
 Body read_body(const HttpResponse& response) {
@@ -99,16 +104,20 @@ const JsonValue* find_value(const JsonValue& object, std::string_view key) noexc
   return value == nullptr || value->kind == JsonValue::Kind::null ? nullptr : value;
 }
 
-std::string identifier(const JsonValue& object, std::string_view key) {
+std::string shown_identifier(const JsonValue& object, std::string_view key, const Blanking& blank) {
   const JsonValue* value = object.find(key);
   if (value == nullptr || value->kind != JsonValue::Kind::string) return {};
   const bool printable =
       std::ranges::all_of(value->text, [](char c) { return c > ' ' && c <= '~'; });
-  return printable ? value->text.substr(0, k_max_identifier) : std::string();
+  return printable ? blank(value->text).substr(0, k_max_identifier) : std::string();
 }
 
-std::string bounded_text(std::string_view text, std::size_t max_bytes) {
-  std::string shown = visible(text, max_bytes - std::string_view("...").size());
+std::string identifier(const JsonValue& object, std::string_view key) {
+  return shown_identifier(object, key, Blanking());
+}
+
+std::string bounded_text(std::string_view text, std::size_t max_bytes, const Blanking& blank) {
+  std::string shown = visible(blank(text), max_bytes - std::string_view("...").size());
   if (shown.size() > max_bytes) {  // control characters take four bytes each
     std::size_t end = max_bytes;
     while ((static_cast<unsigned char>(shown[end]) & 0xC0U) == 0x80U) --end;
@@ -117,17 +126,19 @@ std::string bounded_text(std::string_view text, std::size_t max_bytes) {
   return shown;
 }
 
-std::string message_text(std::string_view text) { return bounded_text(text, k_max_message); }
+std::string message_text(std::string_view text, const Blanking& blank) {
+  return bounded_text(text, k_max_message, blank);
+}
 
-std::string describe_answer(const HttpResponse& response, const Body& body) {
+std::string describe_answer(const HttpResponse& response, const Body& body, const Blanking& blank) {
   const JsonValue* message = body.document.find("message");
   if (message != nullptr && message->kind == JsonValue::Kind::string && !message->text.empty()) {
-    return message->text;
+    return message_text(message->text, blank);
   }
   std::string text = "HTTP " + std::to_string(response.status);
   if (response.status >= 300 && response.status <= 399) {
     if (const auto location = find_header(response, "location")) {
-      return text.append(" to ").append(visible(*location, k_max_excerpt));
+      return text.append(" to ").append(visible(blank(*location), k_max_excerpt));
     }
   }
   if (response.body.empty()) return text.append(" without a body");
@@ -142,13 +153,13 @@ std::string describe_answer(const HttpResponse& response, const Body& body) {
       text.append(" without JSON: ");
       break;
   }
-  return text.append(visible(response.body, k_max_excerpt));
+  return text.append(visible(blank(response.body), k_max_excerpt));
 }
 
-std::string describe_failure(const TransportFailure& failure) {
+std::string describe_failure(const TransportFailure& failure, const Blanking& blank) {
   std::string text(to_text(failure.problem));
   if (!failure.detail.empty()) text.append(": ").append(failure.detail);
-  return text;
+  return message_text(text, blank);
 }
 
 std::optional<std::chrono::milliseconds> read_retry_after(const HttpResponse& response) {
@@ -192,28 +203,31 @@ Verdict judge(const HttpResponse& response, const Body& body, CodeMeaning meanin
   // 3. A failure that carries a response contradicts itself.
   if (find_value(document, "response") != nullptr) return {in_doubt, {}};
 
-  // 4. Codes that decide with any status.
+  // 4. A redirect (303: "done, see there"), a 304 or a demand for a login may come from a machine
+  //    in between, before or after the API has executed the call. Only the API's own envelope says
+  //    that it was refused. Every further call would end so either way.
+  if (status < 400 && !has_envelope(document)) return {in_doubt, StopCause::redirect};
+  if (status == 401 && !has_envelope(document)) return {in_doubt, StopCause::authentication};
+
+  // 5. Codes that decide with any status.
   if (meaning == CodeMeaning::uncertain) return {in_doubt, {}};
   if (meaning == CodeMeaning::authentication) return stop_for(StopCause::authentication);
   if (meaning == CodeMeaning::throttled) return {throttled, {}};
 
-  // 5. Statuses that decide with any other code: refused before anybody could execute it.
+  // 6. Statuses that decide with any other code: refused before anybody could execute it.
   if (status < 400) return stop_for(StopCause::redirect);
   if (status == 451 || (status == 403 && find_header(response, "cf-mitigated"))) {
     return stop_for(StopCause::edge_block);
   }
   if (status == 429) return {throttled, {}};
 
-  // 6. A fault of the server or of a machine in between, after which the call may have run.
+  // 7. A fault of the server or of a machine in between, after which the call may have run.
   if (status >= 500) return {in_doubt, {}};
 
-  // 7. 4xx with a code: the API refused.
+  // 8. 4xx with a code: the API refused.
   if (!identifier(document, "code").empty()) return {refused, {}};
 
-  // 8. 401 means by definition that the request has not been applied (RFC 9110, 15.5.2).
-  if (status == 401) return stop_for(StopCause::authentication);
-
-  // 9. What may be the API's answer but cannot be read might hide a code of rule 4.
+  // 9. What may be the API's answer but cannot be read might hide a code of rule 5.
   if (body.kind == BodyKind::unreadable) return {in_doubt, {}};
 
   // 10. 403 without a code comes from the edge, other 4xx without any sign of the API from a wrong

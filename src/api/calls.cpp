@@ -80,4 +80,8 @@ HttpRequest describe_disks_request(const Caller& caller, std::span<const DiskId>
   return signed_call(caller, "DescribeDisks", describe_disks_body(disks), now);
 }
 
+HttpRequest describe_account_request(const Caller& caller, UtcTime now) {
+  return signed_call(caller, "DescribeDisks", R"({"pageNum":1,"pageSize":1})", now);
+}
+
 }  // namespace diskrelease

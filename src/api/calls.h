@@ -48,4 +48,8 @@ class ReleaseRequest {
 [[nodiscard]] HttpRequest describe_disks_request(const Caller& caller,
                                                  std::span<const DiskId> disks, UtcTime now);
 
+/// DescribeDisks without ids for the first disk of the account, whichever it is: whether the
+/// account is shown at all. Read-only.
+[[nodiscard]] HttpRequest describe_account_request(const Caller& caller, UtcTime now);
+
 }  // namespace diskrelease

@@ -27,8 +27,9 @@ bool proves_acceptance(const JsonValue& document) {
 Ruling rule_on_disk(CodeMeaning meaning, PriorKnowledge prior) {
   switch (meaning) {
     case CodeMeaning::disk_not_found:
-      // A disk never seen may as well be mistyped or in another account.
-      return {prior.seen_in_account ? Outcome::already_gone : Outcome::rejected};
+      // A disk never seen may as well be mistyped or in another account. One that was seen has gone
+      // since, or was not looked for where it is.
+      return {prior.seen_in_account ? Outcome::unknown : Outcome::rejected};
     case CodeMeaning::in_recycle_bin:
       return {prior.goal == Goal::release ? Outcome::already_gone : Outcome::rejected};
     case CodeMeaning::unfit_status:
@@ -62,33 +63,34 @@ Ruling rule(const HttpResponse& response, const Body& body, CodeMeaning meaning,
   return {Outcome::unknown};
 }
 
-Classification classify_response(const HttpResponse& response, PriorKnowledge prior) {
+Classification classify_response(const HttpResponse& response, PriorKnowledge prior,
+                                 const Blanking& blank) {
   const Body body = read_body(response);
   Classification result;
   result.http_status = response.status;
-  result.api_code = identifier(body.document, "code");
-  result.request_id = identifier(body.document, "requestId");
+  result.api_code = shown_identifier(body.document, "code", blank);
+  result.request_id = shown_identifier(body.document, "requestId", blank);
 
-  const CodeMeaning meaning = meaning_of(result.api_code);
+  const CodeMeaning meaning = meaning_of(identifier(body.document, "code"));
   const Verdict verdict = judge(response, body, meaning);
   const Ruling ruling = rule(response, body, meaning, verdict, prior);
   result.outcome = ruling.outcome;
   result.scope = ruling.scope;
   result.stop = verdict.stop;
   if (result.outcome != Outcome::accepted) {
-    result.message = message_text(describe_answer(response, body));
+    result.message = describe_answer(response, body, blank);
   }
   if (result.outcome == Outcome::throttled) result.retry_after = read_retry_after(response);
   return result;
 }
 
-Classification classify_failure(const TransportFailure& failure) {
+Classification classify_failure(const TransportFailure& failure, const Blanking& blank) {
   Classification result;
   result.http_status = failure.status;
   result.outcome = failure.request_may_have_left ? Outcome::unknown : Outcome::not_sent;
   result.stop = stop_cause(failure);
   if (result.stop) result.scope = Scope::run;
-  result.message = message_text(describe_failure(failure));
+  result.message = describe_failure(failure, blank);
   return result;
 }
 
@@ -114,11 +116,15 @@ std::string_view to_text(StopCause cause) noexcept {
   return "";
 }
 
-Classification classify_release(const Reply& reply, PriorKnowledge prior) {
+Classification classify_release(const Reply& reply, PriorKnowledge prior, const Blanking& blank) {
   if (const auto* failure = std::get_if<TransportFailure>(&reply)) {
-    return classify_failure(*failure);
+    return classify_failure(*failure, blank);
   }
-  return classify_response(std::get<HttpResponse>(reply), prior);
+  return classify_response(std::get<HttpResponse>(reply), prior, blank);
+}
+
+bool says_not_found(std::string_view api_code) noexcept {
+  return meaning_of(api_code) == CodeMeaning::disk_not_found;
 }
 
 }  // namespace diskrelease

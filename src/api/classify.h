@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/blanking.h"
 #include "model/goal.h"
 #include "model/outcome.h"
 #include "net/http.h"
@@ -29,14 +30,16 @@ enum class StopCause {
 struct Classification {
   Outcome outcome = Outcome::unknown;
   Scope scope = Scope::disk;
-  std::optional<StopCause> stop;  ///< set exactly when scope is run
+  /// Set where scope is run, and with an unknown outcome after which going on makes no sense.
+  std::optional<StopCause> stop;
   std::optional<int> http_status;
-  /// As received, the first 128 bytes; empty where the reply has none or one that is not printable
-  /// ASCII without blanks.
+  /// As received but for our secrets, the first 128 bytes; empty where the reply has none or one
+  /// that is not printable ASCII without blanks.
   std::string api_code;
   std::string request_id;  ///< likewise
-  /// The API's message, else what broke, made visible (model/visible_text.h): UTF-8, no control
-  /// characters, at most 1 KiB. Untrusted text all the same; never to be parsed.
+  /// The API's message, else what broke, without our secrets and made visible
+  /// (model/visible_text.h): UTF-8, no control characters, at most 1 KiB. Untrusted text all the
+  /// same; never to be parsed.
   std::string message;
   std::optional<std::chrono::milliseconds> retry_after;  ///< only with throttled; capped at 60 s
 };
@@ -51,8 +54,16 @@ struct PriorKnowledge {
 };
 
 /// Pure and thread-safe. Decides by the API's code first and by the HTTP status second. Whatever
-/// does not prove what happened is unknown; the rules stand in one list in answer.cpp.
-[[nodiscard]] Classification classify_release(const Reply& reply, PriorKnowledge prior);
+/// does not prove what happened is unknown; the rules stand in one list in answer.cpp. `blank`
+/// takes the secrets of the request out of every text; it decides nothing.
+///
+/// "No such disk" about one that was seen is no proof either, for the look may be right and the
+/// answer wrong: unknown, to be read back.
+[[nodiscard]] Classification classify_release(const Reply& reply, PriorKnowledge prior,
+                                              const Blanking& blank);
+
+/// Whether a code says that there is no such disk.
+[[nodiscard]] bool says_not_found(std::string_view api_code) noexcept;
 
 /// Whether a refusal with this code is about the disk that was named. False for what is about the
 /// account or the call, and for a code that is not known.

@@ -1,6 +1,7 @@
 #include "api/describe.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
@@ -25,9 +26,9 @@ const std::string* text_of(const JsonValue& object, std::string_view key) noexce
   return value != nullptr && value->kind == JsonValue::Kind::string ? &value->text : nullptr;
 }
 
-std::string shown_text(const JsonValue& row, std::string_view key) {
+std::string shown_text(const JsonValue& row, std::string_view key, const Blanking& blank) {
   const std::string* text = text_of(row, key);
-  return text == nullptr ? std::string() : bounded_text(*text, k_max_text);
+  return text == nullptr ? std::string() : bounded_text(*text, k_max_text, blank);
 }
 
 // A number written as a whole one; digits only, so that nothing is rounded.
@@ -48,16 +49,17 @@ DiskStatus status_from_outside(std::string_view text) noexcept {
   return status == DiskStatus::absent ? DiskStatus::other : status;
 }
 
-Sighting read_row(const JsonValue& row, const DiskId& disk, const std::string& status_text) {
+Sighting read_row(const JsonValue& row, const DiskId& disk, const std::string& status_text,
+                  const Blanking& blank) {
   Sighting sighting{.disk = disk,
                     .status = status_from_outside(status_text),
-                    .status_text = bounded_text(status_text, k_max_text),
-                    .disk_type = shown_text(row, "diskType"),
+                    .status_text = bounded_text(status_text, k_max_text, blank),
+                    .disk_type = shown_text(row, "diskType", blank),
                     .portable = std::nullopt,
-                    .name = shown_text(row, "diskName"),
-                    .zone = shown_text(row, "zoneId"),
-                    .category = shown_text(row, "diskCategory"),
-                    .instance_id = shown_text(row, "instanceId"),
+                    .name = shown_text(row, "diskName", blank),
+                    .zone = shown_text(row, "zoneId", blank),
+                    .category = shown_text(row, "diskCategory", blank),
+                    .instance_id = shown_text(row, "instanceId", blank),
                     .size_gb = whole_number(row.find("diskSize"))};
   const JsonValue* portable = row.find("portable");
   if (portable != nullptr && portable->kind == JsonValue::Kind::boolean) {
@@ -96,7 +98,8 @@ std::variant<std::size_t, Flaw> asked_place(const JsonValue& row, std::size_t in
 
 // One sighting for each disk asked for, from the rows of a list that is as long as it says.
 std::variant<std::vector<Sighting>, Flaw> read_rows(const std::vector<JsonValue>& rows,
-                                                    std::span<const DiskId> asked) {
+                                                    std::span<const DiskId> asked,
+                                                    const Blanking& blank) {
   std::vector<std::optional<Sighting>> seen(asked.size());
   for (std::size_t index = 0; index < rows.size(); ++index) {
     const JsonValue& row = rows[index];
@@ -107,7 +110,7 @@ std::variant<std::vector<Sighting>, Flaw> read_rows(const std::vector<JsonValue>
     if (sighting) return Flaw{row_name(index) + " repeats the diskId " + disk.text()};
     const std::string* status = text_of(row, "diskStatus");
     if (status == nullptr || status->empty()) return Flaw{row_name(index) + " has no diskStatus"};
-    sighting = read_row(row, disk, *status);
+    sighting = read_row(row, disk, *status, blank);
   }
   std::vector<Sighting> sightings;
   sightings.reserve(asked.size());
@@ -117,10 +120,15 @@ std::variant<std::vector<Sighting>, Flaw> read_rows(const std::vector<JsonValue>
   return sightings;
 }
 
-// {"requestId":"T..","response":{"requestId":"T..","totalCount":N,"dataSet":[{..}]}}; the request
-// id inside, where there is one, is the same. Precondition: there is a response and no code.
-std::variant<std::vector<Sighting>, Flaw> read_list(const JsonValue& document,
-                                                    std::span<const DiskId> asked) {
+// A list of the documented form: {"requestId":"T..","response":{"requestId":"T..","totalCount":N,
+// "dataSet":[{..}]}}; the request id inside, where there is one, is the same.
+struct List {
+  std::int64_t total = 0;
+  const std::vector<JsonValue>* rows = nullptr;  // of the document
+};
+
+// Precondition: there is a response and no code.
+std::variant<List, Flaw> read_list(const JsonValue& document) {
   const JsonValue& response = *find_value(document, "response");
   if (response.kind != JsonValue::Kind::object) return Flaw{"response is not an object"};
   if (identifier(document, "requestId").empty()) return Flaw{"there is no requestId"};
@@ -133,15 +141,47 @@ std::variant<std::vector<Sighting>, Flaw> read_list(const JsonValue& document,
   if (rows == nullptr || rows->kind != JsonValue::Kind::array) return Flaw{"there is no dataSet"};
   const auto total = whole_number(find_value(response, "totalCount"));
   if (!total) return Flaw{"there is no totalCount that is a whole number"};
-  if (!std::cmp_equal(*total, rows->elements.size())) {
-    return Flaw{"totalCount is " + std::to_string(*total) + ", but there are " +
-                std::to_string(rows->elements.size()) + " rows"};
+  return List{*total, &rows->elements};
+}
+
+// Every disk asked for is accounted for.
+std::variant<std::vector<Sighting>, Flaw> read_sightings(const JsonValue& document,
+                                                         std::span<const DiskId> asked,
+                                                         const Blanking& blank) {
+  auto list = read_list(document);
+  if (auto* flaw = std::get_if<Flaw>(&list)) return std::move(*flaw);
+  const auto [total, rows] = std::get<List>(list);
+  if (!std::cmp_equal(total, rows->size())) {
+    return Flaw{"totalCount is " + std::to_string(total) + ", but there are " +
+                std::to_string(rows->size()) + " rows"};
   }
-  if (rows->elements.size() > asked.size()) {
-    return Flaw{"there are " + std::to_string(rows->elements.size()) + " rows for " +
+  if (rows->size() > asked.size()) {
+    return Flaw{"there are " + std::to_string(rows->size()) + " rows for " +
                 std::to_string(asked.size()) + " disks asked for"};
   }
-  return read_rows(rows->elements, asked);
+  return read_rows(*rows, asked, blank);
+}
+
+// The account is shown: at least one disk of it.
+std::variant<std::vector<Sighting>, Flaw> read_account(const JsonValue& document,
+                                                       const Blanking& blank) {
+  auto list = read_list(document);
+  if (auto* flaw = std::get_if<Flaw>(&list)) return std::move(*flaw);
+  const auto [total, rows] = std::get<List>(list);
+  if (total == 0 && rows->empty()) {
+    return Flaw{
+        "the account is shown without any disk, so an absent disk may be one that is hidden"};
+  }
+  if (total < 1 || rows->size() != 1) {
+    return Flaw{"totalCount is " + std::to_string(total) + " and there are " +
+                std::to_string(rows->size()) + " rows, where one was asked for"};
+  }
+  const JsonValue& row = rows->front();
+  const std::string* id = row.kind == JsonValue::Kind::object ? text_of(row, "diskId") : nullptr;
+  if (id == nullptr) return Flaw{"the row has no diskId that is a text"};
+  auto disk = DiskId::parse(*id);
+  if (!std::holds_alternative<DiskId>(disk)) return Flaw{"the row's diskId is no disk id"};
+  return read_rows(*rows, std::array{std::get<DiskId>(std::move(disk))}, blank);
 }
 
 // Whether a 200 is what a list would come in; if not, describe_answer() says what came.
@@ -150,26 +190,29 @@ bool may_hold_list(const HttpResponse& response, const JsonValue& document) {
          find_value(document, "response") != nullptr;
 }
 
-DescribeReading read_failure(const TransportFailure& failure) {
+DescribeReading read_failure(const TransportFailure& failure, const Blanking& blank) {
   DescribeReading reading;
   reading.http_status = failure.status;
   reading.stop = stop_cause(failure);
   if (reading.stop) reading.kind = DescribeReading::Kind::stop;
-  reading.message = message_text(describe_failure(failure));
+  reading.message = describe_failure(failure, blank);
   return reading;
 }
 
-DescribeReading read_response(const HttpResponse& response, std::span<const DiskId> asked) {
+// `read` gives what a document with a response proves.
+template <class Read>
+DescribeReading read_response(const HttpResponse& response, const Blanking& blank, Read read) {
   const Body body = read_body(response);
   DescribeReading reading;
   reading.http_status = response.status;
-  reading.api_code = identifier(body.document, "code");
-  reading.request_id = identifier(body.document, "requestId");
+  reading.api_code = shown_identifier(body.document, "code", blank);
+  reading.request_id = shown_identifier(body.document, "requestId", blank);
 
   if (may_hold_list(response, body.document)) {
-    auto list = read_list(body.document, asked);
+    auto list = read(body.document);
     if (const auto* flaw = std::get_if<Flaw>(&list)) {
-      reading.message = message_text("HTTP 200 with a list that proves nothing: " + flaw->reason);
+      reading.message =
+          message_text("HTTP 200 with a list that proves nothing: " + flaw->reason, blank);
       return reading;
     }
     reading.kind = DescribeReading::Kind::complete;
@@ -177,7 +220,7 @@ DescribeReading read_response(const HttpResponse& response, std::span<const Disk
     return reading;
   }
 
-  const CodeMeaning meaning = meaning_of(reading.api_code);
+  const CodeMeaning meaning = meaning_of(identifier(body.document, "code"));
   reading.stop = judge(response, body, meaning).stop;
   if (reading.stop) {
     reading.kind = DescribeReading::Kind::stop;
@@ -186,15 +229,28 @@ DescribeReading read_response(const HttpResponse& response, std::span<const Disk
     reading.kind = DescribeReading::Kind::throttled;
     reading.retry_after = read_retry_after(response);
   }
-  reading.message = message_text(describe_answer(response, body));
+  reading.message = describe_answer(response, body, blank);
   return reading;
 }
 
 }  // namespace
 
-DescribeReading classify_describe(const Reply& reply, std::span<const DiskId> asked) {
-  if (const auto* failure = std::get_if<TransportFailure>(&reply)) return read_failure(*failure);
-  return read_response(std::get<HttpResponse>(reply), asked);
+DescribeReading classify_describe(const Reply& reply, std::span<const DiskId> asked,
+                                  const Blanking& blank) {
+  if (const auto* failure = std::get_if<TransportFailure>(&reply)) {
+    return read_failure(*failure, blank);
+  }
+  return read_response(std::get<HttpResponse>(reply), blank, [&](const JsonValue& document) {
+    return read_sightings(document, asked, blank);
+  });
+}
+
+DescribeReading classify_account(const Reply& reply, const Blanking& blank) {
+  if (const auto* failure = std::get_if<TransportFailure>(&reply)) {
+    return read_failure(*failure, blank);
+  }
+  return read_response(std::get<HttpResponse>(reply), blank,
+                       [&](const JsonValue& document) { return read_account(document, blank); });
 }
 
 }  // namespace diskrelease

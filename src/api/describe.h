@@ -39,6 +39,13 @@ struct DescribeReading {
 /// every row an object with a diskId that was asked for, none twice, each with a diskStatus. Nulls
 /// count as missing and unknown members are ignored, since the provider sends both. A missing id is
 /// not an error of the API: its row is left out (zenlayer/zenlayer-cloud-csi-driver, FindVolume).
-[[nodiscard]] DescribeReading classify_describe(const Reply& reply, std::span<const DiskId> asked);
+/// `blank` takes the secrets of the request out of every text; it decides nothing.
+[[nodiscard]] DescribeReading classify_describe(const Reply& reply, std::span<const DiskId> asked,
+                                                const Blanking& blank);
+
+/// What a reply to describe_account_request() proves: `complete` only where the documented document
+/// shows at least one disk, whose sighting it has then. An account without any looks like an answer that
+/// has lost all. Pure and thread-safe.
+[[nodiscard]] DescribeReading classify_account(const Reply& reply, const Blanking& blank);
 
 }  // namespace diskrelease

@@ -9,8 +9,8 @@ namespace diskrelease {
 void wipe(std::string& text) noexcept;
 
 /// A secret text. Has no stream or string conversion; reveal() is the one way out, and its callers
-/// are the signer and the Authorization header. Wiped on destruction, when moved from and when
-/// assigned to.
+/// are the signer, the Authorization header and the blanking of what others say. Wiped on
+/// destruction, when moved from and when assigned to.
 class Secret {
  public:
   explicit Secret(std::string value);

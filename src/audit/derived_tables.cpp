@@ -11,7 +11,7 @@ namespace diskrelease {
 namespace {
 
 /// Another number than that in the database: its tables are made again.
-constexpr std::int64_t k_layout = 3;
+constexpr std::int64_t k_layout = 4;
 
 /// Differences of a kind that are told.
 constexpr std::size_t k_most_shown = 5;
@@ -147,7 +147,8 @@ std::vector<std::string> derived_differences(Database& database) {
       " WHEN now.state = 'unknown' OR (now.state = 'pending' AND now.next_stage IS NULL) THEN 1"
       " WHEN now.state = 'pending' THEN 3"
       " WHEN now.state = 'released' AND now.verified = 'not_read' THEN 2"
-      " WHEN now.state = 'released' AND now.verified NOT IN ('recycled', 'destroyed') THEN 4"
+      " WHEN now.state = 'released' AND now.verified NOT IN ('recycled', 'destroyed', 'gone')"
+      "   THEN 4"
       " ELSE 0 END";
   // An item with an open attempt keeps the row that it had before; it is looked at once it has
   // none.

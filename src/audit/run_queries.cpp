@@ -41,13 +41,31 @@ DiskId disk_of(std::string_view text, ItemId item, const Database& database) {
 /// What is to be read back. ?2: whether accepted releases are.
 constexpr std::string_view k_is_open_matter =
     "(matter.state = 'unknown'"
-    " OR (?2 AND matter.state = 'released' AND matter.verified NOT IN ('recycled', 'destroyed'))"
+    " OR (?2 AND matter.state = 'released'"
+    "     AND matter.verified NOT IN ('recycled', 'destroyed', 'gone'))"
     " OR (matter.state = 'pending' AND matter.next_stage IS NULL))";
 
 /// The open ones of a run. ?1, ?2: its first and last item.
 std::string from_open_attempts_of_run() {
   return std::string(k_from_open_attempts) + " AND attempt.item_id BETWEEN ?1 AND ?2";
 }
+
+/// Whether the credential that is at work on a run, that of its latest invocation, has shown an
+/// item's disk in an earlier read. Another one may be of another account, where the disk has never
+/// been. ?3: the run.
+std::string seen_with_credential(std::string_view item_id) {
+  return "EXISTS (SELECT 1 FROM observation JOIN disk_read USING (read_id)"
+         " JOIN invocation USING (invocation_id) WHERE observation.item_id = " +
+         std::string(item_id) +
+         " AND observation.status <> 'ABSENT' AND credential_id ="
+         " (SELECT at_work.credential_id FROM invocation AS at_work WHERE at_work.run_id = ?3"
+         "  ORDER BY at_work.invocation_id DESC LIMIT 1))";
+}
+
+/// Whether released disks of a run are in the recycle bin. ?1: the run.
+constexpr std::string_view k_select_bin_keeps =
+    "SELECT EXISTS (SELECT 1 FROM run_tally WHERE run_id = ?1 AND verified = 'recycled'"
+    " AND items > 0)";
 
 Stage stage_of(std::int64_t number) { return number == 2 ? Stage::destroy : Stage::release; }
 
@@ -252,6 +270,7 @@ VerifiedCounts count_verified(Database& database, const RunRecord& run) {
     if (ending.state != "released") continue;
     if (ending.verified == "recycled") counts.recycled += tally.items;
     if (ending.verified == "destroyed") counts.destroyed += tally.items;
+    if (ending.verified == "gone") counts.gone += tally.items;
     if (ending.verified == "leaving") counts.leaving += tally.items;
     if (ending.verified == "still_there") counts.still_there += tally.items;
     if (ending.verified == "not_read") counts.not_read += tally.items;
@@ -303,12 +322,11 @@ PendingFeed::PendingFeed(Database database, const RunRecord& run)
     : database_(std::move(database)),
       candidates_(database_.prepare(select_candidates())),
       look_(database_.prepare(
-          "SELECT attempts, next_stage,"
-          " EXISTS (SELECT 1 FROM observation WHERE observation.item_id = item_state.item_id"
-          "         AND observation.status <> 'ABSENT'),"
-          " coalesce(last_stage = 1 AND next_stage = 2, 0)"
+          "SELECT attempts, next_stage, " + seen_with_credential("item_state.item_id") +
+          ", coalesce(last_stage = 1 AND next_stage = 2, 0)"
           " FROM item_state"
           " WHERE item_id = ?1 AND state = 'pending' AND next_stage IS NOT NULL")),
+      bin_keeps_(database_.prepare(std::string(k_select_bin_keeps))),
       elsewhere_(database_.prepare(
           "SELECT EXISTS (SELECT 1 FROM disk_item"
           "   JOIN item ON item.item_id = disk_item.item_id AND item.run_id <> ?2"
@@ -321,16 +339,22 @@ PendingFeed::PendingFeed(Database database, const RunRecord& run)
       purge_(run.description.goal == Goal::purge),
       run_(run.id),
       next_item_(run.first_item.value),
-      last_item_(last_item(run)) {}
+      last_item_(last_item(run)) {
+  look_.bind(3, run.id.value);
+}
 
 std::vector<PendingItem> PendingFeed::next_page(std::int64_t limit) {
   std::vector<PendingItem> page;
   // The looks at single items are of the same moment as the candidates.
   const Snapshot snapshot(database_);
+  bin_keeps_.bind(1, run_.value);
+  const bool bin_keeps = bin_keeps_.step() && bin_keeps_.integer(0) != 0;
+  bin_keeps_.reset();
   candidates_.bind(1, next_item_).bind(2, last_item_).bind(3, run_.value);
   while (std::ssize(page) < limit && candidates_.step()) {
     const ItemId item{candidates_.integer(0)};
     PendingItem pending{item, disk_of(candidates_.text(1), item, database_)};
+    pending.bin_keeps = bin_keeps;
     if (candidates_.integer(2) == 0) {
       look_.bind(1, item.value);
       const bool can_be_sent = look_.step();
@@ -374,7 +398,10 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           "               AND observation.observation_id > coalesce(latest.observation_id, 0)"
           "               AND observation.status IN ('RECYCLING', 'RECYCLED')),"
           "       coalesce(ended.sent_utc_ms, latest.intent_utc_ms),"
-          "       CASE ended.outcome WHEN 'accepted' THEN ended.finished_utc_ms END"
+          "       CASE ended.outcome WHEN 'accepted' THEN ended.finished_utc_ms END, " +
+          seen_with_credential("matter.item_id") +
+          ", matter.state = 'released', coalesce(matter.last_http_status, 0),"
+          "       coalesce(matter.last_api_code, '')"
           " FROM item_state AS matter"
           " JOIN attempt AS latest ON latest.item_id = matter.item_id"
           "                       AND latest.attempt_number = matter.attempts"
@@ -387,6 +414,10 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
           " LEFT JOIN disk_read ON disk_read.read_id = seen.read_id"
           " WHERE matter.item_id = ?1 AND ") +
       std::string(k_is_open_matter));
+  select.bind(3, run.id.value);
+  Statement bin = database.prepare(std::string(k_select_bin_keeps));
+  bin.bind(1, run.id.value);
+  const bool bin_keeps = bin.step() && bin.integer(0) != 0;
   std::vector<OpenMatter> matters;
   const auto look_at = [&](ItemId item) {
     select.bind(1, item.value).bind(2, std::int64_t{verify ? 1 : 0});
@@ -403,7 +434,12 @@ std::vector<OpenMatter> read_open_matters(Database& database, const RunRecord& r
                         select.integer(9) != 0,
                         select.integer(10) != 0,
                         select.utc(11),
-                        select.optional_utc(12)};
+                        select.optional_utc(12),
+                        select.integer(13) != 0,
+                        select.integer(14) != 0,
+                        bin_keeps,
+                        static_cast<int>(select.integer(15)),
+                        std::string(select.text(16))};
       if (!select.is_null(6)) matter.before = disk_status_from_text(select.text(6));
       if (!select.is_null(7)) matter.last = disk_status_from_text(select.text(7));
       if (!select.is_null(8)) matter.last_seen = select.utc(8);

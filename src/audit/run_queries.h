@@ -38,8 +38,9 @@ struct EndingCount {
 /// What reading has shown of the accepted releases of a run.
 struct VerifiedCounts {
   std::int64_t recycled = 0;     ///< in the recycle bin
-  std::int64_t destroyed = 0;    ///< absent
-  std::int64_t leaving = 0;      ///< on its way
+  std::int64_t destroyed = 0;    ///< absent after it was seen in the bin or on its way
+  std::int64_t gone = 0;         ///< absent, and not seen on its way
+  std::int64_t leaving = 0;      ///< on its way, or absent in one answer so far
   std::int64_t still_there = 0;  ///< accepted, and seen in a status as if nothing had happened
   std::int64_t not_read = 0;
 };
@@ -68,11 +69,14 @@ struct PendingItem {
   DiskId disk;
   int attempts = 0;  ///< recorded so far
   Stage stage = Stage::release;
-  bool seen_before = false;  ///< an observation of this run has shown the disk
+  /// An observation of this run has shown the disk, made with the credential that is at work now:
+  /// with another one, a disk that is missing may be in another account.
+  bool seen_before = false;
   /// Another run, archived or not, has reached stage `release` for the disk: it must not be reached
   /// again.
   bool released_elsewhere = false;
   bool first_accepted = false;  ///< goal purge: the latest attempt is the accepted first stage
+  bool bin_keeps = false;       ///< released disks of this run are in the recycle bin
 };
 
 /// The pending items of a run in list order, page by page, from a connection of its own. Items
@@ -88,6 +92,7 @@ class PendingFeed {
   Database database_;
   Statement candidates_;
   Statement look_;
+  Statement bin_keeps_;
   Statement elsewhere_;
   bool purge_;
   RunId run_;
@@ -115,6 +120,11 @@ struct OpenMatter {
   UtcTime sent;              ///< when the attempt was, at the earliest
   /// When it was answered; only where its outcome is `accepted`.
   std::optional<UtcTime> accepted;
+  bool seen_before = false;  ///< as in PendingItem, at any time
+  bool released = false;     ///< the state; else unknown or pending
+  bool bin_keeps = false;    ///< as in PendingItem
+  int http_status = 0;       ///< of the latest attempt's answer; 0 = none
+  std::string api_code;      ///< likewise; may be empty
 };
 
 /// Open matters of a run in list order, those behind `after`, at most `limit`. With `verify`,

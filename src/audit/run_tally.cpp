@@ -35,10 +35,9 @@ std::string select_any_row() {
   return sql;
 }
 
-/// How a release, accepted by its first stage, counts after its disk was seen in this status. As
-/// the view item_state has it.
+/// How a release, accepted by its first stage, counts after its disk was seen in this status, which
+/// is not ABSENT: that alone says little. As the view item_state has it.
 std::string_view verified_by(DiskStatus status) noexcept {
-  if (status == DiskStatus::absent) return "destroyed";
   if (status == DiskStatus::recycled) return "recycled";
   if (status == DiskStatus::recycling || status == DiskStatus::deleting) return "leaving";
   return "still_there";
@@ -49,7 +48,9 @@ std::string_view verified_by(DiskStatus status) noexcept {
 Openness openness_of(std::string_view state, std::string_view verified) noexcept {
   if (state == "unknown") return Openness::to_read;
   if (state == "released") {
-    if (verified == "recycled" || verified == "destroyed") return Openness::closed;
+    if (verified == "recycled" || verified == "destroyed" || verified == "gone") {
+      return Openness::closed;
+    }
     return verified == "not_read" ? Openness::accepted : Openness::leaving;
   }
   if (state == "pending") {
@@ -147,7 +148,7 @@ void RunTally::seen(ItemId item, DiskStatus status) {
   const std::optional<Row> row = find_row(item);
   if (!row) return;
   const ItemEnding& before = tally_by_id(row->tally).ending;
-  if (run.goal == Goal::release && before.state == "released") {
+  if (run.goal == Goal::release && before.state == "released" && status != DiskStatus::absent) {
     const ItemEnding after{before.state, before.code, std::string(verified_by(status))};
     set(run, item, row, after);
   } else {

@@ -4,6 +4,8 @@
 
 #include <iostream>
 
+#include "audit/run_queries.h"
+#include "cli/invocation.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 
@@ -76,6 +78,39 @@ DecisionRecord approve(const Options& options, const JobSpec& spec, const Callee
                       ". Nothing was sent.");
   }
   return {DecisionKind::approve, std::nullopt, "typed", facts};
+}
+
+std::optional<DecisionRecord> approve_credential(const Options& options, Database& database,
+                                                 const RunRecord& run, const Callee& callee) {
+  const std::string& mine = callee.credential->id;
+  std::string latest;
+  for (const InvocationRow& invocation : read_invocations(database, run.id)) {
+    if (invocation.description.credential_id == k_no_credential) continue;
+    if (invocation.description.credential_id == mine) return std::nullopt;
+    latest = invocation.description.credential_id;
+  }
+  if (latest.empty()) return std::nullopt;
+  const std::string facts = "run " + std::to_string(run.id.value) + " has worked with credential " +
+                            latest + ", not " + mine;
+  if (options.accept_credential) {
+    return DecisionRecord{DecisionKind::approve, std::nullopt, "accept_credential_flag", facts};
+  }
+  const std::string warning =
+      facts +
+      "\n  why:  in another account the disks of the run are absent, which looks as if they "
+      "were released\n  fix:  use the credential of the run, or add --accept-credential if "
+      "both are of one account";
+  if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1) {
+    throw GateRefused(warning + "\nNothing was sent.");
+  }
+  std::cerr << "warning: " << warning << "\nIs " << callee.credential->hint()
+            << " of the same account? Type \"yes\" to go on: " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != "yes") {
+    throw GateRefused("not confirmed: \"" + visible(answer) + "\" is not yes. Nothing was sent.");
+  }
+  return DecisionRecord{DecisionKind::approve, std::nullopt, "credential_typed", facts};
 }
 
 }  // namespace diskrelease

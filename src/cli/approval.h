@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "audit/database.h"
 #include "audit/run_records.h"
 #include "cli/callee.h"
 #include "cli/options.h"
@@ -16,5 +18,13 @@ namespace diskrelease {
                                      const Callee& callee, std::int64_t count,
                                      const std::string& what,
                                      const std::vector<std::string>& others);
+
+/// A run that has worked with other credentials only: lets this one take part, or throws
+/// GateRefused. Its account may be another one, in which no disk of the run has ever been. Returns
+/// how it was approved; nullopt = it needs no approval.
+[[nodiscard]] std::optional<DecisionRecord> approve_credential(const Options& options,
+                                                               Database& database,
+                                                               const RunRecord& run,
+                                                               const Callee& callee);
 
 }  // namespace diskrelease

@@ -145,6 +145,9 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   const SystemClock clock;
   const InvocationId invocation = begin_invocation(database, run.id, description, clock.utc_now());
   record_decision(database, run.id, invocation, plan.approval, clock.utc_now());
+  if (plan.credential_approval) {
+    record_decision(database, run.id, invocation, *plan.credential_approval, clock.utc_now());
+  }
   // Also at the beginning: a process that dies leaves this one, and what cannot be anchored is not
   // sent.
   plan.anchors->append({read_chain_head(database), clock.utc_now()});

@@ -24,7 +24,11 @@ struct InvocationPlan {
   DecisionRecord approval;
   std::filesystem::path database_file;
   std::shared_ptr<AnchorWriter> anchors;
+  std::optional<DecisionRecord> credential_approval;  ///< of one that is new to the run
 };
+
+/// What stands in the place of a credential's id where no call is made.
+inline constexpr std::string_view k_no_credential = "none";
 
 /// A message on standard error, unless -q.
 void say(const Options& options, const std::string& text);

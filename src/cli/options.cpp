@@ -505,6 +505,7 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   read_settings_flags(parsed, options.settings);
   read_databases(parsed, command, options);
   options.yes = is_given(parsed, "yes");
+  options.accept_credential = is_given(parsed, "accept-credential");
   options.json = is_given(parsed, "json");
   options.ndjson = is_given(parsed, "ndjson");
   options.csv = is_given(parsed, "csv");
@@ -562,6 +563,8 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
   if (releases) add_release_flags(options);
   if (command.name == "settle") add_settle_flags(options);
   if (releases || command.name == "settle") {
+    options.add_options("Calls")("accept-credential",
+                                 "Let a credential work on a run that used another one");
     add_call_flags(options);
     add_anchor_flags(options, "Calls");
   }

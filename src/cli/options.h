@@ -40,6 +40,7 @@ struct Options {
   /// audit log, explain, sql, reconcile, verify: further databases of the same chain (archives).
   std::vector<std::string> more_databases;
   bool yes = false;
+  bool accept_credential = false;
   bool json = false;
   bool ndjson = false;
   bool csv = false;

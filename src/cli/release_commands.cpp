@@ -110,8 +110,8 @@ ExitCode mark(const Options& options, const InvocationPlan& plan, Database& data
   const SystemClock clock;
   InvocationClaims claims = begin_claims(options, database, plan.database_file,
                                          run.description.endpoint, run, clock.utc_now());
-  const InvocationId invocation =
-      begin_recorded(plan, database, run, run.description.endpoint, "none", "marked by hand");
+  const InvocationId invocation = begin_recorded(plan, database, run, run.description.endpoint,
+                                                 std::string(k_no_credential), "marked by hand");
   mark_items(database, run, invocation, markings, *options.mark_reason, clock.utc_now());
   end_claims(options, database, claims, clock.utc_now());
   return conclude(options, plan, database, run, invocation, {EndReason::finished, "", ""}, "");
@@ -158,11 +158,14 @@ ExitCode run_command(const Options& options) {
                      " has this list and is not finished: it is continued, " +
                      std::to_string(count) + " disks are pending");
   }
+  std::optional<DecisionRecord> credential_approval;
+  if (run) credential_approval = approve_credential(options, database, *run, callee);
   DecisionRecord approval{DecisionKind::approve, std::nullopt, "nothing_to_send", ""};
   if (count > 0) {
-    approval = approve(options, spec, callee, count,
-                       run ? "run " + std::to_string(run->id.value) : "the list " + shown(spec.list),
-                       others_at_work(options, database, callee.endpoint_name));
+    approval =
+        approve(options, spec, callee, count,
+                run ? "run " + std::to_string(run->id.value) : "the list " + shown(spec.list),
+                others_at_work(options, database, callee.endpoint_name));
   }
   if (!run) {
     RunDescription description;
@@ -180,7 +183,8 @@ ExitCode run_command(const Options& options) {
   }
   enrolment.reset();
   return work_on(options,
-                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
+                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors,
+                  credential_approval},
                  callee, std::move(database), *run, signals);
 }
 
@@ -239,9 +243,11 @@ ExitCode resume_command(const Options& options) {
                    callee.credential->hint());
   const DecisionRecord approval{DecisionKind::approve, std::nullopt, "resumed",
                                 std::to_string(pending) + " disks of an approved run"};
-  return work_on(
-      options, {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
-      callee, std::move(database), *run, signals);
+  const auto credential_approval = approve_credential(options, database, *run, callee);
+  return work_on(options,
+                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors,
+                  credential_approval},
+                 callee, std::move(database), *run, signals);
 }
 
 ExitCode settle_command(const Options& options) {
@@ -267,13 +273,15 @@ ExitCode settle_command(const Options& options) {
                       resolve(settings),
                       {DecisionKind::approve, std::nullopt, "reads_only", ""},
                       path,
-                      anchors};
+                      anchors,
+                      std::nullopt};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.
   plan.spec.settle.resend = false;
   Callee callee;
   find_callee(options, plan.spec, callee);
+  plan.credential_approval = approve_credential(options, database, *run, callee);
   return work_on(options, plan, callee, std::move(database), *run, signals);
 }
 

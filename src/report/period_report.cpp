@@ -36,6 +36,7 @@ struct PeriodTotals {
 void add(VerifiedCounts& sum, const VerifiedCounts& more) {
   sum.recycled += more.recycled;
   sum.destroyed += more.destroyed;
+  sum.gone += more.gone;
   sum.leaving += more.leaving;
   sum.still_there += more.still_there;
   sum.not_read += more.not_read;

@@ -78,6 +78,7 @@ void write_verified(Html& page, const VerifiedCounts& verified, std::int64_t rel
   };
   row("recycled", verified.recycled, "seen in the recycle bin");
   row("destroyed", verified.destroyed, "seen destroyed");
+  row("gone", verified.gone, "gone from the account");
   row("leaving", verified.leaving, "on their way");
   row("not_read", verified.not_read, "not read back");
   row("still_there", verified.still_there, "<strong>accepted, but still there</strong>");

@@ -46,6 +46,13 @@ std::string_view explain_reason(std::string_view reason) {
   if (reason == "system_disk") return "a boot disk goes away with its instance";
   if (reason == "not_portable")
     return "the disk cannot be detached; it goes away with its instance";
+  if (reason == "portable_not_known") {
+    return "the API does not say whether the disk can be detached";
+  }
+  if (reason == "absent_not_in_bin") {
+    return "absent, though released disks of this run are in the recycle bin";
+  }
+  if (reason == "attached") return "the disk is called AVAILABLE, but it has an instance";
   if (reason == "creation_failed") return "the disk's creation has failed";
   if (reason == "status_not_known") return "the disk has a status that this version does not know";
   if (reason == "status_refused") return "the API has refused the disk's status every time";
@@ -80,6 +87,7 @@ void print_verified(std::ostream& out, const VerifiedCounts& verified, bool colo
   };
   line(verified.recycled, "seen in the recycle bin");
   line(verified.destroyed, "seen destroyed");
+  line(verified.gone, "gone from the account");
   line(verified.leaving, "not yet: on their way");
   line(verified.not_read, "not read back");
   if (verified.still_there == 0) return;
@@ -183,6 +191,7 @@ std::string summary_json(const Summary& summary, const ExplainCode& explain) {
   JsonObject verified;
   verified.add("recycled", summary.verified.recycled)
       .add("destroyed", summary.verified.destroyed)
+      .add("gone", summary.verified.gone)
       .add("leaving", summary.verified.leaving)
       .add("still_there", summary.verified.still_there)
       .add("not_read", summary.verified.not_read);

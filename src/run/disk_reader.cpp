@@ -30,7 +30,9 @@ void DiskReader::begin(ReadPurpose purpose, Batch batch) {
   purpose_ = purpose;
   batch_ = std::move(batch);
   disks_.clear();
-  for (const auto& [item, disk] : batch_) disks_.push_back(disk);
+  for (const ReadSubject& subject : batch_) disks_.push_back(subject.disk);
+  asks_ = Asks::disks;
+  controlled_ = false;
   slot_.reset();
   not_before_.reset();
   failures_ = 0;
@@ -53,7 +55,8 @@ std::optional<SteadyTime> DiskReader::step() {
   }
   if (!connected_) {
     if (std::optional<TransportFailure> failure = parts_.transport.prepare(lane_)) {
-      return ended(*std::move(failure), now, parts_.clock.utc_now());
+      return ended(*std::move(failure), Blanking(parts_.caller.credential), now,
+                   parts_.clock.utc_now());
     }
     connected_ = true;
     return slot_->at;
@@ -62,14 +65,17 @@ std::optional<SteadyTime> DiskReader::step() {
   // count of the departure and the request.
   if (!parts_.transport.is_connected(lane_)) {
     if (std::exchange(has_reconnected_, true)) {
-      return ended(connections_end_at_once(), now, parts_.clock.utc_now());
+      return ended(connections_end_at_once(), Blanking(), now, parts_.clock.utc_now());
     }
     connected_ = false;
     return now;
   }
   // Signed before the departure is counted: the first signature of a process takes long.
   const UtcTime sent = parts_.clock.utc_now();
-  const HttpRequest request = describe_disks_request(parts_.caller, disks_, sent);
+  const HttpRequest request =
+      asks_ == Asks::account
+          ? describe_account_request(parts_.caller, sent)
+          : describe_disks_request(parts_.caller, asks_ == Asks::witness ? witness_ : disks_, sent);
   const SteadyTime departed = parts_.clock.steady_now();
   if (const std::optional<Slot> later = parts_.gate.depart(*slot_, departed)) {
     slot_ = later;
@@ -78,35 +84,83 @@ std::optional<SteadyTime> DiskReader::step() {
   }
   parts_.transport.start(lane_, request);
   parts_.gate.left(departed, parts_.clock.steady_now());
-  return ended(parts_.transport.finish(lane_), departed, sent);
+  return ended(parts_.transport.finish(lane_), Blanking(parts_.caller.credential, request),
+               departed, sent);
 }
 
-std::optional<SteadyTime> DiskReader::ended(const Reply& reply, SteadyTime departed, UtcTime sent) {
-  DescribeReading reading = classify_describe(reply, disks_);
-  const SteadyTime now = parts_.clock.steady_now();
-  const UtcTime answered = parts_.clock.utc_now();
+void DiskReader::doubt(DescribeReading& reading, SteadyTime now) {
+  const bool shown = account_shown_ && now - *account_shown_ <= parts_.spec.settle.poll;
+  if (controlled_ || shown || !needs_control(batch_, reading.sightings)) return;
+  const auto missing = std::ranges::count(reading.sightings, DiskStatus::absent, &Sighting::status);
+  reading.kind = DescribeReading::Kind::failed;
+  reading.message = std::to_string(missing) + " of " + std::to_string(reading.sightings.size()) +
+                    " disks are left out, which proves nothing until the account is seen";
+  reading.sightings.clear();
+  asks_ = Asks::account;
+}
 
+void DiskReader::control(Asks asked, DescribeReading& reading, SteadyTime now) {
+  const Sighting seen = std::move(reading.sightings.front());
+  reading.sightings.clear();
+  if (asked == Asks::account) {
+    reading.message = "the account has disk " + seen.disk.text();
+    witness_ = {seen.disk};
+    asks_ = Asks::witness;
+  } else if (seen.status == DiskStatus::absent) {
+    reading.kind = DescribeReading::Kind::failed;
+    reading.message = "disk " + seen.disk.text() + ", which the account has, is left out";
+  } else {
+    reading.message = "disk " + seen.disk.text() + ", which the account has, is shown";
+    account_shown_ = now;
+    controlled_ = true;
+  }
+}
+
+void DiskReader::record(const DescribeReading& reading, std::size_t asked) {
   ReadRecord record;
   record.purpose = purpose_;
-  record.disk_count = std::ssize(batch_);
+  record.disk_count = static_cast<std::int64_t>(asked);
   record.result = result_text(reading.kind);
   record.http_status = reading.http_status;
   record.api_code = reading.api_code;
   record.request_id = reading.request_id;
   record.message = reading.message;
-  record.sent = sent;
-  record.finished = answered;
+  record.sent = latest_.sent_utc;
+  record.finished = latest_.answered_utc;
   std::vector<ItemSighting> sightings;
   for (std::size_t i = 0; i < reading.sightings.size(); ++i) {
-    sightings.push_back({batch_[i].first, reading.sightings[i]});
+    if (latest_.counts[i]) sightings.push_back({batch_[i].item, reading.sightings[i]});
   }
   parts_.log.record_read(std::move(record), std::move(sightings));
+}
 
+std::optional<SteadyTime> DiskReader::ended(const Reply& reply, const Blanking& blank,
+                                            SteadyTime departed, UtcTime sent) {
+  const SteadyTime now = parts_.clock.steady_now();
+  const Asks asked = std::exchange(asks_, Asks::disks);
+  DescribeReading reading =
+      asked == Asks::account
+          ? classify_account(reply, blank)
+          : classify_describe(reply, asked == Asks::witness ? witness_ : disks_, blank);
+  const bool complete = reading.kind == DescribeReading::Kind::complete;
+  if (complete && asked == Asks::disks) doubt(reading, now);
+  if (complete && asked != Asks::disks) control(asked, reading, now);
+  latest_.counts.clear();
+  for (std::size_t i = 0; i < reading.sightings.size(); ++i) {
+    latest_.counts.push_back(
+        counts(batch_[i], reading.sightings[i], sent, parts_.spec.settle.poll));
+  }
   latest_.sent = departed;
   latest_.answered = now;
   latest_.sent_utc = sent;
-  latest_.answered_utc = answered;
+  latest_.answered_utc = parts_.clock.utc_now();
+  record(reading, asked == Asks::disks ? batch_.size() : 1);
   slot_.reset();
+  const bool was_control = asked != Asks::disks && reading.kind == DescribeReading::Kind::complete;
+  if (asks_ != Asks::disks || was_control) {
+    not_before_ = now;
+    return now;
+  }
   switch (reading.kind) {
     case DescribeReading::Kind::complete:
     case DescribeReading::Kind::stop:

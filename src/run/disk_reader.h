@@ -7,18 +7,24 @@
 #include <vector>
 
 #include "api/describe.h"
+#include "run/plausibility.h"
 #include "run/run_parts.h"
 
 namespace diskrelease {
 
 /// Reads the status of a batch of disks: one DescribeDisks after another until one is complete,
 /// each in a slot of the same limiter that releases use, each on record with what it has shown.
+///
+/// A complete answer whose absences are not plausible (run/plausibility) is recorded as a failure.
+/// Then the account is read for any disk that it has, and that one by its id, as the batch is.
+/// Where both show it, the batch is read again and the answer counts; else that is one more failed
+/// read. A sighting that does not count is not on record as an observation.
 class DiskReader {
  public:
   /// The lane of the transport is its own.
   DiskReader(const RunParts& parts, std::size_t lane, std::uint64_t seed);
 
-  using Batch = std::vector<std::pair<ItemId, DiskId>>;
+  using Batch = std::vector<ReadSubject>;
   /// 1 to k_max_described_disks different disks.
   void begin(ReadPurpose purpose, Batch batch);
   [[nodiscard]] bool under_way() const { return !batch_.empty() && !result_; }
@@ -29,7 +35,8 @@ class DiskReader {
 
   struct Result {
     DescribeReading reading;
-    SteadyTime sent;  ///< when the last request left
+    std::vector<bool> counts;  ///< with a complete reading: whether a sighting says something
+    SteadyTime sent;           ///< when the last request left
     SteadyTime answered;
     UtcTime sent_utc;
     UtcTime answered_utc;
@@ -47,7 +54,17 @@ class DiskReader {
   static constexpr std::chrono::milliseconds k_longest_backoff{10'000};
 
  private:
-  std::optional<SteadyTime> ended(const Reply& reply, SteadyTime departed, UtcTime sent);
+  /// What the next request is for. After an answer that has left out too much: for any disk of the
+  /// account, then for that one by its id.
+  enum class Asks { disks, account, witness };
+
+  std::optional<SteadyTime> ended(const Reply& reply, const Blanking& blank, SteadyTime departed,
+                                  UtcTime sent);
+  /// Makes a complete reading of disks one that has failed where its absences are not plausible.
+  void doubt(DescribeReading& reading, SteadyTime now);
+  /// Draws the conclusions of a complete reading of the account, or of its witness.
+  void control(Asks asked, DescribeReading& reading, SteadyTime now);
+  void record(const DescribeReading& reading, std::size_t asked);
   std::optional<SteadyTime> finish(DescribeReading reading);
   /// A full-jitter wait before the next try.
   std::chrono::nanoseconds backoff(int in_a_row);
@@ -58,6 +75,10 @@ class DiskReader {
   ReadPurpose purpose_ = ReadPurpose::preflight;
   Batch batch_;
   std::vector<DiskId> disks_;
+  Asks asks_ = Asks::disks;
+  std::vector<DiskId> witness_;
+  bool controlled_ = false;                  ///< the account was seen since begin()
+  std::optional<SteadyTime> account_shown_;  ///< for other batches it counts for one poll
   std::optional<Slot> slot_;
   bool connected_ = false;        ///< for the present slot
   bool has_reconnected_ = false;  ///< in this slot

@@ -251,7 +251,7 @@ std::optional<DecisionRecord> Dispatch::look_again(WorkItem item, SteadyTime now
   const std::lock_guard lock(mutex_);
   --scouting_;
   announce_change();
-  item.pending.seen_before = true;
+  if (!item.absent) item.pending.seen_before = true;
   if (!item.waiting_since) item.waiting_since = now;
   if (now - *item.waiting_since >= settle_limits_.window) {
     move_locked(ItemState::pending, ItemState::failed);
@@ -347,15 +347,13 @@ std::optional<DecisionRecord> Dispatch::decide(WorkItem item, const Classificati
   } else {
     ++item.tally.counted;
   }
-  if (result.scope == Scope::run) {
-    if (result.stop) {
-      gate_.stop(
-          {*result.stop == StopCause::out_of_resources ? EndReason::failed : EndReason::stopped,
-           std::string(to_text(*result.stop)),
-           result.api_code.empty() ? result.message : result.api_code + ": " + result.message});
-    }
-    return std::nullopt;
+  if (result.stop) {
+    gate_.stop(
+        {*result.stop == StopCause::out_of_resources ? EndReason::failed : EndReason::stopped,
+         std::string(to_text(*result.stop)),
+         result.api_code.empty() ? result.message : result.api_code + ": " + result.message});
   }
+  if (result.scope == Scope::run) return std::nullopt;
   if (const auto reason =
           breaker_.record(result.outcome, result.api_code, concerns_disk(result.api_code))) {
     gate_.stop({EndReason::stopped, "circuit_breaker", *reason});

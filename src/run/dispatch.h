@@ -38,6 +38,7 @@ struct WorkItem {
   bool departed = false;                    ///< its request has left
   /// Of its attempts, those of this invocation that were certainly not executed.
   int harmless_attempts = 0;
+  bool absent = false;  ///< the latest look has shown it absent
 };
 
 /// What a scout is to read: items that are to be sent, and accepted ones for which there is room.

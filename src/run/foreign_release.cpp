@@ -4,6 +4,15 @@
 
 namespace diskrelease {
 
+ReadSubject accepted_subject(const AcceptedRelease& release, const JobSpec& spec) {
+  return {.item = release.item,
+          .disk = release.disk,
+          .seen = spec.preflight,
+          .called = true,
+          .destroyed = false,
+          .absent_since = std::nullopt};
+}
+
 void use_accepted(const RunParts& parts, const AcceptedRelease& release, const Sighting& sighting,
                   const DiskReader::Result& read, bool last_look) {
   const ReleaseWatch::Seen seen = parts.dispatch.watch().saw(

@@ -8,6 +8,10 @@
 
 namespace diskrelease {
 
+/// What a read of such a disk is held against. This invocation has seen it before it was sent,
+/// unless it sends unseen.
+[[nodiscard]] ReadSubject accepted_subject(const AcceptedRelease& release, const JobSpec& spec);
+
 /// What a complete read has shown of a disk whose release was accepted; raises what it gives away
 /// of others. `last_look`: sending is over.
 void use_accepted(const RunParts& parts, const AcceptedRelease& release, const Sighting& sighting,

@@ -10,10 +10,16 @@ PreflightStep judge_second_stage(DiskStatus status, const PreflightFacts& facts)
     case DiskStatus::recycled:
       return SendIt{Stage::destroy};
     case DiskStatus::absent:
+      // In the account of another credential it has never been.
+      if (!facts.seen_before && !facts.first_accepted) {
+        return Decline{DecisionKind::reject, "not_found"};
+      }
+      if (!facts.seen_before || !facts.absent_before) return LookAgain{};
+      if (facts.first_accepted) return GoalReached{};
+      return Decline{DecisionKind::already_gone, "absent"};
     case DiskStatus::deleting:
       if (facts.first_accepted) return GoalReached{};
-      return Decline{DecisionKind::already_gone,
-                     status == DiskStatus::absent ? "absent" : "deleting"};
+      return Decline{DecisionKind::already_gone, "deleting"};
     case DiskStatus::recycling:
       return LookAgain{};
     case DiskStatus::creating:
@@ -46,8 +52,10 @@ PreflightStep judge(const Sighting& sighting, const PreflightFacts& facts) {
   if (facts.stage == Stage::destroy) return judge_second_stage(sighting.status, facts);
   switch (sighting.status) {
     case DiskStatus::absent:
-      return facts.seen_before ? Decline{DecisionKind::already_gone, "absent"}
-                               : Decline{DecisionKind::reject, "not_found"};
+      if (!facts.seen_before) return Decline{DecisionKind::reject, "not_found"};
+      if (!facts.absent_before) return LookAgain{};
+      if (facts.bin_keeps) return Decline{DecisionKind::give_up, "absent_not_in_bin"};
+      return Decline{DecisionKind::already_gone, "absent"};
     case DiskStatus::deleting:
       return Decline{DecisionKind::already_gone, "deleting"};
     case DiskStatus::recycling:
@@ -69,8 +77,11 @@ PreflightStep judge(const Sighting& sighting, const PreflightFacts& facts) {
       break;
   }
   if (sighting.is_system_disk()) return Decline{DecisionKind::reject, "system_disk"};
-  if (!sighting.portable.value_or(true)) return Decline{DecisionKind::reject, "not_portable"};
+  if (!sighting.portable) return Decline{DecisionKind::reject, "portable_not_known"};
+  if (!*sighting.portable) return Decline{DecisionKind::reject, "not_portable"};
   if (is_transitional(sighting.status)) return LookAgain{};
+  // AVAILABLE and attached at once: one of the two is not true.
+  if (!sighting.instance_id.empty()) return Decline{DecisionKind::reject, "attached"};
   if (facts.released_elsewhere) return Decline{DecisionKind::skip, "released_before"};
   return SendIt{Stage::release};
 }

@@ -13,7 +13,7 @@ ItemState state_after(Settled settled, const OpenMatter& matter, Goal goal, Disk
   switch (settled) {
     case Settled::executed: {
       const bool half_way = goal == Goal::purge && matter.stage == Stage::release &&
-                            seen != DiskStatus::absent && seen != DiskStatus::deleting;
+                            !is_gone_for_good(matter.last, seen);
       return half_way ? ItemState::pending : ItemState::released;
     }
     case Settled::gone:
@@ -26,11 +26,29 @@ ItemState state_after(Settled settled, const OpenMatter& matter, Goal goal, Disk
   return ItemState::unknown;
 }
 
-/// The state of an item of goal purge whose first release was accepted, as its latest sighting
-/// since then has it.
-ItemState state_half_way(std::optional<DiskStatus> seen) {
-  return seen == DiskStatus::absent || seen == DiskStatus::deleting ? ItemState::released
-                                                                    : ItemState::pending;
+/// The state of an item of goal purge whose first release was accepted, as its latest two sightings
+/// since then have it.
+ItemState state_half_way(std::optional<DiskStatus> earlier, DiskStatus seen) {
+  return is_gone_for_good(earlier, seen) ? ItemState::released : ItemState::pending;
+}
+
+/// A fault of the server may carry any code, and the call may have been executed all the same.
+bool was_denied(const OpenMatter& matter) {
+  return matter.http_status >= 400 && matter.http_status <= 499 && says_not_found(matter.api_code);
+}
+
+/// What a read of the matter's disk is held against.
+ReadSubject subject_of(const OpenMatter& matter) {
+  const bool destroyed =
+      matter.last == DiskStatus::deleting || (!matter.unknown && matter.stage == Stage::destroy);
+  std::optional<UtcTime> absent_since;
+  if (matter.last == DiskStatus::absent) absent_since = matter.last_seen;
+  return {.item = matter.item,
+          .disk = matter.disk,
+          .seen = matter.seen_before,
+          .called = true,
+          .destroyed = destroyed,
+          .absent_since = absent_since};
 }
 
 }  // namespace
@@ -76,7 +94,7 @@ Due Reconciler::next_page() {
   cursor_ = page_.back().item;
   const bool any_unknown = std::ranges::any_of(page_, &OpenMatter::unknown);
   DiskReader::Batch disks;
-  for (const OpenMatter& matter : page_) disks.emplace_back(matter.item, matter.disk);
+  for (const OpenMatter& matter : page_) disks.push_back(subject_of(matter));
   reader_.begin(any_unknown ? ReadPurpose::settle : ReadPurpose::verify, std::move(disks));
   return SleepUntil{parts_.clock.steady_now()};
 }
@@ -104,7 +122,9 @@ Due Reconciler::last_look() {
   if (*due > now) return SleepUntil{parts_.clock.steady_now() + (*due - now)};
   looked_at_ = watch.take_for_last_look(k_max_described_disks, now);
   DiskReader::Batch disks;
-  for (const AcceptedRelease& release : looked_at_) disks.emplace_back(release.item, release.disk);
+  for (const AcceptedRelease& release : looked_at_) {
+    disks.push_back(accepted_subject(release, parts_.spec));
+  }
   reader_.begin(ReadPurpose::verify, std::move(disks));
   return SleepUntil{parts_.clock.steady_now()};
 }
@@ -112,11 +132,20 @@ Due Reconciler::last_look() {
 void Reconciler::use(const DiskReader::Result& result) {
   const DescribeReading& reading = result.reading;
   if (reading.kind == DescribeReading::Kind::complete) {
+    const bool shows_bin = std::ranges::find(reading.sightings, DiskStatus::recycled,
+                                             &Sighting::status) != reading.sightings.end();
     for (std::size_t i = 0; i < looked_at_.size(); ++i) {
-      use_accepted(parts_, looked_at_[i], reading.sightings[i], result, true);
+      if (result.counts[i]) {
+        use_accepted(parts_, looked_at_[i], reading.sightings[i], result, true);
+      } else {
+        parts_.dispatch.watch().give_back({looked_at_[i]});
+      }
     }
     looked_at_.clear();
-    for (std::size_t i = 0; i < page_.size(); ++i) use(page_[i], reading.sightings[i], result);
+    for (std::size_t i = 0; i < page_.size(); ++i) {
+      page_[i].bin_keeps = page_[i].bin_keeps || shows_bin;
+      if (result.counts[i]) use(page_[i], reading.sightings[i], result);
+    }
     return;
   }
   parts_.dispatch.watch().give_back(std::exchange(looked_at_, {}));
@@ -142,7 +171,10 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
     return;
   }
   const bool tries_are_left = matter.unknown_attempts < parts_.spec.retry.max_attempts;
-  const Settlement settlement = settle({.stage = matter.stage,
+  const Settlement settlement = settle({.goal = parts_.spec.goal,
+                                        .stage = matter.stage,
+                                        .denied = was_denied(matter),
+                                        .bin_keeps = matter.bin_keeps,
                                         .before = matter.before,
                                         .last = matter.last,
                                         .last_seen = matter.last_seen,
@@ -167,8 +199,9 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
 }
 
 void Reconciler::use_half_way(const OpenMatter& matter, const Sighting& sighting, UtcTime seen) {
-  const ItemState before = state_half_way(matter.last);
-  ItemState after = state_half_way(sighting.status);  // the observation itself may settle the item
+  const ItemState before = matter.released ? ItemState::released : ItemState::pending;
+  // The observation itself may settle the item.
+  ItemState after = state_half_way(matter.last, sighting.status);
   if (was_restored({.reached_bin = matter.reached_bin,
                     .last = matter.last,
                     .last_seen = matter.last_seen,

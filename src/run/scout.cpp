@@ -48,10 +48,15 @@ Due Scout::step() {
   batch_ = std::move(std::get<LookBatch>(next));
   DiskReader::Batch disks;
   for (const WorkItem& item : batch_.items) {
-    disks.emplace_back(item.pending.item, item.pending.disk);
+    disks.push_back({.item = item.pending.item,
+                     .disk = item.pending.disk,
+                     .seen = item.pending.seen_before,
+                     .called = item.pending.first_accepted,
+                     .destroyed = false,
+                     .absent_since = std::nullopt});
   }
   for (const AcceptedRelease& release : batch_.accepted) {
-    disks.emplace_back(release.item, release.disk);
+    disks.push_back(accepted_subject(release, parts_.spec));
   }
   reader_.begin(ReadPurpose::preflight, std::move(disks));
   return SleepUntil{parts_.clock.steady_now()};
@@ -64,7 +69,11 @@ void Scout::use(const DiskReader::Result& result) {
     const std::size_t items = batch_.items.size();
     // First what is known of the account: it may be that nothing is to be sent any more.
     for (std::size_t i = 0; i < batch_.accepted.size(); ++i) {
-      use_accepted(parts_, batch_.accepted[i], reading.sightings[items + i], result, false);
+      if (result.counts[items + i]) {
+        use_accepted(parts_, batch_.accepted[i], reading.sightings[items + i], result, false);
+      } else {
+        parts_.dispatch.watch().give_back({batch_.accepted[i]});
+      }
     }
     for (std::size_t i = 0; i < items; ++i) {
       use(std::move(batch_.items[i]), reading.sightings[i], {result.sent, result.answered});
@@ -104,7 +113,10 @@ void Scout::use(WorkItem item, const Sighting& sighting, WorkItem::Look look) {
                                               .seen_before = item.pending.seen_before,
                                               .released_elsewhere = item.pending.released_elsewhere,
                                               .first_accepted = item.pending.first_accepted,
-                                              .looked_before = item.waiting_since.has_value()});
+                                              .looked_before = item.waiting_since.has_value(),
+                                              .absent_before = item.absent,
+                                              .bin_keeps = item.pending.bin_keeps});
+  item.absent = sighting.status == DiskStatus::absent;
   const UtcTime now = parts_.clock.utc_now();
   if (const auto* send = std::get_if<SendIt>(&step)) {
     parts_.dispatch.ready(std::move(item), send->stage, look);

@@ -135,7 +135,8 @@ Due Sender::end_unsent(const Classification& result) {
 }
 
 Due Sender::end_unsent(TransportFailure failure) {
-  return end_unsent(classify_release(std::move(failure), known()));
+  return end_unsent(
+      classify_release(std::move(failure), known(), Blanking(parts_.caller.credential)));
 }
 
 Due Sender::end_unsent(Scope scope, std::string message) {
@@ -182,6 +183,7 @@ Due Sender::send() {
   const Departure departure = parts_.log.departs(*open_);
   under_way_ = true;
   parts_.dispatch.departed(*item_);
+  blanking_ = Blanking(parts_.caller.credential, request.of(departure));
   parts_.transport.start(lane_, request.of(departure));
   parts_.gate.left(departed_, parts_.clock.steady_now());
   return AwaitReply{parts_.transport.watch(lane_)};
@@ -193,7 +195,7 @@ Due Sender::receive() {
   const Reply reply = parts_.transport.finish(lane_);
   answered_ = parts_.clock.steady_now();
   const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(answered_ - departed_);
-  const Classification result = classify_release(reply, known());
+  const Classification result = classify_release(reply, known(), blanking_);
   const auto* failure = std::get_if<TransportFailure>(&reply);
   const bool nothing_left = failure != nullptr && !failure->request_may_have_left;
   close(result, nothing_left ? std::nullopt : std::optional(sent_),

@@ -75,6 +75,7 @@ class Sender {
   std::optional<TransportFailure> connect_failure_;
   bool has_connected_ = false;
   bool under_way_ = false;
+  Blanking blanking_;  ///< of the request under way
   UtcTime sent_;
   SteadyTime departed_;
   SteadyTime answered_;  ///< the latest one

@@ -38,11 +38,21 @@ Sign sign_of(DiskStatus status, Stage stage) {
   return Sign::nothing;
 }
 
+bool is_in_bin(DiskStatus status) {
+  return status == DiskStatus::recycling || status == DiskStatus::recycled;
+}
+
 bool is_out_of_bin(DiskStatus status) {
   return sign_of(status, Stage::release) != Sign::took_effect;
 }
 
 }  // namespace
+
+bool is_gone_for_good(std::optional<DiskStatus> earlier, DiskStatus latest) {
+  if (latest == DiskStatus::deleting) return true;
+  return latest == DiskStatus::absent &&
+         (earlier == DiskStatus::absent || earlier == DiskStatus::deleting);
+}
 
 bool was_restored(const HalfWayFacts& facts) {
   return facts.last_read && facts.reached_bin && facts.last && is_out_of_bin(*facts.last) &&
@@ -56,6 +66,15 @@ Settlement settle(const SettlementFacts& facts) {
   switch (sign) {
     case Sign::took_effect:
       if (!seen_twice) return StillUnknown{"seen_once"};
+      if (facts.denied) {
+        // Somebody else has put it into the bin. Purge wants more than that.
+        if (facts.goal == Goal::purge && is_in_bin(facts.now)) return StillUnknown{"in_bin"};
+        return Verdict{Settled::gone,
+                       facts.now == DiskStatus::absent ? "absent_as_answered" : "left_before"};
+      }
+      if (facts.now == DiskStatus::absent && facts.stage == Stage::release && facts.bin_keeps) {
+        return StillUnknown{"absent_not_in_bin"};
+      }
       if (facts.before && sign_of(*facts.before, facts.stage) == Sign::no_effect) {
         return Verdict{Settled::executed, facts.now == DiskStatus::absent ? "absent" : "left"};
       }

@@ -394,6 +394,34 @@ TEST_F(ReleaseTest, NothingIsSentWithoutConfirmationOrLimit) {
             0);
 }
 
+TEST_F(ReleaseTest, ACredentialThatIsNewToARunIsRefusedUnlessAccepted) {
+  serve("{}");
+  ASSERT_EQ(run(calling({"run", write_list(3), "--yes", "--max-disks", "3", "--rate", "1000",
+                         "--no-verify"}))
+                .exit_code,
+            0);
+  const std::size_t requests = server_->ledger().size();
+  const std::string id = environment_["ZENLAYER_ACCESS_KEY_ID"];
+  environment_["ZENLAYER_ACCESS_KEY_ID"] = "not-the-id-of-the-run";
+  for (const char* const name : {"settle", "resume"}) {
+    const ChildResult refused = run(calling({name, "1"}));
+    EXPECT_EQ(refused.exit_code, 5) << name;
+    EXPECT_THAT(refused.error, HasSubstr("--accept-credential")) << name;
+  }
+  EXPECT_EQ(server_->ledger().size(), requests);
+  EXPECT_EQ(query("SELECT count(*) FROM invocation"), 1) << "nothing was begun";
+  static_cast<void>(run(calling({"settle", "1", "--accept-credential"})));
+  EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'approve'"
+                  " AND reason = 'accept_credential_flag'"
+                  " AND detail LIKE '%not-the-id-of-the-run%'"),
+            1);
+  EXPECT_EQ(query("SELECT count(*) FROM observation WHERE status = 'ABSENT'"), 0);
+  // Whoever was accepted once is known, and so is the first one.
+  EXPECT_NE(run(calling({"settle", "1"})).exit_code, 5);
+  environment_["ZENLAYER_ACCESS_KEY_ID"] = id;
+  EXPECT_EQ(run(calling({"settle", "1"})).exit_code, 0);
+}
+
 TEST_F(ReleaseTest, AnInvalidListSendsNothingAndMakesNoRun) {
   serve("{}");
   std::ofstream(path("bad.txt")) << "9900000000000000001\n8.62857E+17\nwhat is this\n";

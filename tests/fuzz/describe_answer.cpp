@@ -87,7 +87,7 @@ void check_complete(const HttpResponse& response, const DescribeReading& reading
 void fuzz_describe_answer(FuzzInput input) {
   static const std::vector<DiskId> asked = asked_disks();
   const Reply reply = reply_from(input);
-  const DescribeReading reading = classify_describe(reply, asked);
+  const DescribeReading reading = classify_describe(reply, asked, Blanking());
 
   const auto is = [&](DescribeReading::Kind kind) { return reading.kind == kind; };
   require_visible(reading.message, 1'024, "a message");
@@ -111,7 +111,7 @@ void fuzz_describe_answer(FuzzInput input) {
   check_complete(*response, reading, asked);
   HttpResponse cut = *response;
   cut.body.resize(cut.body.rfind('}'));
-  require(classify_describe(Reply(cut), asked).kind == DescribeReading::Kind::failed,
+  require(classify_describe(Reply(cut), asked, Blanking()).kind == DescribeReading::Kind::failed,
           "a list that was cut has not failed");
 }
 

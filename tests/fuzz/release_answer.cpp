@@ -17,10 +17,13 @@ void check_texts(const Classification& result) {
 }
 
 void check_consistency(const Classification& result, PriorKnowledge prior) {
-  require(result.stop.has_value() == (result.scope == Scope::run), "stop and scope disagree");
-  require(
-      !result.stop || result.outcome == Outcome::rejected || result.outcome == Outcome::not_sent,
-      "a call that may have been executed stops the run");
+  require(result.outcome == Outcome::unknown
+              ? result.scope != Scope::run
+              : result.stop.has_value() == (result.scope == Scope::run),
+          "stop and scope disagree");
+  require(!result.stop || result.outcome == Outcome::rejected ||
+              result.outcome == Outcome::not_sent || result.outcome == Outcome::unknown,
+          "a call that has been executed stops the run");
   require(!result.retry_after ||
               (result.outcome == Outcome::throttled && result.retry_after->count() >= 0 &&
                result.retry_after->count() <= 60'000),
@@ -39,7 +42,7 @@ void check_accepted(const HttpResponse& response) {
           "an answer that is not the documented success was accepted");
   HttpResponse cut = response;
   cut.body.resize(cut.body.rfind('}'));
-  require(classify_release(Reply(cut), {}).outcome == Outcome::unknown,
+  require(classify_release(Reply(cut), {}, Blanking()).outcome == Outcome::unknown,
           "a success that was cut is not unknown");
 }
 
@@ -52,7 +55,7 @@ void check_response(const HttpResponse& response, const Classification& result,
       check_accepted(response);
       break;
     case Outcome::already_gone:
-      require(prior.seen_in_account || prior.goal == Goal::release, "a disk never seen is gone");
+      require(prior.goal == Goal::release, "a disk in the bin is gone for goal purge");
       require(response.status >= 400 && response.status < 500 && !result.api_code.empty(),
               "a disk is gone without a refusal");
       break;
@@ -76,7 +79,7 @@ void fuzz_release_answer(FuzzInput input) {
     for (const Goal goal : {Goal::release, Goal::purge}) {
       const PriorKnowledge prior{
           .seen_in_account = seen, .goal = goal, .status_is_read_again = seen};
-      const Classification result = classify_release(reply, prior);
+      const Classification result = classify_release(reply, prior, Blanking());
       check_texts(result);
       check_consistency(result, prior);
       if (const auto* response = std::get_if<HttpResponse>(&reply)) {

@@ -26,6 +26,7 @@ struct AttemptRow {
   std::string outcome;
   std::string scope;
   std::string request_id;
+  std::string api_code;
   std::string settled;
   UtcTime announced;
   UtcTime decided;            ///< with `settled`
@@ -55,6 +56,9 @@ Meaning meaning(DiskStatus status, std::int64_t stage) {
   return status == DiskStatus::in_use ? Meaning::attached : Meaning::nothing;
 }
 
+/// What a read of the account shows first: in no list, and nobody acts on it.
+constexpr std::string_view k_witness = "disk-0";
+
 UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
 
 class Check {
@@ -79,6 +83,8 @@ class Check {
         check_destruction(request);
       } else {
         ++result_.tally.reads;
+        if (request.untrue && request.complete) ++result_.tally.untrue_reads;
+        if (request.disks.empty()) ++result_.tally.controls;
       }
     }
     check_accepted_once();
@@ -108,7 +114,8 @@ class Check {
   void read_attempts() {
     Statement select = database_.prepare(
         "SELECT attempt_id, item_id, disk_id, run_id, stage, outcome, scope,"
-        " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id, message"
+        " request_id, attempt_log.settled, intent_utc_ms, settled_utc_ms, observation_id, message,"
+        " api_code"
         " FROM attempt_log LEFT JOIN verdict USING (attempt_id) ORDER BY attempt_id");
     while (select.step()) {
       const auto run = std::ranges::find_if(
@@ -116,8 +123,9 @@ class Check {
       attempts_.push_back({select.integer(0), select.integer(1), std::string(select.text(2)),
                            static_cast<std::size_t>(run - runs_.begin()), select.integer(4),
                            std::string(select.text(5)), std::string(select.text(6)),
-                           std::string(select.text(7)), std::string(select.text(8)),
-                           utc(select.integer(9)), utc(select.integer(10)), select.integer(11)});
+                           std::string(select.text(7)), std::string(select.text(13)),
+                           std::string(select.text(8)), utc(select.integer(9)),
+                           utc(select.integer(10)), select.integer(11)});
       by_id_[attempts_.back().id] = attempts_.size() - 1;
       if (attempts_.back().outcome == "unknown") ++result_.tally.unknown;
       if (select.text(12) == "the process ended before the request left") {
@@ -381,19 +389,32 @@ class Check {
   }
 
   void check_reads() {
-    Statement counts = database_.prepare(
-        "SELECT read_id, result, disk_count, (SELECT count(*) FROM observation"
-        " WHERE observation.read_id = disk_read.read_id) FROM disk_read");
-    while (counts.step()) {
-      const std::int64_t expected = counts.text(1) == "complete" ? counts.integer(2) : 0;
-      if (counts.integer(3) != expected) {
-        violated("read " + std::to_string(counts.integer(0)) + " has " +
-                 std::to_string(counts.integer(3)) + " observations");
-      }
-    }
     std::map<std::string, const ServedRequest*, std::less<>> complete;
     for (const ServedRequest& request : server_.requests()) {
       if (request.complete) complete.emplace(request.request_id, &request);
+    }
+    Statement counts = database_.prepare(
+        "SELECT read_id, result, disk_count, (SELECT count(*) FROM observation"
+        " WHERE observation.read_id = disk_read.read_id), request_id FROM disk_read");
+    while (counts.step()) {
+      // Absences may not count; a read of the account observes nothing.
+      std::int64_t least = 0;
+      std::int64_t most = 0;
+      const auto answer = complete.find(counts.text(4));
+      if (answer != complete.end() && counts.text(1) == "complete") {
+        const auto& rows = answer->second->rows;
+        most = std::ssize(rows);
+        least = std::ranges::count_if(
+            rows, [](const auto& row) { return row.second != DiskStatus::absent; });
+        if (most > 0 && most != counts.integer(2)) violated("a read of another number of disks");
+        // The witness of a control is no item.
+        if (most == 1 && rows.front().first == k_witness) least = most = 0;
+      }
+      if (answer != complete.end() && counts.text(1) == "failed") ++result_.tally.doubted_reads;
+      if (counts.integer(3) < least || counts.integer(3) > most) {
+        violated("read " + std::to_string(counts.integer(0)) + " has " +
+                 std::to_string(counts.integer(3)) + " observations");
+      }
     }
     Statement select = database_.prepare(
         "SELECT disk_read.request_id, item.disk_id, observation.status, item.item_id,"
@@ -516,10 +537,13 @@ class Check {
     if (attempt.settled == "executed") {
       if (shown != Meaning::took_effect) wrong(", which the last read does not show");
       if (!known) wrong(" though it was not seen fit before");
+      if (was_denied(attempt)) wrong(" though the API has not found the disk");
     } else if (attempt.settled == "gone") {
       if (shown != Meaning::took_effect) wrong(", which the last read does not show");
-      if (known) wrong(" though it was seen fit just before");
-      if (sightings.after.back().status == DiskStatus::absent) wrong(" though it was never seen");
+      if (known && !was_denied(attempt)) wrong(" though it was seen fit just before");
+      if (!known && sightings.after.back().status == DiskStatus::absent) {
+        wrong(" though it was never seen");
+      }
     } else if (attempt.settled == "refused") {
       if (shown != Meaning::attached) wrong(", which the last read does not show");
     } else {
@@ -532,6 +556,12 @@ class Check {
       }
       if (unknown_up_to(attempt) >= spec.retry.max_attempts) wrong(" after the last attempt");
     }
+  }
+
+  [[nodiscard]] bool was_denied(const AttemptRow& attempt) const {
+    const auto served = served_.find(attempt.id);
+    return attempt.api_code == "INVALID_DISK_NOT_FOUND" && served != served_.end() &&
+           served->second->answered == "not found";
   }
 
   /// Attempts on the same item, up to this one, whose outcome was unknown.
@@ -565,6 +595,16 @@ class Check {
     };
     switch (meaning(seen, attempt.stage)) {
       case Meaning::took_effect:
+        // Somebody has put it into the bin, and purge wants it destroyed.
+        if (was_denied(attempt) && spec.goal == Goal::purge &&
+            (seen == DiskStatus::recycled || seen == DiskStatus::recycling)) {
+          break;
+        }
+        // Where others are in the bin, it would be there.
+        if (seen == DiskStatus::absent && attempt.stage == 1 && !was_denied(attempt) &&
+            world_.server.model.mode == sandbox::AccountMode::recycle_bin) {
+          break;
+        }
         if (seen != DiskStatus::absent ||
             (sightings.before && meaning(*sightings.before, attempt.stage) == Meaning::as_before)) {
           wrong("though two reads show that it is gone");
@@ -584,6 +624,10 @@ class Check {
     }
   }
 
+  static bool is_on_its_way(DiskStatus status) {
+    return status != DiskStatus::absent && meaning(status, 1) == Meaning::took_effect;
+  }
+
   /// What the record says that reading has shown of a release that took effect.
   void check_verified(const ItemRow& item) {
     const auto latest =
@@ -600,7 +644,14 @@ class Check {
       const DiskStatus seen = sightings.after.back().status;
       expected = "still_there";
       if (meaning(seen, 1) == Meaning::took_effect) expected = "leaving";
-      if (seen == DiskStatus::absent) expected = "destroyed";
+      if (seen == DiskStatus::absent && sightings.after.size() > 1) {
+        const DiskStatus earlier = sightings.after[sightings.after.size() - 2].status;
+        const auto& all = sightings_.at(item.item_id);
+        if (earlier == DiskStatus::absent || earlier == DiskStatus::deleting) {
+          expected =
+              std::ranges::any_of(all, is_on_its_way, &SightingRow::status) ? "destroyed" : "gone";
+        }
+      }
       if (seen == DiskStatus::recycled && latest->stage == 1) expected = "recycled";
     }
     if (item.verified != expected) {
@@ -614,6 +665,21 @@ class Check {
       check_item(run, item);
       check_verified(item);
       return true;
+    });
+  }
+
+  /// With a credential of another account.
+  [[nodiscard]] bool worked_elsewhere(std::size_t run) const {
+    Statement select = database_.prepare(
+        "SELECT count(DISTINCT credential_id) > 1 FROM invocation WHERE run_id = ?1");
+    select.bind(1, runs_[run].id.value);
+    return select.step() && select.integer(0) != 0;
+  }
+
+  /// Out of a complete answer: one that was never seen before cannot be told from a mistyped one.
+  [[nodiscard]] bool was_left_out(const std::string& disk) const {
+    return std::ranges::any_of(server_.requests(), [&](const ServedRequest& request) {
+      return request.untrue && std::ranges::count(request.disks, disk) > 0;
     });
   }
 
@@ -653,9 +719,13 @@ class Check {
           item.state == "skipped" && spec.goal == Goal::purge &&
           (destroyed_by_run_other_than(run, disk) ||
            (item.decision_reason == "unsettled_before" && unsettled_in_run_other_than(run, item)));
-      if (failed && !renewed && !done_elsewhere) wrong("a call of ours was executed");
+      // In another account it has stayed away until it was given up.
+      const bool looked_elsewhere = worked_elsewhere(run) && item.state == "failed";
+      if (failed && !renewed && !done_elsewhere && !looked_elsewhere) {
+        wrong("a call of ours was executed");
+      }
       if (item.decision_reason == "not_found" && item.last_outcome.empty() &&
-          now != DiskStatus::absent) {
+          now != DiskStatus::absent && !worked_elsewhere(run) && !was_left_out(disk)) {
         wrong("it exists");
       }
     } else if (item.state == "unknown") {

@@ -20,6 +20,7 @@ sandbox::ModelSettings stale(sandbox::ModelSettings settings, milliseconds by) {
 /// The texts between quotes in `"name":["a","b"]` or `"name":"a"`.
 std::vector<std::string> ids_of(const std::string& body) {
   std::vector<std::string> ids;
+  if (body.find("\"diskId") == std::string::npos) return ids;
   std::size_t at = body.find(':');
   const std::size_t end = std::min(body.find(']'), body.size());
   while (true) {
@@ -45,6 +46,9 @@ std::string row_json(const sandbox::DiskRow& row) {
   text += to_text(row.status);
   return text + R"(","instanceId":null})";
 }
+
+/// Of no listed disk, and nobody acts on it.
+constexpr const char* k_other_disk = "disk-0";
 
 TransportFailure lost(TransportProblem problem) { return {problem, true, "simulated", {}}; }
 
@@ -83,6 +87,8 @@ ModelServer::ModelServer(const ServerPlan& plan, std::uint64_t seed, const Clock
       acts_left_(plan.third_party_acts),
       storm_ends_(clock.steady_now()),
       outage_ends_(clock.steady_now()),
+      gap_begins_(plan.gap_at ? clock.steady_now() + *plan.gap_at : SteadyTime::max()),
+      gap_seed_(draw_.bits()),
       now_(clock.steady_now()),
       block_(Fate::honest) {
   if (plan_.limit) limit_.emplace(*plan_.limit);
@@ -90,6 +96,9 @@ ModelServer::ModelServer(const ServerPlan& plan, std::uint64_t seed, const Clock
     disks_.add(disk);
     past_.add(disk);
   }
+  const sandbox::Disk other = sandbox::disk_of_kind(k_other_disk, sandbox::DiskKind::available);
+  disks_.add(other);
+  past_.add(other);
   plan_next_act(now_);
 }
 
@@ -161,6 +170,7 @@ void ModelServer::act(const std::string& disk, Act what) {
 void ModelServer::execute(std::size_t index) {
   ServedRequest& request = requests_[index];
   const std::string& disk = request.disks.front();
+  if (requests_foreign_.contains(index)) return;
   request.before = status(disk);
   const bool refused = disks_.release(disk, now_).has_value();
   static_cast<void>(past_.release(disk, now_));
@@ -215,15 +225,37 @@ ModelServer::Fate ModelServer::draw_fate(bool release) {
   return release ? draw_.one_of(k_release_faults) : draw_.one_of(k_read_faults);
 }
 
+void ModelServer::hide(ServedRequest& request, sandbox::DescribeResult& found) {
+  if (life_.foreign) {
+    std::erase_if(found.rows,
+                  [](const sandbox::DiskRow& row) { return row.disk->id != k_other_disk; });
+  } else if (life_.calm) {
+    return;
+  } else if (request.departed >= gap_begins_ && request.departed - gap_begins_ < plan_.gap_length) {
+    std::erase_if(found.rows, [&](const sandbox::DiskRow& row) {
+      // The same disks for as long as the time lasts.
+      const std::uint64_t number =
+          std::stoull("0" + row.disk->id.substr(row.disk->id.find('-') + 1));
+      return Draw(gap_seed_ + number).chance(plan_.gap_share);
+    });
+  }
+  if (found.rows.size() == found.total_count) return;
+  request.untrue = true;
+  found.total_count = found.rows.size();
+}
+
 std::string ModelServer::read(std::size_t index, Fate fate) {
   ServedRequest& request = requests_[index];
   sandbox::DescribeQuery query;
   query.disk_ids = request.disks;
-  query.page_size = std::ssize(request.disks);
+  // A page of its own is enough for a read of the account.
+  query.page_size = request.disks.empty() ? 1'000 : std::ssize(request.disks);
   const bool from_past = !life_.calm && draw_.chance(plan_.stale_reads);
   auto found =
       std::get<sandbox::DescribeResult>((from_past ? past_ : disks_).describe(query, now_));
+  hide(request, found);
   std::size_t total = found.total_count;
+  if (request.disks.empty() && found.rows.size() > 1) found.rows.resize(1);
   if (fate == Fate::short_page && !found.rows.empty()) {
     found.rows.erase(found.rows.begin() + draw_.between(0, std::ssize(found.rows) - 1));
   } else if (fate == Fate::wrong_total && total > 0) {
@@ -239,7 +271,8 @@ std::string ModelServer::read(std::size_t index, Fate fate) {
     rows += row_json(row);
   }
   if (fate == Fate::foreign_row) {
-    const sandbox::Disk foreign = sandbox::disk_of_kind("foreign", sandbox::DiskKind::available);
+    const sandbox::Disk foreign =
+        sandbox::disk_of_kind("foreign-" + std::to_string(index), sandbox::DiskKind::available);
     if (!rows.empty()) rows += ',';
     rows += row_json({&foreign, DiskStatus::available});
     ++total;
@@ -253,6 +286,7 @@ std::string ModelServer::read(std::size_t index, Fate fate) {
     }
   }
   if (from_past) request.answered = "stale ";
+  if (request.untrue) request.answered += "untrue ";
   return R"(,"totalCount":)" + std::to_string(total) + R"(,"dataSet":[)" + rows + "]";
 }
 
@@ -401,6 +435,7 @@ Reply ModelServer::exchange(std::size_t lane, const HttpRequest& http) {
          action->second + " " +
          (request.release ? request.disks.front() : std::to_string(request.disks.size())));
     requests_.push_back(std::move(request));
+    if (life_.foreign) requests_foreign_.insert(index);
   }
   const bool release = requests_[index].release;
   const Fate fate = draw_fate(release);
@@ -421,7 +456,13 @@ Reply ModelServer::exchange(std::size_t lane, const HttpRequest& http) {
   life_.pass_time(now_ + draw_.time(plan_.longest_travel));
   catch_up();
   const ServedRequest& request = requests_[index];
-  note("request " + std::to_string(index) + " is answered: " + request.answered);
+  if (tell) {
+    std::string shown;
+    for (const auto& [disk, status] : request.rows) {
+      shown.append(" ").append(disk).append(" ").append(to_text(status));
+    }
+    note("request " + std::to_string(index) + " is answered: " + request.answered + shown);
+  }
   if (aborted_) return lost(TransportProblem::aborted);
   for (const auto& [disk, status] : request.rows) shown_[disk] = status;
   return std::move(*reply);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -62,6 +63,13 @@ struct ServerPlan {
   std::chrono::milliseconds longest_late{0};  ///< between arrival and a late execution
   std::chrono::milliseconds longest_travel{100};
   std::optional<sandbox::RateLimitSettings> limit;
+  // Complete and consistent answers to reads that are not true:
+  /// Once, so long after the beginning, such a time begins. One is enough: an answer that comes
+  /// just between a control and the next read is believed once, and must not be confirmed in the
+  /// same way.
+  std::optional<std::chrono::milliseconds> gap_at;
+  std::chrono::milliseconds gap_length{0};
+  double gap_share = 1;  ///< of the disks that are left out; 1 = the account is shown empty
 };
 
 /// A request as the server's side knows it.
@@ -89,6 +97,7 @@ struct ServedRequest {
 
   // DescribeDisks
   bool complete = false;
+  bool untrue = false;  ///< rows that exist were left out of a complete answer
   std::vector<std::pair<std::string, sandbox::DiskStatus>> rows;  ///< with `complete`
 };
 
@@ -119,6 +128,7 @@ class ModelServer final : public WaitingTransport {
     std::function<std::pair<std::int64_t, std::int64_t>(const std::string&)> open_attempt;
     bool calm = false;     ///< no faults, no third parties
     bool blocked = false;  ///< after some requests, all are refused by authentication or the edge
+    bool foreign = false;  ///< its credential is of another account, which has other disks
   };
   void begin_life(Life life);
 
@@ -155,6 +165,8 @@ class ModelServer final : public WaitingTransport {
   void act(const std::string& disk, Act act);
   void execute(std::size_t request);
   std::string read(std::size_t request, Fate fate);
+  /// Leaves rows out of a complete answer, as the plan has it.
+  void hide(ServedRequest& request, sandbox::DescribeResult& found);
   Reply arrive(std::size_t request, Fate fate);
   Fate draw_fate(bool release);
   HttpResponse refusal(std::size_t request, int status, const std::string& code);
@@ -180,6 +192,9 @@ class ModelServer final : public WaitingTransport {
   int acts_left_ = 0;
   SteadyTime storm_ends_;
   SteadyTime outage_ends_;
+  SteadyTime gap_begins_;
+  std::uint64_t gap_seed_ = 0;
+  std::set<std::size_t> requests_foreign_;  ///< made in a life of another account
   SteadyTime now_;
 
   Life life_;

@@ -20,8 +20,10 @@ Database opened_and_recovered(const std::filesystem::path& file, UtcTime now) {
   return database;
 }
 
-InvocationId begun(Database& database, const RunRecord& run, const JobSpec& spec, UtcTime now) {
-  const InvocationId invocation = begin_test_invocation(database, run.id);
+InvocationId begun(Database& database, const RunRecord& run, const JobSpec& spec,
+                   const Caller& caller, UtcTime now) {
+  const InvocationId invocation =
+      begin_test_invocation(database, run.id, k_test_time, caller.credential.id);
   record_decision(database, run.id, invocation,
                   {DecisionKind::approve, std::nullopt, "simulated", ""}, now);
   static_cast<void>(skip_disks_of_other_runs(
@@ -56,15 +58,15 @@ struct OpenAttempts {
 
 struct Process::Private {
   Private(const std::filesystem::path& database_file, const std::filesystem::path& pace,
-          const RunRecord& run_record, const JobSpec& job_spec, ModelServer& model_server,
-          FakeClock& fake_clock, Scheduler& the_scheduler)
+          const RunRecord& run_record, const JobSpec& job_spec, const Caller& caller,
+          ModelServer& model_server, FakeClock& fake_clock, Scheduler& the_scheduler)
       : file(database_file),
         run(run_record),
         spec(job_spec),
         clock(fake_clock),
         scheduler(the_scheduler),
         writer(opened_and_recovered(file, clock.utc_now())),
-        invocation(begun(writer, run, spec, clock.utc_now())),
+        invocation(begun(writer, run, spec, caller, clock.utc_now())),
         at_start(count_states(writer, run)),
         marks(UnsentMarks::begin(
             writer, invocation,
@@ -76,8 +78,7 @@ struct Process::Private {
         // Commits happen with intents and flushes only, at the same places every time.
         log(std::move(writer), run.id, invocation, std::chrono::hours(1), {},
             std::chrono::microseconds(0), std::move(marks)),
-        parts{log,  model_server, clock, clock_guard, RunRig::made_up_caller(),
-              gate, dispatch,     spec} {
+        parts{log, model_server, clock, clock_guard, caller, gate, dispatch, spec} {
     scheduler.attach(gate, dispatch, model_server);
   }
 
@@ -103,9 +104,10 @@ struct Process::Private {
 };
 
 Process::Process(const std::filesystem::path& file, const std::filesystem::path& pace,
-                 const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
-                 Scheduler& scheduler)
-    : private_(std::make_unique<Private>(file, pace, run, spec, server, clock, scheduler)) {}
+                 const RunRecord& run, const JobSpec& spec, const Caller& caller,
+                 ModelServer& server, FakeClock& clock, Scheduler& scheduler)
+    : private_(std::make_unique<Private>(file, pace, run, spec, caller, server, clock, scheduler)) {
+}
 
 Process::~Process() = default;
 

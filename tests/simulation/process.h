@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "api/calls.h"
 #include "audit/run_records.h"
 #include "model/job_spec.h"
 #include "run/course.h"
@@ -21,8 +22,8 @@ class Process {
   /// `pace` = the file in which processes keep one pace; empty = it has its own. Marks on what is
   /// not sent are beside the database. Throws what the audit room throws.
   Process(const std::filesystem::path& file, const std::filesystem::path& pace,
-          const RunRecord& run, const JobSpec& spec, ModelServer& server, FakeClock& clock,
-          Scheduler& scheduler);
+          const RunRecord& run, const JobSpec& spec, const Caller& caller, ModelServer& server,
+          FakeClock& clock, Scheduler& scheduler);
   ~Process();
 
   /// Until nothing is left to do or the run stops. Throws Killed, then nothing but destruction may

@@ -20,6 +20,7 @@
 #include "support/faulty_vfs.h"
 #include "support/lost_memory.h"
 #include "support/record_check.h"
+#include "support/run_rig.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease::simulation {
@@ -29,6 +30,15 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 constexpr int k_sqlite_full = 13;
+
+/// Who works on a run with a credential of another account, and was let do so.
+const Caller& foreign_caller() {
+  static const Caller k_caller{
+      {Credential::Kind::key_pair, "AKTEST0002", Secret("another-made-up-secret"), "test"},
+      "127.0.0.1:1",
+      "diskrelease-test"};
+  return k_caller;
+}
 /// Calm lives that a run may need to come to its end.
 constexpr int k_most_calm_lives = 4;
 
@@ -209,8 +219,12 @@ class Simulation {
     life.open_attempt = [&](const std::string& disk) { return process->open_attempt(disk); };
     life.calm = calm;
     life.blocked = !calm && draw_.chance(0.1);
+    life.foreign = !calm && world_.foreign_lives > 0 && draw_.chance(world_.foreign_lives);
+    const Caller& caller = life.foreign ? foreign_caller() : RunRig::made_up_caller();
+    if (life.foreign) ++result_.tally.foreign_lives;
     tell("life " + std::to_string(number) + " works on run " + std::to_string(run + 1) +
-         (calm ? ", all is calm" : ", ending " + std::to_string(static_cast<int>(ending))));
+         (calm ? ", all is calm" : ", ending " + std::to_string(static_cast<int>(ending))) +
+         (life.foreign ? ", with a credential of another account" : ""));
     // Who starts a process that has died may do so at once.
     clock_.advance(draw_.time(milliseconds(draw_.chance(0.5) ? 300 : 10'000)));
     // Now and then as late as the recycle bin is emptied.
@@ -227,7 +241,7 @@ class Simulation {
     {
       std::optional<Process> working;
       try {
-        working.emplace(file_, pace_, runs_[run], world_.runs[run].spec, server_, clock_,
+        working.emplace(file_, pace_, runs_[run], world_.runs[run].spec, caller, server_, clock_,
                         scheduler);
         process = &*working;
         working->work();
@@ -319,6 +333,10 @@ Tally& Tally::operator+=(const Tally& other) {
   accepted_twice += other.accepted_twice;
   left_unknown += other.left_unknown;
   left_half_way += other.left_half_way;
+  foreign_lives += other.foreign_lives;
+  untrue_reads += other.untrue_reads;
+  doubted_reads += other.doubted_reads;
+  controls += other.controls;
   return *this;
 }
 
@@ -337,7 +355,10 @@ std::string Tally::text() const {
          item("released by others before us", foreign_releases) +
          item("destroyed unseen", unseen_destroyed) +
          item("accepted again after a renewal", accepted_twice) +
-         item("items left unknown", left_unknown) + item("items left half way", left_half_way);
+         item("items left unknown", left_unknown) + item("items left half way", left_half_way) +
+         item("lives with another account's credential", foreign_lives) +
+         item("complete reads that left disks out", untrue_reads) +
+         item("reads doubted", doubted_reads) + item("reads of the account", controls);
 }
 
 Result simulate(std::uint64_t seed, bool with_trace) { return Simulation(seed, with_trace).run(); }

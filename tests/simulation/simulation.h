@@ -28,6 +28,10 @@ struct Tally {
   std::int64_t accepted_twice = 0;    ///< after a third party had taken the disk out of the bin
   std::int64_t left_unknown = 0;      ///< items
   std::int64_t left_half_way = 0;     ///< purge: taken out of the bin by a third party
+  std::int64_t foreign_lives = 0;
+  std::int64_t untrue_reads = 0;   ///< complete, and with disks left out
+  std::int64_t doubted_reads = 0;  ///< complete, and not believed without a control
+  std::int64_t controls = 0;       ///< reads of the account
 
   Tally& operator+=(const Tally& other);
   [[nodiscard]] std::string text() const;

@@ -69,6 +69,10 @@ TEST(SimulationItself, MeetsEverythingThatItClaimsToTest) {
   EXPECT_GT(tally.resends, 0);
   EXPECT_GT(tally.second_stages, 0);
   EXPECT_GT(tally.races_destroyed, 0);
+  EXPECT_GT(tally.foreign_lives, 0);
+  EXPECT_GT(tally.untrue_reads, 0);
+  EXPECT_GT(tally.doubted_reads, 0);
+  EXPECT_GT(tally.controls, 0);
 }
 
 }  // namespace

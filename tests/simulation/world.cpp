@@ -117,6 +117,17 @@ World draw_world(Draw& draw) {
   // Many of them end just before the last read of a window.
   server.outages = draw_intensity(draw, 0.5);
   server.longest_outage = world.runs.back().spec.settle.window + seconds(20);
+  if (draw.chance(0.7)) {
+    server.gap_at = draw.time(milliseconds(30'000));
+    if (draw.chance(0.6)) {
+      server.gap_length = milliseconds(draw.between(500, 60'000));
+    } else {
+      // Two answers that leave out the same disk are believed where others are shown.
+      server.gap_length = k_shortest_poll - milliseconds(1);
+      server.gap_share = draw.share();
+    }
+  }
+  if (draw.chance(0.25)) world.foreign_lives = draw.share();
   return world;
 }
 

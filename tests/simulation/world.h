@@ -20,6 +20,8 @@ struct World {
   std::vector<RunPlan> runs;  ///< one or two; the lists overlap
   int stormy_lives = 1;       ///< with faults; calm ones follow
   double late_steps = 0;
+  /// Of the stormy lives: with a credential of another account.
+  double foreign_lives = 0;
   /// All processes keep one pace, as those of one user do; else each has its own, as with
   /// --sandbox.
   bool shared_pace = true;

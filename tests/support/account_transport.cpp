@@ -8,6 +8,8 @@
 namespace diskrelease {
 namespace {
 
+constexpr const char* k_not_listed = "not-listed";
+
 bool is_describe(const HttpRequest& request) {
   return std::ranges::find(request.headers,
                            std::pair<std::string, std::string>("X-ZC-Action", "DescribeDisks")) !=
@@ -69,7 +71,13 @@ Reply AccountTransport::describe(const HttpRequest& request) {
     if (std::optional<Reply> reply = on_describe(reads_)) return *std::move(reply);
   }
   std::vector<std::string> rows;
+  if (request.body.find("\"diskIds\"") == std::string::npos) {
+    ++controls_;
+    if (shows_others) rows.push_back(disk_row(k_not_listed, "AVAILABLE"));
+    return describe_reply(rows);
+  }
   for (const std::string& disk : asked_disks(request.body)) {
+    if (shows_others && disk == k_not_listed) rows.push_back(disk_row(disk, "AVAILABLE"));
     const auto found = disks_.find(disk);
     if (found == disks_.end() || found->second == DiskStatus::absent) continue;
     rows.push_back(disk_row(disk, to_text(found->second)));

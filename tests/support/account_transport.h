@@ -24,6 +24,9 @@ class AccountTransport final : public WaitingTransport {
   /// Replaces the reply to a DescribeDisks; counted from 1.
   std::function<std::optional<Reply>(int number)> on_describe;
 
+  /// The account has a disk besides, which a DescribeDisks without ids shows.
+  bool shows_others = true;
+
   /// Each new connection is gone when it is to be used.
   bool ends_connections = false;
 
@@ -41,6 +44,8 @@ class AccountTransport final : public WaitingTransport {
   /// The disks of all ReleaseDisk requests so far, in their order.
   [[nodiscard]] const std::vector<std::string>& releases() const { return releases_; }
   [[nodiscard]] int reads() const { return reads_; }
+  /// DescribeDisks without ids, of these.
+  [[nodiscard]] int controls() const { return controls_; }
   [[nodiscard]] const std::set<std::size_t>& reading_lanes() const { return reading_lanes_; }
   /// Lanes that were connected before the first request of any kind.
   [[nodiscard]] const std::set<std::size_t>& early_lanes() const { return early_lanes_; }
@@ -53,6 +58,7 @@ class AccountTransport final : public WaitingTransport {
   std::map<std::string, DiskStatus> disks_;
   std::vector<std::string> releases_;
   int reads_ = 0;
+  int controls_ = 0;
   std::set<std::size_t> reading_lanes_;
   std::set<std::size_t> early_lanes_;
 };

@@ -27,7 +27,8 @@ RunRecord enrol(Database& database, const std::vector<std::string>& disks,
   return enrolment.commit(description, at);
 }
 
-InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at) {
+InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at,
+                                   const std::string& credential) {
   InvocationDescription description;
   description.command = "run";
   description.user = "operator";
@@ -35,7 +36,7 @@ InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at) {
   description.pid = 1;
   description.tool_version = "0";
   description.endpoint = "127.0.0.1:1";
-  description.credential_id = "AKTEST0001";
+  description.credential_id = credential;
   description.credential_source = "test";
   description.settings_json = "{}";
   return begin_invocation(database, run, description, at);

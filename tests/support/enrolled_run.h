@@ -22,7 +22,8 @@ inline constexpr UtcTime k_test_time{std::chrono::milliseconds(1'795'000'000'000
 RunRecord enrol(Database& database, const std::vector<std::string>& disks,
                 const RunDescription& description = test_description(), UtcTime at = k_test_time);
 
-InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at = k_test_time);
+InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at = k_test_time,
+                                   const std::string& credential = "AKTEST0001");
 
 /// "disk-1" .. "disk-<count>".
 [[nodiscard]] std::vector<std::string> numbered_disks(int count);

@@ -82,6 +82,14 @@ FaultShape stops(std::string name, StopCause cause, std::optional<int> status,
   return made;
 }
 
+/// Who answers may have passed the request on.
+FaultShape stops_in_doubt(std::string name, StopCause cause, int status) {
+  FaultShape made = unknown(std::move(name), false, status);
+  made.release.stop = cause;
+  made.read = "stop";
+  return made;
+}
+
 FaultShape refused_certificate(std::string name) {
   FaultShape made = stops(std::move(name), StopCause::certificate, {});
   made.release.outcome = Outcome::not_sent;
@@ -203,10 +211,11 @@ void add_refusals(std::vector<FaultShape>& all) {
     for (const char c : code) name += c == '_' ? '_' : static_cast<char>(c - 'A' + 'a');
     all.push_back(served(rejected(std::move(name), 400, code), error(400, code)));
   }
-  all.push_back(served(gone("disk_not_found", 404, "INVALID_DISK_NOT_FOUND"),
+  all.push_back(served(unknown("disk_not_found", false, 404, "INVALID_DISK_NOT_FOUND"),
                        error(404, "INVALID_DISK_NOT_FOUND")));
-  all.push_back(served(gone("resource_not_found", 404, "OPERATION_FAILED_RESOURCE_NOT_FOUND"),
-                       error(404, "OPERATION_FAILED_RESOURCE_NOT_FOUND")));
+  all.push_back(
+      served(unknown("resource_not_found", false, 404, "OPERATION_FAILED_RESOURCE_NOT_FOUND"),
+             error(404, "OPERATION_FAILED_RESOURCE_NOT_FOUND")));
   all.push_back(served(gone("being_recycled", 400, "UNSUPPORTED_OPERATION_DISK_BEING_RECYCLE"),
                        error(400, "UNSUPPORTED_OPERATION_DISK_BEING_RECYCLE")));
   all.push_back(served(gone("recycle_resource", 400, "OPERATION_FAILED_FOR_RECYCLE_RESOURCE"),
@@ -250,14 +259,14 @@ void add_stops(std::vector<FaultShape>& all) {
   all.push_back(
       served(stops("auth_code_of_tomorrow", C::authentication, 400, "AUTHFAILURE_OF_TOMORROW"),
              kind("auth_failure", R"("code":"AUTHFAILURE_OF_TOMORROW","status":400)")));
-  all.push_back(served(stops("html_401", C::authentication, 401), page(401)));
+  all.push_back(served(stops_in_doubt("html_401", C::authentication, 401), page(401)));
   all.push_back(served(stops("html_403", C::edge_block, 403), page(403)));
   all.push_back(served(stops("challenge_403", C::edge_block, 403), kind("challenge_403")));
   all.push_back(served(stops("blocked_451", C::edge_block, 451), kind("blocked_451")));
-  all.push_back(served(stops("redirect_302", C::redirect, 302), kind("redirect_302")));
+  all.push_back(served(stops_in_doubt("redirect_302", C::redirect, 302), kind("redirect_302")));
   for (const int status : {301, 307, 308}) {
-    all.push_back(
-        served(stops("html_" + std::to_string(status), C::redirect, status), page(status)));
+    all.push_back(served(stops_in_doubt("html_" + std::to_string(status), C::redirect, status),
+                         page(status)));
   }
   for (const int status : {400, 404, 405, 413, 415}) {
     all.push_back(
@@ -576,7 +585,7 @@ void add_bodies(std::vector<FaultShape>& all) {
                          })));
   all.push_back(detoured(stops("empty_404", StopCause::wrong_endpoint, 404),
                          answers(http("HTTP/1.1 404 x", ""))));
-  all.push_back(detoured(stops("redirect_without_location", StopCause::redirect, 303),
+  all.push_back(detoured(stops_in_doubt("redirect_without_location", StopCause::redirect, 303),
                          answers(http("HTTP/1.1 303 x", ""))));
 
   // Lists that show less, or something else, than what was asked for. A release takes any response.

@@ -18,7 +18,7 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
     : file_(file),
       run_(run),
       writer_(open_audit_for_writing(file)),
-      id_(begin_test_invocation(writer_, run.id)),
+      id_(begin_test_invocation(writer_, run.id, k_test_time, caller.credential.id)),
       marks_(marks_folder.empty()
                  ? nullptr
                  : UnsentMarks::begin(

@@ -29,11 +29,16 @@ HttpResponse response(int status, std::string body, HeaderFields headers = {}) {
 }
 
 Classification classify(const HttpResponse& reply, PriorKnowledge prior = {}) {
-  return classify_release(Reply(reply), prior);
+  return classify_release(Reply(reply), prior, Blanking());
 }
 
 void expect_consistent(const Classification& result) {
-  EXPECT_EQ(result.stop.has_value(), result.scope == Scope::run);
+  if (result.outcome != unknown) {
+    EXPECT_EQ(result.stop.has_value(), result.scope == Scope::run);
+  }
+  if (result.scope == Scope::run) {
+    EXPECT_NE(result.outcome, unknown);
+  }
   EXPECT_LE(result.api_code.size(), 128U);
   EXPECT_LE(result.request_id.size(), 128U);
   EXPECT_LE(result.message.size(), 1024U);
@@ -134,14 +139,20 @@ std::vector<Shape> shapes() {
       {"600", response(600, api_error("INVALID_DISK_NOT_FOUND")), unknown},
       {"999", response(999, ""), unknown},
       // 3xx
-      {"300", response(300, ""), rejected, StopCause::redirect},
-      {"302", response(302, "", {{"location", "https://portal.example/"}}), rejected,
+      {"300", response(300, ""), unknown, StopCause::redirect},
+      {"302", response(302, "", {{"location", "https://portal.example/"}}), unknown,
        StopCause::redirect},
-      {"302 with HTML", response(302, html, k_html), rejected, StopCause::redirect},
+      {"302 with HTML", response(302, html, k_html), unknown, StopCause::redirect},
+      {"303", response(303, "", {{"location", "/done"}}), unknown, StopCause::redirect},
+      {"307", response(307, ""), unknown, StopCause::redirect},
+      {"302 with a code alone", response(302, R"({"code":"AUTHFAILURE_X"})"), unknown,
+       StopCause::redirect},
+      {"302 with a request id alone", response(302, R"({"requestId":"T1"})"), unknown,
+       StopCause::redirect},
       {"307 with a disk code", response(307, api_error("INVALID_DISK_NOT_FOUND")), rejected,
        StopCause::redirect},
-      {"304", response(304, ""), rejected, StopCause::redirect},
-      {"399", response(399, ""), rejected, StopCause::redirect},
+      {"304", response(304, ""), unknown, StopCause::redirect},
+      {"399", response(399, ""), unknown, StopCause::redirect},
       {"302 with auth code", response(302, api_error("AUTHFAILURE_X")), rejected,
        StopCause::authentication},
       {"302 with a fault code", response(302, api_error("INTERNAL_SERVER_ERROR")), unknown},
@@ -163,9 +174,15 @@ std::vector<Shape> shapes() {
       {"451 with a fault code", response(451, api_error("INTERNAL_SERVER_ERROR")), unknown},
       {"503 challenge", response(503, html, challenge), unknown},
       // Authentication
-      {"401 without code", response(401, "no"), rejected, StopCause::authentication},
-      {"401 empty, cut perhaps", unproven_empty_401, rejected, StopCause::authentication},
-      {"401 with cut JSON", response(401, "{\"requestId\""), rejected, StopCause::authentication},
+      {"401 without code", response(401, "no"), unknown, StopCause::authentication},
+      {"401 empty", response(401, "", {{"www-authenticate", "Basic"}}), unknown,
+       StopCause::authentication},
+      {"401 empty, cut perhaps", unproven_empty_401, unknown, StopCause::authentication},
+      {"401 with cut JSON", response(401, "{\"requestId\""), unknown, StopCause::authentication},
+      {"401 with an auth code alone", response(401, R"({"code":"AUTHFAILURE_X"})"), unknown,
+       StopCause::authentication},
+      {"401 with auth code", response(401, api_error("AUTHFAILURE_X")), rejected,
+       StopCause::authentication},
       {"401 with a disk code", response(401, api_error("INVALID_DISK_NOT_PORTABLE")), rejected},
       {"401 with a fault code", response(401, api_error("REQUEST_TIMED_OUT")), unknown},
       // Not the API
@@ -350,7 +367,7 @@ TEST(ClassifyReleaseTest, DecidesCodesThatAreNotPublishedByTheirFamily) {
   }
 }
 
-TEST(ClassifyReleaseTest, NotFoundMeansGoneOnlyForADiskThatWasSeen) {
+TEST(ClassifyReleaseTest, NotFoundOfADiskThatWasSeenProvesNothing) {
   for (const char* code : {"INVALID_DISK_NOT_FOUND", "OPERATION_FAILED_RESOURCE_NOT_FOUND",
                            "Operation.Failed.Resource.Not.Found", "invalid_disk_not_found",
                            "INVALID_DISK_NOT_FOUND.x"}) {
@@ -358,8 +375,11 @@ TEST(ClassifyReleaseTest, NotFoundMeansGoneOnlyForADiskThatWasSeen) {
     for (const int status : {400, 404}) {
       const HttpResponse reply = response(status, api_error(code));
       EXPECT_EQ(classify(reply, {.seen_in_account = false}).outcome, rejected);
-      EXPECT_EQ(classify(reply, {.seen_in_account = true}).outcome, already_gone);
+      const Classification seen = classify(reply, {.seen_in_account = true});
+      EXPECT_EQ(seen.outcome, unknown);
+      EXPECT_EQ(seen.stop, std::nullopt);
     }
+    EXPECT_TRUE(says_not_found(code));
     EXPECT_EQ(classify(response(500, api_error(code)), {.seen_in_account = true}).outcome, unknown);
   }
   EXPECT_EQ(classify(response(404, api_error("INVALID_ORDER_NOT_FOUND")), {.seen_in_account = true})
@@ -367,6 +387,8 @@ TEST(ClassifyReleaseTest, NotFoundMeansGoneOnlyForADiskThatWasSeen) {
             rejected);
   EXPECT_EQ(classify(response(404, "not found"), {.seen_in_account = true}).stop,
             StopCause::wrong_endpoint);
+  EXPECT_FALSE(says_not_found("INVALID_ORDER_NOT_FOUND"));
+  EXPECT_FALSE(says_not_found(""));
 }
 
 TEST(ClassifyReleaseTest, ADiskInTheRecycleBinIsGoneForReleaseButNotForPurge) {
@@ -417,7 +439,7 @@ TEST(ClassifyReleaseTest, ATransportFailureIsNotSentOnlyIfNothingCanHaveLeft) {
     const Classification left = classify_release(
         TransportFailure{
             .problem = problem, .request_may_have_left = true, .detail = "why", .status = {}},
-        {.seen_in_account = true});
+        {.seen_in_account = true}, Blanking());
     EXPECT_EQ(left.outcome, unknown);
     EXPECT_EQ(left.stop, std::nullopt);
     EXPECT_EQ(left.message, std::string(to_text(problem)) + ": why");
@@ -426,7 +448,7 @@ TEST(ClassifyReleaseTest, ATransportFailureIsNotSentOnlyIfNothingCanHaveLeft) {
     const Classification kept = classify_release(
         TransportFailure{
             .problem = problem, .request_may_have_left = false, .detail = "", .status = {}},
-        {});
+        {}, Blanking());
     EXPECT_EQ(kept.outcome, not_sent);
     std::optional<StopCause> cause;
     if (problem == certificate) cause = StopCause::certificate;
@@ -444,7 +466,7 @@ TEST(ClassifyReleaseTest, AFailureAfterTheHeadKeepsTheStatusAndProvesNothing) {
                                         .request_may_have_left = true,
                                         .detail = "cut\x1b[2J",
                                         .status = 200},
-                       {});
+                       {}, Blanking());
   EXPECT_EQ(result.outcome, unknown);
   EXPECT_EQ(result.http_status, 200);
   EXPECT_EQ(result.message, "incomplete_answer: cut\\x1b[2J");

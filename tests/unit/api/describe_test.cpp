@@ -72,7 +72,7 @@ void expect_consistent(const DescribeReading& reading, std::span<const DiskId> a
 }
 
 DescribeReading describe(const HttpResponse& reply, std::span<const DiskId> asked = k_two) {
-  DescribeReading reading = classify_describe(Reply(reply), asked);
+  DescribeReading reading = classify_describe(Reply(reply), asked, Blanking());
   EXPECT_EQ(reading.http_status, reply.status);
   expect_consistent(reading, asked);
   return reading;
@@ -551,7 +551,7 @@ TEST(ClassifyDescribeTest, ATransportFailureFailsUnlessItIsThisMachinesOrTheCert
       const DescribeReading reading = classify_describe(
           TransportFailure{
               .problem = problem, .request_may_have_left = left, .detail = "why\n", .status = 200},
-          k_two);
+          k_two, Blanking());
       expect_consistent(reading, k_two);
       std::optional<StopCause> cause;
       if (!left && problem == certificate) cause = StopCause::certificate;

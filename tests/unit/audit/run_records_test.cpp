@@ -423,11 +423,17 @@ TEST_F(RunRecordsTest, CountsReleasedDisksByWhatWasSeenOfThem) {
     attempt(run, std::ssize(seen) - static_cast<std::int64_t>(i), outcome(Outcome::accepted));
   }
   for (std::size_t i = 0; i < seen.size(); ++i) observe(run, static_cast<std::int64_t>(i), seen[i]);
+  // One absence says little.
+  observe(run, 1, "ABSENT");
+  observe(run, 2, "RECYCLED");
+  observe(run, 2, "ABSENT");
+  observe(run, 2, "ABSENT");
   // Opening it again counts what was put on record by hand.
   Database reopened = open_audit_for_writing(directory_ / "audit.db");
   const VerifiedCounts counts = count_verified(reopened, run);
   EXPECT_EQ(counts.recycled, 1);
-  EXPECT_EQ(counts.destroyed, 2);
+  EXPECT_EQ(counts.destroyed, 1);
+  EXPECT_EQ(counts.gone, 1);
   EXPECT_EQ(counts.leaving, 3);
   EXPECT_EQ(counts.still_there, 4);
   EXPECT_EQ(counts.not_read, 1);

@@ -146,8 +146,8 @@ TEST_F(RunTallyTest, WhatFollowsFromASightingIsWhatTheViewSaysForEveryStatus) {
     log.flush();
     EXPECT_THAT(derived_differences_in(file_), IsEmpty()) << to_text(status);
   }
-  EXPECT_THAT(tallies(), ElementsAre("released||destroyed|1|0", "released||leaving|2|4",
-                                     "released||recycled|1|0", "released||still_there|10|4"));
+  EXPECT_THAT(tallies(), ElementsAre("released||leaving|3|4", "released||recycled|1|0",
+                                     "released||still_there|10|4"));
 }
 
 TEST_F(RunTallyTest, AnOrdinaryItemAsksNothingOfTheView) {
@@ -203,7 +203,9 @@ TEST_F(RunTallyTest, FollowsAnItemOverEveryTransition) {
   see(log, 1, DiskStatus::available);
   expect({"released||still_there|1|4"});
   see(log, 1, DiskStatus::absent);
-  expect({"released||destroyed|1|0"});
+  expect({"released||leaving|1|4"});
+  see(log, 1, DiskStatus::absent);
+  expect({"released||gone|1|0"});
 
   log.record_outcome(announce(log, 2), ended(Outcome::rejected, Scope::disk, "NO", 400));
   log.record_outcome(announce(log, 3), ended(Outcome::already_gone, Scope::disk, "GONE", 400));
@@ -213,7 +215,7 @@ TEST_F(RunTallyTest, FollowsAnItemOverEveryTransition) {
   see(log, 7, DiskStatus::available);
   log.record_outcome(announce(log, 8), ended(Outcome::not_sent, Scope::disk, "", {}));
   expect({"already_gone|GONE||1|0", "failed|max_attempts||1|0", "pending|LATER||1|3",
-          "rejected|NO||1|0", "released||destroyed|1|0", "skipped|released_before||1|0"});
+          "rejected|NO||1|0", "released||gone|1|0", "skipped|released_before||1|0"});
 }
 
 TEST_F(RunTallyTest, FollowsAPurgeOverBothItsStages) {
@@ -565,7 +567,7 @@ class RandomCourse {
     return items(run,
                  std::string("state = 'unknown' OR (state = 'pending' AND next_stage IS NULL)") +
                      (verify ? " OR (state = 'released' AND verified NOT IN"
-                               "     ('recycled', 'destroyed'))"
+                               "     ('recycled', 'destroyed', 'gone'))"
                              : ""));
   }
 

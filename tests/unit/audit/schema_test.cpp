@@ -478,6 +478,9 @@ TEST_F(SchemaTest, ItemStateVerifiesByWhatWasSeenAfterTheAttempt) {
                                                         {"RECYCLING", "leaving"},
                                                         {"DELETING", "leaving"},
                                                         {"RECYCLED", "recycled"},
+                                                        {"ABSENT", "leaving"},
+                                                        {"ABSENT", "destroyed"},
+                                                        {"DELETING", "leaving"},
                                                         {"ABSENT", "destroyed"}}) {
     insert_observation(1, status);
     EXPECT_EQ(verified(), expected) << status;
@@ -485,6 +488,19 @@ TEST_F(SchemaTest, ItemStateVerifiesByWhatWasSeenAfterTheAttempt) {
   }
   EXPECT_THAT(texts(database_, "SELECT verified FROM item_state WHERE item_id = 2"),
               ElementsAre(""));
+}
+
+TEST_F(SchemaTest, ItemStateCallsADiskGoneThatNobodyHasSeenOnItsWay) {
+  insert_observation(1, "AVAILABLE");
+  insert_attempt_after_sight(1, 1, 1);
+  insert_outcome("accepted");
+  const auto verified = [&] {
+    return texts(database_, "SELECT verified FROM item_state WHERE item_id = 1").at(0);
+  };
+  insert_observation(1, "ABSENT");
+  EXPECT_EQ(verified(), "leaving");
+  insert_observation(1, "ABSENT");
+  EXPECT_EQ(verified(), "gone");
 }
 
 TEST_F(SchemaTest, PreflightDecisionsAreStatesOfItemsWithoutAttempts) {

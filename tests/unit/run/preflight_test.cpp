@@ -60,14 +60,40 @@ TEST(PreflightTest, RejectsBootDisksAndDisksThatCannotBeDetached) {
   Sighting fixed = sighting(DiskStatus::available);
   fixed.portable = false;
   EXPECT_EQ(text(judge(fixed, {})), "reject not_portable");
-  // What the answer does not say is left to the API.
-  fixed.portable.reset();
-  fixed.disk_type.clear();
-  EXPECT_EQ(text(judge(fixed, {})), "send 1");
+}
+
+TEST(PreflightTest, RejectsRowsThatLeaveSomethingOutOrContradictThemselves) {
+  Sighting odd = sighting(DiskStatus::available);
+  odd.portable.reset();  // missing, or no boolean
+  EXPECT_EQ(text(judge(odd, {})), "reject portable_not_known");
+  Sighting attached = sighting(DiskStatus::available);
+  attached.instance_id = "instance-1";
+  EXPECT_EQ(text(judge(attached, {})), "reject attached");
+  // On its way to the instance or from it: the next look tells.
+  attached.status = DiskStatus::detaching;
+  EXPECT_EQ(text(judge(attached, {})), "look again");
+  // The type says only what must not be released.
+  Sighting untyped = sighting(DiskStatus::available);
+  untyped.disk_type.clear();
+  EXPECT_EQ(text(judge(untyped, {})), "send 1");
 }
 
 TEST(PreflightTest, ADiskThatWasThereBeforeIsGoneRatherThanNotFound) {
-  EXPECT_EQ(judged(DiskStatus::absent, {.seen_before = true}), "already_gone absent");
+  EXPECT_EQ(judged(DiskStatus::absent, {.seen_before = true}), "look again");
+  EXPECT_EQ(judged(DiskStatus::absent, {.seen_before = true, .looked_before = true}), "look again")
+      << "the look before has shown it";
+  EXPECT_EQ(judged(DiskStatus::absent,
+                   {.seen_before = true, .looked_before = true, .absent_before = true}),
+            "already_gone absent");
+  EXPECT_EQ(
+      judged(
+          DiskStatus::absent,
+          {.seen_before = true, .looked_before = true, .absent_before = true, .bin_keeps = true}),
+      "give_up absent_not_in_bin")
+      << "one release would have left it in the bin";
+  EXPECT_EQ(judged(DiskStatus::absent, {.looked_before = true, .absent_before = true}),
+            "reject not_found")
+      << "this credential has never seen it";
 }
 
 TEST(PreflightTest, PurgeTakesRecycledDisksOnlyWhenToldTo) {
@@ -94,7 +120,14 @@ TEST(PreflightTest, TheSecondCallNeedsTheRecycleBinAgain) {
       .goal = Goal::purge, .stage = Stage::destroy, .seen_before = true, .first_accepted = true};
   EXPECT_EQ(judged(DiskStatus::recycled, second), "send 2");
   EXPECT_EQ(judged(DiskStatus::recycling, second), "look again");
-  EXPECT_EQ(judged(DiskStatus::absent, second), "goal reached");
+  EXPECT_EQ(judged(DiskStatus::absent, second), "look again");
+  PreflightFacts absent_twice = second;
+  absent_twice.looked_before = true;
+  absent_twice.absent_before = true;
+  EXPECT_EQ(judged(DiskStatus::absent, absent_twice), "goal reached");
+  absent_twice.seen_before = false;
+  EXPECT_EQ(judged(DiskStatus::absent, absent_twice), "look again")
+      << "this credential has never seen it";
   EXPECT_EQ(judged(DiskStatus::deleting, second), "goal reached");
   for (const DiskStatus status :
        {DiskStatus::available, DiskStatus::in_use, DiskStatus::changing, DiskStatus::other}) {
@@ -105,7 +138,12 @@ TEST(PreflightTest, TheSecondCallNeedsTheRecycleBinAgain) {
   }
   PreflightFacts never_accepted = second;
   never_accepted.first_accepted = false;
+  EXPECT_EQ(judged(DiskStatus::absent, never_accepted), "look again");
+  never_accepted.absent_before = true;
   EXPECT_EQ(judged(DiskStatus::absent, never_accepted), "already_gone absent");
+  never_accepted.seen_before = false;
+  EXPECT_EQ(judged(DiskStatus::absent, never_accepted), "reject not_found");
+  never_accepted.seen_before = true;
   EXPECT_EQ(judged(DiskStatus::deleting, never_accepted), "already_gone deleting");
 }
 

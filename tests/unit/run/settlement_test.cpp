@@ -14,7 +14,10 @@ constexpr milliseconds k_poll{3'000};
 
 /// Sent while AVAILABLE, seen `last` by one read and `now` by the next, one poll later.
 SettlementFacts seen(DiskStatus last, DiskStatus now) {
-  return {.stage = Stage::release,
+  return {.goal = Goal::release,
+          .stage = Stage::release,
+          .denied = false,
+          .bin_keeps = false,
           .before = DiskStatus::available,
           .last = last,
           .last_seen = k_first,
@@ -95,6 +98,59 @@ TEST(SettlementTest, ADiskThatWasSeenElsewhereMeanwhileIsNotSentAgain) {
   EXPECT_EQ(verdict(facts), "unknown");
   facts.last.reset();
   EXPECT_EQ(verdict(facts), "unknown") << "there has to be a further, fresh read";
+}
+
+TEST(SettlementTest, WhatTheApiDidNotFindIsGoneOnceItIsSeenSo) {
+  SettlementFacts denied = seen(DiskStatus::absent, DiskStatus::absent);
+  denied.denied = true;
+  EXPECT_EQ(verdict(denied), "gone");
+  denied.last.reset();
+  EXPECT_EQ(verdict(denied), "unknown") << "one sighting is no proof";
+  SettlementFacts there = seen(DiskStatus::available, DiskStatus::available);
+  there.denied = true;
+  there.last_read = true;
+  EXPECT_EQ(verdict(there), "unknown") << "the answer was wrong, or the reads show the past";
+  there.resend = true;
+  EXPECT_EQ(verdict(there), "not_executed");
+  SettlementFacts in_bin = seen(DiskStatus::recycled, DiskStatus::recycled);
+  in_bin.denied = true;
+  EXPECT_EQ(verdict(in_bin), "gone");
+  in_bin.goal = Goal::purge;
+  EXPECT_EQ(verdict(in_bin), "unknown") << "purge wants it destroyed";
+  SettlementFacts second = seen(DiskStatus::absent, DiskStatus::absent);
+  second.goal = Goal::purge;
+  second.stage = Stage::destroy;
+  second.before = DiskStatus::recycled;
+  second.denied = true;
+  EXPECT_EQ(verdict(second), "gone");
+  second.last = DiskStatus::recycled;
+  second.now = DiskStatus::recycled;
+  EXPECT_EQ(verdict(second), "unknown") << "it is in the bin still, and is not given up";
+}
+
+TEST(SettlementTest, WhereTheBinKeepsDisksAnAbsentOneWasNotReleasedByOneCall) {
+  SettlementFacts absent = seen(DiskStatus::absent, DiskStatus::absent);
+  absent.bin_keeps = true;
+  EXPECT_EQ(verdict(absent), "unknown");
+  SettlementFacts recycled = seen(DiskStatus::recycled, DiskStatus::recycled);
+  recycled.bin_keeps = true;
+  EXPECT_EQ(verdict(recycled), "executed");
+  // The second stage leads out of the bin.
+  absent.stage = Stage::destroy;
+  absent.before = DiskStatus::recycled;
+  EXPECT_EQ(verdict(absent), "executed");
+}
+
+TEST(SettlementTest, ADiskExistsNoMoreWhenItIsDeletedOrTwiceAbsent) {
+  using enum DiskStatus;
+  EXPECT_TRUE(is_gone_for_good(std::nullopt, deleting));
+  EXPECT_TRUE(is_gone_for_good(recycled, deleting));
+  EXPECT_TRUE(is_gone_for_good(absent, absent));
+  EXPECT_TRUE(is_gone_for_good(deleting, absent));
+  EXPECT_FALSE(is_gone_for_good(std::nullopt, absent));
+  EXPECT_FALSE(is_gone_for_good(recycled, absent));
+  EXPECT_FALSE(is_gone_for_good(absent, recycled));
+  EXPECT_FALSE(is_gone_for_good(absent, available));
 }
 
 TEST(SettlementTest, TransitionalAndUnknownStatusesSettleNothing) {
