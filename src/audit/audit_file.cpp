@@ -84,6 +84,8 @@ void apply_migrations(Database& database, std::int64_t from_version) {
     database.execute("PRAGMA user_version = " + std::to_string(migration.version));
   }
   database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
+  // What was there before the first version.
+  require_our_schema(database);
   make_derived_tables(database);
   transaction.commit();
 }
@@ -154,7 +156,6 @@ Database open_and_migrate(const std::filesystem::path& path, const LockWaitListe
   if (version < current_version()) {
     back_up(database, version);
     apply_migrations(database, version);
-    require_our_schema(database);
   }
   return database;
 }

@@ -110,24 +110,32 @@ std::string count_of(std::int64_t number, const std::string& one) {
 
 void print_anchors(const Verification& found, const AnchorsRead& anchors, const Options& options) {
   if (!anchors.are_there) {
-    std::cout << "  not anchored: no anchor file. A database that was truncated, rolled back or "
-                 "replaced would look the same.\n";
+    std::cout << "  without anchors: a database that was truncated, rolled back or replaced would "
+                 "look the same\n";
     return;
   }
   std::cout << "  " << count_of(found.anchors, "anchor") << " of " << visible(anchors.file.string())
-            << (options.anchor_public_key ? " signed and fitting" : " fitting")
-            << ", the latest of block " << found.anchored_block << "; "
-            << (found.later_entries == 0 ? "no" : std::to_string(found.later_entries))
-            << (found.later_entries == 1 ? " entry is" : " entries are") << " later\n";
+            << (options.anchor_public_key
+                    ? (found.anchors == 1 ? " is signed and fits," : " are signed and fit,")
+                    : (found.anchors == 1 ? " fits," : " fit,"))
+            << " the latest is of block " << found.anchored_block << '\n';
+  if (found.later_entries > 0) {
+    std::cout << "  not anchored: "
+              << (found.later_entries == 1 ? "1 entry"
+                                           : std::to_string(found.later_entries) + " entries")
+              << " in later blocks\n";
+  }
   if (found.later_anchors > 0) {
     std::cout << "  " << count_of(found.later_anchors, "later anchor")
+              << (found.later_anchors == 1 ? " is" : " are")
               << " of the database that this archive was taken from\n";
   }
   if (found.unseen_blocks > 0) {
-    std::cout << "  not anchored: an archive has the entries of "
-              << count_of(found.unseen_blocks, "block")
-              << ", and its file was not verified with this one. Rows may have been removed, or "
-                 "altered and entered again, since the anchors were made.\n";
+    std::cout
+        << "  not anchored: all rows here. Archives have the entries of "
+        << count_of(found.unseen_blocks, "block")
+        << ", and their files were not verified with this one: rows may have been removed, or "
+           "altered and entered again, since the anchors were made\n";
   }
 }
 

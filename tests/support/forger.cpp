@@ -6,6 +6,7 @@
 #include "audit/archive.h"
 #include "audit/audit_file.h"
 #include "audit/derived_tables.h"
+#include "audit/extract.h"
 #include "audit/raw_rows.h"
 
 namespace diskrelease {
@@ -50,6 +51,7 @@ Forger::Forger(const std::filesystem::path& file)
 }
 
 Forger::~Forger() {
+  if (number("PRAGMA application_id") == k_extract_application_id) return;
   sql("DELETE FROM disk_item; INSERT INTO disk_item SELECT disk_id, item_id FROM item ORDER BY 1");
   {
     Transaction transaction(database_);

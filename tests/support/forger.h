@@ -12,7 +12,8 @@ namespace diskrelease {
 
 /// Somebody who can write every file but the anchors, and knows the formats: changes a database
 /// behind the back of this program, and makes blocks, records of archives and sealed files that
-/// hold by themselves. Until it is destroyed the file has no triggers.
+/// hold by themselves. Until it is destroyed the file has no triggers. Also for the extract in a
+/// bundle.
 class Forger {
  public:
   explicit Forger(const std::filesystem::path& file);
