@@ -698,8 +698,10 @@ class Verifier {
     }
     compare(EvidenceKind::items, items_read_);
     if (const std::int64_t others = count_other_releases(database_, own); others != 0) {
-      problem(name + std::to_string(others) +
-              " rows of archived_release are not what the attempts here say");
+      problem(
+          name + std::to_string(others) +
+          (others == 1 ? " row of archived_release differs" : " rows of archived_release differ") +
+          " from what the attempts here say");
     }
   }
 

@@ -211,8 +211,9 @@ TEST_F(ArchiveForgeryTest, WhatTheArchivedRunsReleasedIsNotForgotten) {
     forger.sql("DELETE FROM archived_release WHERE disk_id = 'a-accepted'");
     finish_archive(forger, {1}, {}, emptied);
   }
-  EXPECT_THAT(findings({file_, old_}),
-              Contains(HasSubstr("1 rows of archived_release are not what the attempts here say")));
+  EXPECT_THAT(
+      findings({file_, old_}),
+      Contains(HasSubstr("1 row of archived_release differs from what the attempts here say")));
 }
 
 TEST_F(ArchiveForgeryTest, ALaterRecordDoesNotChangeAnEarlierOne) {
