@@ -323,6 +323,12 @@ TEST_F(ArchiveRecordForgeryTest, RowsThatTheRecordLeavesOutAreFound) {
               Contains(HasSubstr("attempt 12: no archive has it")));
 }
 
+TEST_F(ArchiveRecordForgeryTest, ItemsThatTheRecordLeavesOutAreFound) {
+  EXPECT_THAT(after("UPDATE archived_rows SET last_id = last_id - 1 WHERE kind = 'item' AND "
+                    "first_id = 8; UPDATE archive SET item_count = item_count - 1"),
+              Contains("archive 1: has taken 13 rows of item by its record, here are 14"));
+}
+
 TEST_F(ArchiveRecordForgeryTest, NumbersThatDoNotFitTheRangesAreFound) {
   EXPECT_THAT(after("UPDATE archive SET run_count = run_count + 1"),
               Contains(HasSubstr("its archived_rows are others")));

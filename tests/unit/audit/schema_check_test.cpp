@@ -118,7 +118,8 @@ TEST_F(SchemaCheckTest, ATriggerUnderTheNameOfATableOfSqliteIsNotRun) {
 TEST_F(SchemaCheckTest, DerivedTablesOfAnotherFormAreNotRead) {
   change(
       "DROP TABLE run_progress; CREATE TABLE run_progress (run_id INTEGER, first_gap_item_id"
-      " GENERATED ALWAYS AS (1 / 0), last_touched_item_id INTEGER)");
+      " GENERATED ALWAYS AS (1 / 0), last_touched_item_id INTEGER);"
+      "INSERT INTO run_progress (run_id, last_touched_item_id) VALUES (1, 7)");
   {
     Database database = open_audit_for_reading(file_);
     EXPECT_EQ(database.query_integer("SELECT count(*) FROM temp.run_progress"), 1);
