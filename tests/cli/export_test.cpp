@@ -382,6 +382,14 @@ TEST_F(ExportTest, NothingInABundleMakesTheCheckDoWhatItShouldNot) {
   copy("b", "c");
   std::ofstream(path("c/evidence.db-journal")) << "x";
   EXPECT_THAT(check("c", "public.pem").error, HasSubstr("files that the manifest does not list"));
+  // Files that the manifest does list, and that are none of a bundle's.
+  for (const char* name : {"evidence.db-wal", "approval.txt", "more.csv"}) {
+    copy("b", "c");
+    std::ofstream(path("c") + "/" + name) << "x";
+    write_manifest_anew("c");
+    EXPECT_THAT(check("c").error,
+                HasSubstr(std::string("files that belong to no bundle: ") + name));
+  }
   // What the reader has set for sqlite3 does not count.
   std::ofstream(path(".sqliterc")) << ".headers on\n.mode box\n";
   const ChildResult checked = check("b", "public.pem");

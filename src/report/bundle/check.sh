@@ -68,6 +68,8 @@ sha256sum --check --strict --quiet manifest.sha256 || fail 'a file differs from 
 sed 's/^[0-9a-f]* [ *]//' manifest.sha256 | sort >"$work/listed"
 find . -type f ! -path ./manifest.sha256 ! -path ./manifest.sha256.sig | sed 's|^\./||' | sort >"$work/here"
 cmp -s "$work/listed" "$work/here" || fail 'there are files that the manifest does not list'
+! grep -vxE '(README\.txt|check\.sh|evidence\.db|list\.txt|anchors\.txt|public_key\.pem|(@READABLE_NAMES@)\.(csv|ndjson))' \
+  "$work/listed" >"$work/strange" || fail "there are files that belong to no bundle: $(tr '\n' ' ' <"$work/strange")"
 for file in evidence.db list.txt anchors.txt; do
   [ -f "$file" ] || fail "$file is missing"
 done
