@@ -40,7 +40,7 @@ class UnsentMarksTest : public ::testing::Test {
   }
   [[nodiscard]] std::unique_ptr<UnsentMarks> find() const { return find_for(file_); }
   [[nodiscard]] std::unique_ptr<UnsentMarks> find_for(const std::filesystem::path& file) const {
-    Database database = open_audit_for_reading(file);
+    Database database(file, Database::Access::read_only);
     return UnsentMarks::find(database, folder_.path());
   }
   [[nodiscard]] std::filesystem::path marks_file() const {
