@@ -114,21 +114,24 @@ class RangeWriter {
   std::unordered_set<std::int64_t> run_ids_;
 };
 
-/// Remembers for which disks and stages nothing may be sent any more: what attempt_never_twice
-/// would find.
+/// For which disks and stages nothing may be sent any more, by the rows of archive ?1: what
+/// attempt_never_twice would find. Columns as in archived_release.
+constexpr std::string_view k_select_releases =
+    "SELECT item.disk_id, attempt.stage, ?1, max(item.run_id)"
+    " FROM archived_rows CROSS JOIN attempt ON attempt_id BETWEEN first_id AND last_id"
+    " JOIN item USING (item_id)"
+    " LEFT JOIN outcome USING (attempt_id)"
+    " LEFT JOIN verdict USING (attempt_id)"
+    " WHERE archive_id = ?1 AND archived_rows.kind = 'attempt'"
+    "   AND (outcome.outcome IS NULL OR outcome.outcome = 'accepted'"
+    "        OR (outcome.outcome = 'unknown'"
+    "            AND coalesce(verdict.settled, 'unknown') NOT IN ('refused', 'not_executed')))"
+    " GROUP BY item.disk_id, attempt.stage";
+
 void remember_releases(Database& database, std::int64_t archive) {
-  Statement insert = database.prepare(
-      "INSERT INTO archived_release (disk_id, stage, archive_id, run_id)"
-      " SELECT item.disk_id, attempt.stage, ?1, max(item.run_id)"
-      " FROM archived_rows CROSS JOIN attempt ON attempt_id BETWEEN first_id AND last_id"
-      " JOIN item USING (item_id)"
-      " LEFT JOIN outcome USING (attempt_id)"
-      " LEFT JOIN verdict USING (attempt_id)"
-      " WHERE archive_id = ?1 AND archived_rows.kind = 'attempt'"
-      "   AND (outcome.outcome IS NULL OR outcome.outcome = 'accepted'"
-      "        OR (outcome.outcome = 'unknown'"
-      "            AND coalesce(verdict.settled, 'unknown') NOT IN ('refused', 'not_executed')))"
-      " GROUP BY item.disk_id, attempt.stage");
+  Statement insert =
+      database.prepare("INSERT INTO archived_release (disk_id, stage, archive_id, run_id) " +
+                       std::string(k_select_releases));
   insert.bind(1, archive).run();
 }
 
@@ -317,6 +320,20 @@ ArchivePlan plan_archive(Database& database, UtcTime before) {
   return plan;
 }
 
+std::int64_t count_other_releases(Database& database, std::int64_t archive) {
+  const std::string told(k_select_releases);
+  const std::string remembered =
+      "SELECT disk_id, stage, archive_id, run_id FROM archived_release WHERE archive_id = ?1";
+  std::int64_t others = 0;
+  for (const auto& [left, right] : {std::pair(told, remembered), std::pair(remembered, told)}) {
+    Statement count = database.prepare("SELECT count(*) FROM (SELECT * FROM (" + left +
+                                       ") EXCEPT SELECT * FROM (" + right + "))");
+    count.bind(1, archive);
+    if (count.step()) others += count.integer(0);
+  }
+  return others;
+}
+
 std::vector<ArchiveRecord> archives_elsewhere(Database& database) {
   // Not the runs of main alone, where databases are joined.
   std::vector<ArchiveRecord> archives;
@@ -330,8 +347,12 @@ std::vector<ArchiveRecord> archives_elsewhere(Database& database) {
   return archives;
 }
 
+bool says_to_be_sealed(Database& database) {
+  return database.query_integer("PRAGMA application_id") == k_archive_application_id;
+}
+
 std::int64_t sealed_archive(Database& database) {
-  if (database.query_integer("PRAGMA application_id") != k_archive_application_id) return 0;
+  if (!says_to_be_sealed(database)) return 0;
   return database.query_integer("SELECT coalesce(max(archive_id), 0) FROM archive");
 }
 

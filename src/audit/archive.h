@@ -65,9 +65,16 @@ struct ArchiveRecord {
   UtcTime created;
 };
 
+/// Rows of archived_release, of an archive whose rows are here, that its attempts do not tell or
+/// that tell less than they.
+[[nodiscard]] std::int64_t count_other_releases(Database& database, std::int64_t archive);
+
 /// The archives on record whose runs are in none of the databases that `database` reads: a sealed
 /// file has its own, a joined one those that it was joined with.
 [[nodiscard]] std::vector<ArchiveRecord> archives_elsewhere(Database& database);
+
+/// Whether a file says to be a sealed archive. Reads none of its tables.
+[[nodiscard]] bool says_to_be_sealed(Database& database);
 
 /// The archive of which this database is the sealed file; 0 for one that is none.
 [[nodiscard]] std::int64_t sealed_archive(Database& database);

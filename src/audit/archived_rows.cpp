@@ -41,23 +41,51 @@ std::size_t place_of(EvidenceKind kind) noexcept {
 
 ArchivedRows::ArchivedRows(Database& database, std::int64_t first, std::int64_t last) {
   Statement select = database.prepare(
-      "SELECT kind, first_id, last_id FROM archived_rows WHERE archive_id BETWEEN ?1 AND ?2"
-      " ORDER BY first_id");
+      "SELECT kind, first_id, last_id, archive_id FROM archived_rows"
+      " WHERE archive_id BETWEEN ?1 AND ?2 ORDER BY first_id, archive_id");
   select.bind(1, first).bind(2, last);
   while (select.step()) {
     const auto* const name = std::ranges::find(k_names, select.text(0));
     if (name == k_names.end()) continue;
-    ranges_[static_cast<std::size_t>(name - k_names.begin())].push_back(
-        {select.integer(1), select.integer(2)});
+    std::vector<Range>& ranges = ranges_[static_cast<std::size_t>(name - k_names.begin())];
+    const Range range{select.integer(1), select.integer(2), select.integer(3)};
+    const std::string text = std::string(*name) + " " + std::to_string(range.first) + " to " +
+                             std::to_string(range.last);
+    if (range.first < 1 || range.last < range.first) {
+      problems_.push_back("archive " + std::to_string(range.archive) + ": has " + text +
+                          ", which no table can have");
+      continue;
+    }
+    if (!ranges.empty() && range.first <= ranges.back().last) {
+      problems_.push_back("archive " + std::to_string(range.archive) + ": has " + text +
+                          ", of which archive " + std::to_string(ranges.back().archive) +
+                          " has rows already");
+      continue;
+    }
+    ranges.push_back(range);
   }
 }
 
-bool ArchivedRows::contains(EvidenceKind kind, std::int64_t id) const noexcept {
+const ArchivedRows::Range* ArchivedRows::find(EvidenceKind kind, std::int64_t id) const noexcept {
   const std::size_t place = place_of(kind);
-  if (place == ranges_.size()) return false;
+  if (place == ranges_.size()) return nullptr;
   const std::vector<Range>& ranges = ranges_[place];
   const auto behind = std::ranges::upper_bound(ranges, id, {}, &Range::first);
-  return behind != ranges.begin() && id <= std::prev(behind)->last;
+  if (behind == ranges.begin() || id > std::prev(behind)->last) return nullptr;
+  return &*std::prev(behind);
+}
+
+const std::vector<ArchivedRows::Range>& ArchivedRows::ranges(EvidenceKind kind) const noexcept {
+  return ranges_[place_of(kind)];
+}
+
+std::int64_t ArchivedRows::count(EvidenceKind kind, std::int64_t archive) const noexcept {
+  // Ranges have no row twice, so the sum is a number of keys.
+  std::int64_t rows = 0;
+  for (const Range& range : ranges(kind)) {
+    if (range.archive == archive) rows += range.last - range.first + 1;
+  }
+  return rows;
 }
 
 }  // namespace diskrelease

@@ -11,6 +11,7 @@
 #include "audit/chain.h"
 #include "audit/derived_tables.h"
 #include "audit/embedded_schema.h"
+#include "audit/schema_check.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "platform/file_access.h"
@@ -83,6 +84,8 @@ void apply_migrations(Database& database, std::int64_t from_version) {
     database.execute("PRAGMA user_version = " + std::to_string(migration.version));
   }
   database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
+  // What was there before the first version.
+  require_our_schema(database);
   make_derived_tables(database);
   transaction.commit();
 }
@@ -148,6 +151,7 @@ Database open_and_migrate(const std::filesystem::path& path, const LockWaitListe
     return database;
   }
   const std::int64_t version = checked_version(database, false);
+  if (version > 0) require_schema_of_version(database, version);
   set_durable(database);
   if (version < current_version()) {
     back_up(database, version);
@@ -178,10 +182,11 @@ void require_audit_database(const std::filesystem::path& path,
                             const LockWaitListener& on_lock_wait) {
   require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only, on_lock_wait);
-  static_cast<void>(checked_version(database, false));
+  const std::int64_t version = checked_version(database, false);
+  if (version > 0) require_schema_of_version(database, version);
 }
 
-Database open_evidence_for_reading(const std::filesystem::path& path) {
+Database open_for_verification(const std::filesystem::path& path) {
   require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only);
   const std::int64_t version = checked_version(database, true);
@@ -189,6 +194,12 @@ Database open_evidence_for_reading(const std::filesystem::path& path) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");
   }
+  return database;
+}
+
+Database open_evidence_for_reading(const std::filesystem::path& path) {
+  Database database = open_for_verification(path);
+  require_our_schema(database);
   return database;
 }
 

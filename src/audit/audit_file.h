@@ -21,7 +21,8 @@ void create_audit_database(const std::filesystem::path& path,
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
 /// missing file, one that this user may not write, a file of another program, a sealed archive, a
-/// newer version, a damaged file. The caller holds the database's lock.
+/// newer version, a damaged file, one whose tables, views or triggers are not those of this program.
+/// The caller holds the database's lock.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path,
                                               const LockWaitListener& on_lock_wait = {});
 
@@ -32,7 +33,8 @@ void require_audit_database(const std::filesystem::path& path,
 
 /// Opens an existing audit database of the current version or a sealed archive, read-only; may be
 /// used while a writer works. Where derived tables are missing, it makes its own, which takes a
-/// while for a large database.
+/// while for a large database. Throws AuditUnusable as open_audit_for_writing() does: what is not
+/// ours in a file is never run.
 [[nodiscard]] Database open_audit_for_reading(const std::filesystem::path& path);
 
 /// The same for who reads while this process writes: what a connection keeps of the file is out of
@@ -41,6 +43,10 @@ void require_audit_database(const std::filesystem::path& path,
 
 /// As open_audit_for_reading(), for who asks for evidence only: derived tables may be missing.
 [[nodiscard]] Database open_evidence_for_reading(const std::filesystem::path& path);
+
+/// The same whatever tables, views and triggers the file has: for verify_audit(), which compares
+/// them before it reads anything else. Nobody else may ask such a file.
+[[nodiscard]] Database open_for_verification(const std::filesystem::path& path);
 
 /// Copies a database as it is at one moment, without unused pages, into an empty file that is
 /// there; a writer may work meanwhile. The copy is not durable yet. Throws AuditUnusable, also for

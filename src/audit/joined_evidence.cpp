@@ -7,6 +7,7 @@
 #include "audit/archive.h"
 #include "audit/audit_file.h"
 #include "audit/chain.h"
+#include "audit/schema_check.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 
@@ -128,6 +129,7 @@ Database open_joined_evidence(const std::filesystem::path& path,
   for (std::size_t i = 1; i < parts.size(); ++i) {
     schemas.push_back("archive_" + std::to_string(i));
     database.attach(parts[i].path, schemas.back());
+    require_our_schema(database, schemas.back());
   }
   // Everything is of one moment: an archiving that goes on meanwhile moves rows.
   database.execute("BEGIN");

@@ -1,9 +1,11 @@
 #include "audit/verification.h"
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,41 +15,59 @@
 
 #include "audit/archived_rows.h"
 #include "audit/derived_tables.h"
-#include "audit/embedded_schema.h"
+#include "audit/schema_check.h"
 #include "model/visible_text.h"
 #include "platform/sha256.h"
 
 namespace diskrelease {
 namespace {
 
-/// A set of numbers that mostly stand close together: a bit each.
+/// A set of numbers that mostly stand close together: a bit each, and where they are few in their
+/// neighbourhood two bytes.
 class IdSet {
  public:
   /// False if it is in the set already.
   bool insert(std::int64_t id) {
-    const auto [page, bit] = place_of(id);
-    std::unique_ptr<Page>& bits = pages_[page];
-    if (!bits) bits = std::make_unique<Page>();
-    if (bits->test(bit)) return false;
-    bits->set(bit);
+    const auto [place, bit] = place_of(id);
+    Page& page = pages_[place];
+    if (page.many) {
+      if (page.many->test(bit)) return false;
+      page.many->set(bit);
+      return true;
+    }
+    const auto at = std::ranges::lower_bound(page.few, bit);
+    if (at != page.few.end() && *at == bit) return false;
+    page.few.insert(at, bit);
+    if (page.few.size() > k_few) {
+      page.many = std::make_unique<std::bitset<k_page>>();
+      for (const std::uint16_t each : page.few) page.many->set(each);
+      page.few = {};
+    }
     return true;
   }
   [[nodiscard]] bool contains(std::int64_t id) const {
-    const auto [page, bit] = place_of(id);
-    const auto found = pages_.find(page);
-    return found != pages_.end() && found->second->test(bit);
+    const auto [place, bit] = place_of(id);
+    const auto page = pages_.find(place);
+    if (page == pages_.end()) return false;
+    if (page->second.many) return page->second.many->test(bit);
+    return std::ranges::binary_search(page->second.few, bit);
   }
 
  private:
   static constexpr std::size_t k_page = 65'536;
-  using Page = std::bitset<k_page>;
+  /// From here on a bit for all takes less.
+  static constexpr std::size_t k_few = k_page / 16;
+  struct Page {
+    std::vector<std::uint16_t> few;  ///< in order
+    std::unique_ptr<std::bitset<k_page>> many;
+  };
 
-  static std::pair<std::uint64_t, std::size_t> place_of(std::int64_t id) {
+  static std::pair<std::uint64_t, std::uint16_t> place_of(std::int64_t id) {
     const auto bits = static_cast<std::uint64_t>(id);
-    return {bits / k_page, bits % k_page};
+    return {bits / k_page, static_cast<std::uint16_t>(bits % k_page)};
   }
 
-  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+  std::unordered_map<std::uint64_t, Page> pages_;
 };
 
 /// Reads the rows of one table in the order in which their entries ask for them, which is that of
@@ -162,27 +182,86 @@ class IntegrityCheck {
   std::thread thread_;  ///< the last, for it uses the others
 };
 
+constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
+
+/// Whether the keys of a kind are given out one after the other, so that the chain has them in
+/// their order and without gaps; others are keys of the row that theirs belongs to.
+bool has_own_keys(EvidenceKind kind) noexcept {
+  switch (kind) {
+    case EvidenceKind::run:
+    case EvidenceKind::invocation:
+    case EvidenceKind::attempt:
+    case EvidenceKind::disk_read:
+    case EvidenceKind::observation:
+    case EvidenceKind::decision:
+    case EvidenceKind::items:
+      return true;
+    case EvidenceKind::invocation_end:
+    case EvidenceKind::outcome:
+    case EvidenceKind::verdict:
+    case EvidenceKind::duplicate_lines:
+    case EvidenceKind::archive:
+      break;
+  }
+  return false;
+}
+
+std::string_view name_of(EvidenceKind kind) noexcept {
+  if (kind == EvidenceKind::items) return "item";
+  if (kind == EvidenceKind::duplicate_lines) return "duplicate lines of run";
+  if (kind == EvidenceKind::archive) return "archive";
+  return k_evidence_tables[static_cast<std::size_t>(kind) - 1].name;
+}
+
+std::string name_of(const ChainEntry& entry) {
+  return std::string(name_of(entry.kind)) + " " + std::to_string(entry.id);
+}
+
+/// Whether one of the files is that of an archive.
+bool has_archive(std::span<const VerifiedFile> files, std::int64_t archive) {
+  return std::ranges::any_of(
+      files, [archive](const VerifiedFile& file) { return file.found.sealed_archive == archive; });
+}
+
+/// Blocks that archives have emptied, other than the file's own, and of which no file has the
+/// entries.
+std::int64_t count_unseen_blocks(const Verification& found, std::span<const VerifiedFile> files) {
+  std::int64_t emptied = 0;
+  std::int64_t unseen = 0;
+  for (const ArchiveRecord& record : found.archives) {
+    if (record.id == found.sealed_archive) continue;
+    if (record.emptied_blocks > emptied && !has_archive(files, record.id)) {
+      unseen += record.emptied_blocks - emptied;
+    }
+    emptied = std::max(emptied, record.emptied_blocks);
+  }
+  return unseen;
+}
+
 class Verifier {
  public:
-  Verifier(Database& database, const std::vector<Anchor>& anchors)
-      : database_(database), snapshot_(database), anchors_(anchors) {
+  Verifier(Database& database, const std::vector<Anchor>& anchors, VerificationScope scope)
+      : database_(database), snapshot_(database), anchors_(anchors), scope_(scope) {
     for (const Anchor& anchor : anchors_) anchors_by_block_.emplace(anchor.head.block, &anchor);
   }
 
   Verification run() {
     check_schema();
     // Nothing can be read from tables that are not what they should be.
-    if (!tables_are_ours_) return std::move(result_);
+    if (!schema_.has_our_tables) return std::move(result_);
     look_at_archives();
     IntegrityCheck integrity(database_.path());
     for (const EvidenceTable& table : k_evidence_tables) readers_.emplace_back(database_, table);
     walk();
+    check_keys();
     check_others();
     check_disks();
     check_archives();
+    if (result_.sealed_archive != 0) check_own_archive();
     check_anchors();
+    result_.unseen_blocks = count_unseen_blocks(result_, {});
     for (std::string& text : integrity.problems()) problem(std::move(text));
-    check_derived_tables();
+    if (scope_ == VerificationScope::all) check_derived_tables();
     for (const RowReader& reader : readers_) {
       result_.tables.push_back({reader.table().name, reader.rows()});
     }
@@ -192,79 +271,29 @@ class Verifier {
   }
 
  private:
-  void problem(std::string text) {
-    ++result_.problem_count;
-    if (result_.problems.size() < Verification::k_most_problems) {
-      result_.problems.push_back(std::move(text));
-    }
-  }
-
-  using Schema = std::map<std::string, std::string>;  ///< "trigger NAME" -> its definition
-  static constexpr std::string_view k_layout_mark = "table derived_until";
-
-  static Schema schema_of(Database& database) {
-    Statement select = database.prepare(
-        "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema"
-        // What SQLite makes by itself: it has no definition, or is a table of ANALYZE.
-        " WHERE NOT ((type = 'index' AND sql IS NULL AND name LIKE 'sqlite\\_autoindex\\_%' ESCAPE "
-        "'\\')"
-        "   OR (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')))");
-    Schema schema;
-    while (select.step()) schema.emplace(select.text(0), select.text(1));
-    return schema;
-  }
-
-  /// What this program makes: the evidence, and together with the derived tables.
-  static std::pair<Schema, Schema> expected_schemas() {
-    Database fresh(":memory:", Database::Access::in_memory);
-    for (const Migration& migration : embedded_migrations()) {
-      fresh.execute(std::string(migration.sql));
-    }
-    Schema evidence = schema_of(fresh);
-    fresh.execute(std::string(embedded_derived_tables()));
-    return {std::move(evidence), schema_of(fresh)};
-  }
+  void problem(std::string text) { result_.add_problem(std::move(text)); }
 
   void check_schema() {
-    static const auto [evidence, all] = expected_schemas();
-    const Schema here = schema_of(database_);
-    for (const auto& [name, definition] : evidence) {
-      if (here.contains(name)) continue;
-      problem("schema: " + name + " is missing");
-      if (name.starts_with("table ")) tables_are_ours_ = false;
-    }
-    for (const auto& [name, definition] : here) {
-      if (!all.contains(name)) {
-        problem("schema: " + visible(name) +
-                " does not belong to an audit database: " + shown(definition));
-      } else if (const auto expected = evidence.find(name);
-                 // Derived tables of another layout are made anew.
-                 expected != evidence.end() && expected->second != definition) {
-        problem("schema: " + name + " was changed: " + shown(definition));
-        if (name.starts_with("table ")) tables_are_ours_ = false;
-      } else if (expected == evidence.end() && all.at(name) != definition) {
-        other_derived_[name] = definition;
-      }
-    }
-    has_layout_mark_ = here.contains(std::string(k_layout_mark));
+    schema_ = compare_schema(database_);
+    for (const std::string& text : schema_.problems) problem(text);
   }
 
   void look_at_archives() {
     result_.sealed_archive = sealed_archive(database_);
-    const std::int64_t sealed = result_.sealed_archive;
     result_.archives = read_archives(database_);
     const std::int64_t last = result_.archives.empty() ? 0 : result_.archives.back().id;
-    archived_.emplace(database_, sealed == 0 ? 1 : sealed, sealed == 0 ? last : sealed);
+    archived_.emplace(database_, 1, last);
     for (const ArchiveRecord& archive : result_.archives) {
+      taken_blocks_ = std::max(taken_blocks_, archive.emptied_blocks);
       // The file of an archive was made before its blocks were emptied.
-      if (archive.id != sealed) emptied_blocks_ = std::max(emptied_blocks_, archive.emptied_blocks);
+      if (archive.id != result_.sealed_archive) emptied_blocks_ = taken_blocks_;
     }
-    may_skip_items_ = emptied_blocks_ > 0;
   }
 
-  /// Whether a row that the chain has is to be found in another file.
-  [[nodiscard]] bool is_elsewhere(const ChainEntry& entry) const {
-    return archived_->contains(entry.kind, entry.id) == (result_.sealed_archive == 0);
+  /// Whether rows of an archive are in another file.
+  [[nodiscard]] bool is_elsewhere(const ArchivedRows::Range* archived) const {
+    if (result_.sealed_archive == 0) return archived != nullptr;
+    return archived == nullptr || archived->archive != result_.sealed_archive;
   }
 
   void walk() {
@@ -300,6 +329,9 @@ class Verifier {
       for (std::size_t i = 0; i < entries.size() / k_entry_size; ++i) {
         check(entry_at(entries, i), block);
       }
+      if (block != last_anchored_) {
+        result_.later_entries += static_cast<std::int64_t>(entries.size() / k_entry_size);
+      }
     }
     end_list();
   }
@@ -314,6 +346,8 @@ class Verifier {
       if (anchor.head.chain != result_.head.chain) continue;
       if (anchor.head.hash == result_.head.hash) {
         ++result_.anchors;
+        last_anchored_ = block;
+        result_.later_entries = 0;
       } else {
         problem("anchor of " + format_utc(anchor.time) + ": block " + std::to_string(block) +
                 " had the hash " + anchor.head.hash + ", it has " + result_.head.hash +
@@ -323,23 +357,117 @@ class Verifier {
   }
 
   void check(const ChainEntry& entry, std::int64_t block) {
-    const auto place = static_cast<std::size_t>(entry.kind) - 1;
-    if (entry.kind == EvidenceKind::archive) {
-      check_archive(entry, block);
-    } else if (entry.kind < EvidenceKind::run || entry.kind > EvidenceKind::archive) {
+    if (entry.kind < EvidenceKind::run || entry.kind > EvidenceKind::archive) {
       problem("chain: block " + std::to_string(block) + " has an entry of the unknown kind " +
               std::to_string(static_cast<int>(entry.kind)));
-    } else if (is_elsewhere(entry)) {
+      return;
+    }
+    if (entry.kind == EvidenceKind::archive) {
+      check_archive(entry, block);
+      return;
+    }
+    const ArchivedRows::Range* const archived = archived_->find(entry.kind, entry.id);
+    check_place(entry, block, archived);
+    const std::int64_t before = result_.problem_count;
+    const auto place = static_cast<std::size_t>(entry.kind) - 1;
+    std::int64_t last = entry.id;
+    if (is_elsewhere(archived)) {
       if (entry.kind == EvidenceKind::run) end_list();
-      if (entry.kind == EvidenceKind::items) may_skip_items_ = true;
+      if (entry.kind == EvidenceKind::items) {
+        // Where the list ends is known of archives only.
+        last = archived == nullptr ? k_highest : last_of_thousand(entry.id, archived->last);
+      }
     } else if (place < readers_.size()) {
       check_row(readers_[place], entry, block);
     } else if (entry.kind == EvidenceKind::items) {
-      check_items(entry, block);
+      last = check_items(entry, block);
     } else {
       check_duplicate_lines(entry, block);
     }
+    if (has_own_keys(entry.kind)) {
+      follow_keys(entry, last, block, result_.problem_count == before);
+    }
   }
+
+  /// Of the thousand items from `first` on the last one, in a list that ends with `end`.
+  static std::int64_t last_of_thousand(std::int64_t first, std::int64_t end) {
+    return end - first < k_items_an_entry ? end : first + k_items_an_entry - 1;
+  }
+
+  /// An entry whose rows may be in an archive has to stand where the archive's record lets it.
+  void check_place(const ChainEntry& entry, std::int64_t block,
+                   const ArchivedRows::Range* archived) {
+    if (archived == nullptr) {
+      if (block <= taken_blocks_) {
+        problem(name_of(entry) + ": no archive has it, but block " + std::to_string(block) +
+                ", which has it, was emptied for an archive");
+      }
+      return;
+    }
+    const auto record = std::ranges::find(result_.archives, archived->archive, &ArchiveRecord::id);
+    if (record != result_.archives.end() && block > record->block) {
+      problem(name_of(entry) + ": was entered again in block " + std::to_string(block) +
+              ", behind block " + std::to_string(record->block) + " of archive " +
+              std::to_string(record->id) + ", which has it");
+    }
+  }
+
+  // ---- keys
+
+  /// How far the chain has come with the keys of a kind.
+  struct Keys {
+    std::int64_t last = 0;  ///< k_highest = not known
+    std::int64_t highest_known = 0;
+    bool begun = false;
+  };
+
+  void follow_keys(const ChainEntry& entry, std::int64_t last, std::int64_t block, bool tell) {
+    Keys& keys = keys_[static_cast<std::size_t>(entry.kind) - 1];
+    const bool is_next =
+        keys.last == k_highest ? entry.id > keys.highest_known : entry.id == keys.last + 1;
+    if (!keys.begun && entry.id > 1) {
+      check_taken(entry.kind, entry.id - 1);
+    } else if (!is_next && tell) {
+      problem("chain: block " + std::to_string(block) + " goes on with " + name_of(entry) +
+              ", not with " +
+              (keys.last == k_highest ? "a later one" : std::to_string(keys.last + 1)));
+    }
+    keys.begun = true;
+    keys.highest_known = std::max(keys.highest_known, last == k_highest ? entry.id : last);
+    keys.last = last == k_highest ? last : keys.highest_known;
+  }
+
+  /// Of rows from 1 to `last` the blocks have no entries any more: each has to be in one of the
+  /// archives that emptied them.
+  void check_taken(EvidenceKind kind, std::int64_t last) {
+    std::int64_t next = 1;
+    const auto missing = [&](std::int64_t to) {
+      problem(std::string(name_of(kind)) + " " + std::to_string(next) + " to " +
+              std::to_string(to) + ": the chain has no entry of them, and no archive has them");
+    };
+    for (const ArchivedRows::Range& range : archived_->ranges(kind)) {
+      if (range.first > last) break;
+      if (range.archive == result_.sealed_archive) continue;
+      if (range.first > next) missing(range.first - 1);
+      next = range.last == k_highest ? k_highest : range.last + 1;
+    }
+    if (next <= last) missing(last);
+  }
+
+  /// Archives have no rows that were not entered: their keys would be given out later.
+  void check_keys() {
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      const auto kind = static_cast<EvidenceKind>(i + 1);
+      if (!has_own_keys(kind) || archived_->ranges(kind).empty()) continue;
+      const ArchivedRows::Range& range = archived_->ranges(kind).back();
+      if (keys_[i].last == k_highest || range.last <= keys_[i].highest_known) continue;
+      problem("archive " + std::to_string(range.archive) + ": has " + std::string(name_of(kind)) +
+              " " + std::to_string(range.last) + ", the chain has none behind " +
+              std::to_string(keys_[i].highest_known));
+    }
+  }
+
+  // ---- rows
 
   void check_row(RowReader& reader, const ChainEntry& entry, std::int64_t block) {
     if (entry.kind == EvidenceKind::run) begin_list(entry.id);
@@ -380,34 +508,36 @@ class Verifier {
 
   void begin_list(std::int64_t run) {
     end_list();
-    Statement bounds = database_.prepare(
-        "SELECT first_item_id, first_item_id + item_count - 1, list_sha256 FROM run"
-        " WHERE run_id = ?1");
-    bounds.bind(1, run);
-    if (!bounds.step()) return;
+    Statement select = database_.prepare(
+        "SELECT first_item_id, item_count, list_sha256 FROM run WHERE run_id = ?1");
+    select.bind(1, run);
+    if (!select.step()) return;
+    const std::int64_t first = select.integer(0);
+    const std::int64_t count = select.integer(1);
+    if (first < 1 || count < 1 || count - 1 > k_highest - first) {
+      problem("run " + std::to_string(run) + ": has " + std::to_string(count) +
+              " items from item " + std::to_string(first) + ", which cannot be");
+      return;
+    }
     list_ = std::make_unique<List>();
     list_->run = run;
-    list_->first = bounds.integer(0);
-    list_->last = bounds.integer(1);
-    list_->sha256 = bounds.text(2);
+    list_->first = first;
+    list_->last = first + (count - 1);
+    list_->sha256 = select.text(2);
   }
 
-  void check_items(const ChainEntry& entry, std::int64_t block) {
+  /// Returns the last item that the entry is about.
+  std::int64_t check_items(const ChainEntry& entry, std::int64_t block) {
     const std::string where = "block " + std::to_string(block);
-    if (entry.id <= items_ || (entry.id != items_ + 1 && !may_skip_items_)) {
-      problem("chain: " + where + " goes on with item " + std::to_string(entry.id) + ", not with " +
-              std::to_string(items_ + 1));
-    }
-    may_skip_items_ = false;
     if (!list_) {
       problem("chain: " + where + " has items without a run before them");
-      return;
+      return entry.id;
     }
     if (entry.id < list_->first || entry.id > list_->last) {
       problem("chain: " + where + " has items of another run than that before them");
-      return;
+      return entry.id;
     }
-    const std::int64_t last = std::min(entry.id + k_items_an_entry - 1, list_->last);
+    const std::int64_t last = last_of_thousand(entry.id, list_->last);
     if (!items_of_run_) items_of_run_.emplace(database_.prepare(k_select_items));
     items_of_run_->bind(1, entry.id).bind(2, last).bind(3, list_->run);
     Sha256 digest;
@@ -432,9 +562,9 @@ class Verifier {
       problem(items + ": were changed: " + where + " has the digest " + hex(entry.digest) +
               ", the rows give " + hex(computed));
     }
-    items_ = std::max(items_, last);
     items_read_ += count;
     list_->read += count;
+    return last;
   }
 
   void end_list() {
@@ -479,20 +609,44 @@ class Verifier {
       return;
     }
     // Each archive is entered again with every later one.
-    auto [known, is_new] = archive_digests_.try_emplace(entry.id);
-    if (is_new) known->second = archive_digest(database_, entry.id);
-    if (known->second != entry.digest) {
+    auto [known, is_new] = result_.archive_digests.try_emplace(entry.id);
+    if (is_new) {
+      known->second = hex(archive_digest(database_, entry.id));
+      if (found->block > emptied_blocks_ ? block != found->block : block < found->block) {
+        problem(name + "was entered first in block " + std::to_string(block) +
+                ", its record says block " + std::to_string(found->block));
+      }
+    }
+    if (known->second != hex(entry.digest)) {
       problem(name + "was changed, or its archived_rows or archived_release were: block " +
               std::to_string(block) + " has the digest " + hex(entry.digest) + ", the rows give " +
-              hex(known->second));
+              known->second);
     }
   }
 
   void check_archives() {
+    ArchiveRecord before;
     for (const ArchiveRecord& archive : result_.archives) {
       const std::string name = "archive " + std::to_string(archive.id) + ": ";
-      if (!archive_digests_.contains(archive.id)) {
+      if (!result_.archive_digests.contains(archive.id)) {
         problem(name + "is not in the chain, so it was not written by this program");
+      }
+      if (archive.id != before.id + 1) {
+        problem(name + "the one before it has the number " + std::to_string(before.id));
+      }
+      if (archive.block <= before.block || archive.block > result_.head.block ||
+          archive.emptied_blocks < before.emptied_blocks ||
+          archive.emptied_blocks >= archive.block) {
+        problem(name + "is of block " + std::to_string(archive.block) + " and has emptied " +
+                std::to_string(archive.emptied_blocks) + "; the one before it was of block " +
+                std::to_string(before.block) + " and had emptied " +
+                std::to_string(before.emptied_blocks) + ", the last block is " +
+                std::to_string(result_.head.block));
+      }
+      if (archived_->count(EvidenceKind::run, archive.id) != archive.runs ||
+          archived_->count(EvidenceKind::items, archive.id) != archive.items) {
+        problem(name + "says to have " + std::to_string(archive.runs) + " runs with " +
+                std::to_string(archive.items) + " items, its archived_rows are others");
       }
       if (digest_of_hashes(database_, archive.emptied_blocks) != archive.emptied_sha256) {
         problem(name + "a hash of the blocks 1 to " + std::to_string(archive.emptied_blocks) +
@@ -502,7 +656,9 @@ class Verifier {
         problem(name + "ends with block " + std::to_string(archive.block) +
                 ", the chain here with " + std::to_string(result_.head.block));
       }
+      before = archive;
     }
+    for (const std::string& text : archived_->problems()) problem(text);
     for (const std::string_view table : {"archived_rows", "archived_release"}) {
       const std::int64_t strange =
           database_.query_integer("SELECT count(*) FROM " + std::string(table) +
@@ -512,9 +668,42 @@ class Verifier {
                 " of its rows are of no archive");
       }
     }
-    if (result_.sealed_archive == 0 &&
-        database_.query_integer("PRAGMA application_id") == k_archive_application_id) {
+    if (result_.sealed_archive == 0 && says_to_be_sealed(database_)) {
       problem("it says to be the file of an archive, and has none on record");
+    }
+    if (!result_.archives.empty()) check_whole_runs();
+  }
+
+  /// Runs are moved as a whole: no row here belongs to one that is elsewhere.
+  void check_whole_runs() {
+    Statement check = database_.prepare("PRAGMA foreign_key_check");
+    while (check.step()) {
+      problem(std::string(check.text(0)) + " " + std::string(check.text(1)) + ": refers to " +
+              std::string(check.text(2)) + ", of which the row is not here");
+    }
+  }
+
+  /// The sealed file has what its record says, and what is remembered of its rows is what they say.
+  void check_own_archive() {
+    const std::int64_t own = result_.sealed_archive;
+    const std::string name = "archive " + std::to_string(own) + ": ";
+    const auto compare = [&](EvidenceKind kind, std::int64_t rows) {
+      const std::int64_t taken = archived_->count(kind, own);
+      if (taken == rows) return;
+      problem(name + "has taken " + std::to_string(taken) + " rows of " +
+              std::string(name_of(kind)) + " by its record, here are " + std::to_string(rows));
+    };
+    for (const RowReader& reader : readers_) {
+      if (has_own_keys(reader.table().kind)) compare(reader.table().kind, reader.rows());
+    }
+    compare(EvidenceKind::items, items_read_);
+    // Ranges that overlap could be made to take for ever.
+    if (!archived_->problems().empty()) return;
+    if (const std::int64_t others = count_other_releases(database_, own); others != 0) {
+      problem(
+          name + std::to_string(others) +
+          (others == 1 ? " row of archived_release differs" : " rows of archived_release differ") +
+          " from what the attempts here say");
     }
   }
 
@@ -536,19 +725,23 @@ class Verifier {
           "SELECT item_id FROM item WHERE item_id > ?1 OR item_id < 1 OR NOT EXISTS"
           " (SELECT 1 FROM run WHERE run.run_id = item.run_id AND item.item_id BETWEEN"
           "  first_item_id AND first_item_id + item_count - 1)");
-      rows.bind(1, items_);
+      rows.bind(1, keys_[static_cast<std::size_t>(EvidenceKind::items) - 1].highest_known);
+      const std::int64_t before = result_.problem_count;
       while (rows.step()) {
         problem("item " + std::to_string(rows.integer(0)) +
                 ": is not in the chain, so it was not written by this program");
       }
+      if (result_.problem_count == before) problem("item: has other rows than the chain");
     }
     if (database_.query_integer("SELECT count(*) FROM duplicate_line") != duplicate_lines_) {
+      const std::int64_t before = result_.problem_count;
       Statement runs = database_.prepare("SELECT DISTINCT run_id FROM duplicate_line");
       while (runs.step()) {
         if (duplicate_runs_.contains(runs.integer(0))) continue;
         problem("duplicate lines of run " + std::to_string(runs.integer(0)) +
                 ": are not in the chain");
       }
+      if (result_.problem_count == before) problem("duplicate_line: has other rows than the chain");
     }
   }
 
@@ -568,23 +761,21 @@ class Verifier {
   /// They are no evidence, but what is sent is found through them, and they are what `status` says
   /// of a long run. Where the evidence itself is not as it was, they cannot fit it.
   void check_derived_tables() {
-    if (result_.problem_count > 0 || !has_layout_mark_) return;
+    if (result_.problem_count > 0) return;
+    const std::map<std::string, std::string>& others = schema_.other_derived;
+    const auto mark = others.find(k_layout_mark);
+    if (mark != others.end() && mark->second.empty()) return;
     const auto found = [&](const std::string& text) {
       problem("derived tables: " + shown(text) +
               " (docs/audit-database.md says how to make them again)");
     };
     // Those of another layout, and those that are missing, are made again by who needs them. What
     // says which layout they have looks the same in all.
-    if (!other_derived_.contains(std::string(k_layout_mark)) &&
-        !derived_layout_is_ours(database_)) {
-      return;
+    if (mark == others.end() && !derived_layout_is_ours(database_)) return;
+    for (const auto& [name, definition] : others) {
+      if (!definition.empty()) found(name + " was changed: " + definition);
     }
-    for (const auto& [name, definition] : other_derived_) {
-      std::string text = name;
-      text.append(" was changed: ").append(definition);
-      found(text);
-    }
-    if (!other_derived_.empty() || !derived_tables_are_there(database_)) return;
+    if (!others.empty() || !derived_tables_are_there(database_)) return;
     for (const std::string& difference : derived_differences(database_)) found(difference);
   }
 
@@ -608,32 +799,83 @@ class Verifier {
     }
   }
 
+  static constexpr const char* k_layout_mark = "table derived_until";
+
   Database& database_;
   Snapshot snapshot_;
   const std::vector<Anchor>& anchors_;
+  VerificationScope scope_;
   std::multimap<std::int64_t, const Anchor*> anchors_by_block_;
   Verification result_;
-  bool tables_are_ours_ = true;
-  bool has_layout_mark_ = false;
-  Schema other_derived_;           ///< that are not as schema/derived.sql has them
+  SchemaDifferences schema_;
   std::deque<RowReader> readers_;  ///< in the order of k_evidence_tables
   std::optional<ArchivedRows> archived_;
-  std::int64_t emptied_blocks_ = 0;
-  std::map<std::int64_t, Sha256::Digest> archive_digests_;
+  std::int64_t emptied_blocks_ = 0;  ///< whose entries may be away
+  std::int64_t taken_blocks_ = 0;  ///< the same, with those that the file's own archive has emptied
+  std::int64_t last_anchored_ = 0;
+  std::array<Keys, static_cast<std::size_t>(EvidenceKind::archive)> keys_;
   std::unique_ptr<List> list_;
   std::optional<Statement> items_of_run_;
   std::string text_;
-  std::int64_t items_ = 0;       ///< the last item that an entry was about
-  bool may_skip_items_ = false;  ///< entries before this place are about items in other files
   std::int64_t items_read_ = 0;
   std::int64_t duplicate_lines_ = 0;
   IdSet duplicate_runs_;
 };
 
+/// What does not fit a sealed file where another file has to have it on record.
+void compare_record(Verification& sealed, const VerifiedFile& other) {
+  const std::int64_t own = sealed.sealed_archive;
+  const std::string name = "archive " + std::to_string(own) + ": " + other.name;
+  const auto record = std::ranges::find(other.found.archives, own, &ArchiveRecord::id);
+  if (record == other.found.archives.end()) {
+    sealed.add_problem(name + " does not have it on record");
+    return;
+  }
+  if (record->hash != sealed.head.hash) {
+    sealed.add_problem(name + " has it on record with the head " + record->hash + ", not with " +
+                       sealed.head.hash);
+  }
+  for (const auto& [archive, digest] : sealed.archive_digests) {
+    const auto there = other.found.archive_digests.find(archive);
+    if (there != other.found.archive_digests.end() && there->second == digest) continue;
+    sealed.add_problem(name + " has another record of archive " + std::to_string(archive));
+  }
+}
+
 }  // namespace
 
-Verification verify_audit(Database& database, const std::vector<Anchor>& anchors) {
-  return Verifier(database, anchors).run();
+void Verification::add_problem(std::string text) {
+  ++problem_count;
+  if (problems.size() < k_most_problems) problems.push_back(std::move(text));
+}
+
+Verification verify_audit(Database& database, const std::vector<Anchor>& anchors,
+                          VerificationScope scope) {
+  return Verifier(database, anchors, scope).run();
+}
+
+void verify_files(std::span<VerifiedFile> files) {
+  for (VerifiedFile& file : files) {
+    Verification& found = file.found;
+    const bool is_sealed = found.sealed_archive != 0;
+    bool has_database = false;
+    for (const VerifiedFile& other : files) {
+      if (&other == &file) continue;
+      const Verification& there = other.found;
+      if (is_sealed && (there.sealed_archive == 0 || there.sealed_archive > found.sealed_archive)) {
+        compare_record(found, other);
+      }
+      has_database = has_database || there.sealed_archive == 0;
+    }
+    found.unseen_blocks = count_unseen_blocks(found, files);
+    if (found.later_anchors > 0 && !has_database) {
+      found.add_problem(
+          std::to_string(found.later_anchors) +
+          (found.later_anchors == 1 ? " anchor is" : " anchors are") +
+          " later than this sealed file, which may be a database that was cut off: verify it "
+          "together with the database that it was taken from (--db twice)");
+    }
+  }
 }
 
 }  // namespace diskrelease

@@ -120,7 +120,7 @@ JsonObject json_of(const Options& options, const ArchivePlan& plan, bool is_done
 /// Verifies the archive, takes away the right to write it, and gives it its name. Returns its size.
 std::int64_t put_in_place(NewFile& file) {
   {
-    Database sealed = open_evidence_for_reading(file.unfinished());
+    Database sealed = open_for_verification(file.unfinished());
     Verification found = verify_audit(sealed, {});
     if (!found.passed()) throw NotVerified{std::move(found)};
   }

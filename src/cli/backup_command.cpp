@@ -61,7 +61,7 @@ ExitCode audit_backup_command(const Options& options) {
   const std::int64_t bytes = file.finish();
   Verification found;
   {
-    Database copy = open_evidence_for_reading(target);
+    Database copy = open_for_verification(target);
     found = verify_audit(copy, anchors);
   }
   if (!found.passed()) {

@@ -5,6 +5,9 @@
 #include <iostream>
 
 #include "audit/anchor_file.h"
+#include "audit/audit_file.h"
+#include "audit/schema_check.h"
+#include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
@@ -47,6 +50,22 @@ class PartialFolder {
   std::filesystem::path path_;
 };
 
+/// The anchors of this chain. Whether the file has others says nothing of what is exported.
+std::vector<Anchor> anchors_of_chain(const std::filesystem::path& file, const std::string& chain) {
+  std::vector<Anchor> anchors = read_anchors(file).anchors;
+  std::erase_if(anchors, [&](const Anchor& anchor) { return anchor.head.chain != chain; });
+  return anchors;
+}
+
+/// Says what was found, and that nothing was exported.
+ExitCode refuse(const Verification& found, const Options& options) {
+  for (const std::string& problem : found.problems) std::cout << problem << '\n';
+  std::cerr << "diskrelease: nothing was exported: the database was altered after it was written "
+               "(see above, and `diskrelease audit verify"
+            << database_flag(options) << "`)\n";
+  return ExitCode::audit_invalid;
+}
+
 }  // namespace
 
 ExitCode audit_export_command(const Options& options) {
@@ -69,12 +88,20 @@ ExitCode audit_export_command(const Options& options) {
   }
   details.made = SystemClock().utc_now();
   details.tool_version = tool_version();
-  Database database = open_evidence(options);
-  const RunRecord run = named_run(database, options).value();
   const std::filesystem::path anchor_file = anchor_path(options);
-  if (options.anchor_file || std::filesystem::exists(anchor_file, error)) {
-    details.anchors = anchor_lines_of(anchor_file, read_chain_head(database).chain);
+  const bool has_anchors = options.anchor_file || std::filesystem::exists(anchor_file, error);
+  Database database = open_for_verification(database_path(options));
+  // What is verified is what is exported, whatever others commit meanwhile.
+  const Snapshot snapshot(database);
+  std::vector<Anchor> anchors;
+  if (compare_schema(database).problems.empty() && has_anchors) {
+    const std::string chain = read_chain_head(database).chain;
+    anchors = anchors_of_chain(anchor_file, chain);
+    details.anchors = anchor_lines_of(anchor_file, chain);
   }
+  const Verification found = verify_audit(database, anchors, VerificationScope::evidence);
+  if (!found.passed()) return refuse(found, options);
+  const RunRecord run = named_run(database, options).value();
 
   const PartialFolder partial(target);
   const ExtractedChain chain = write_bundle(database, run, details, partial.path() / "bundle");

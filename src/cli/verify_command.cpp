@@ -17,10 +17,12 @@ namespace {
 
 /// Archives on record that were not verified together with the database.
 std::vector<ArchiveRecord> not_verified(const Verification& found,
-                                        const std::vector<Verification>& all) {
+                                        const std::vector<VerifiedFile>& all) {
   std::vector<ArchiveRecord> archives;
   for (const ArchiveRecord& archive : found.archives) {
-    if (std::ranges::find(all, archive.id, &Verification::sealed_archive) == all.end()) {
+    if (std::ranges::none_of(all, [&](const VerifiedFile& file) {
+          return file.found.sealed_archive == archive.id;
+        })) {
       archives.push_back(archive);
     }
   }
@@ -39,6 +41,10 @@ void print_json(const Verification& found, const std::vector<ArchiveRecord>& lef
       .add("chain_block", found.head.block)
       .add("chain_hash", found.head.hash)
       .add("anchors", found.anchors)
+      .add("anchored", found.anchored())
+      .add("anchored_block", found.anchored_block)
+      .add("entries_after_anchor", found.later_entries)
+      .add("unseen_blocks", found.unseen_blocks)
       .add_json("rows", std::move(tables).text())
       .add("problem_count", found.problem_count)
       .add("problems", found.problems)
@@ -99,18 +105,38 @@ AnchorsRead read_anchors_of(const Options& options) {
   return anchors;
 }
 
+std::string count_of(std::int64_t number, const std::string& one) {
+  return std::to_string(number) + ' ' + one + (number == 1 ? "" : "s");
+}
+
 void print_anchors(const Verification& found, const AnchorsRead& anchors, const Options& options) {
   if (!anchors.are_there) {
-    std::cout << "  without anchors: a database that was cut off, rolled back or replaced "
-                 "would look the same\n";
+    std::cout << "  without anchors: a database that was truncated, rolled back or replaced would "
+                 "look the same\n";
     return;
   }
-  std::cout << "  " << found.anchors << " anchors of " << visible(anchors.file.string())
-            << (options.anchor_public_key ? " are signed and fit," : " fit,")
+  std::cout << "  " << count_of(found.anchors, "anchor") << " of " << visible(anchors.file.string())
+            << (options.anchor_public_key
+                    ? (found.anchors == 1 ? " is signed and fits," : " are signed and fit,")
+                    : (found.anchors == 1 ? " fits," : " fit,"))
             << " the latest is of block " << found.anchored_block << '\n';
+  if (found.later_entries > 0) {
+    std::cout << "  not anchored: "
+              << (found.later_entries == 1 ? "1 entry"
+                                           : std::to_string(found.later_entries) + " entries")
+              << " in later blocks\n";
+  }
   if (found.later_anchors > 0) {
-    std::cout << "  " << found.later_anchors
-              << " later anchors are of the database that this archive was taken from\n";
+    std::cout << "  " << count_of(found.later_anchors, "later anchor")
+              << (found.later_anchors == 1 ? " is" : " are")
+              << " of the database that this archive was taken from\n";
+  }
+  if (found.unseen_blocks > 0) {
+    std::cout
+        << "  not anchored: all rows here. Archives have the entries of "
+        << count_of(found.unseen_blocks, "block")
+        << ", and their files were not verified with this one: rows may have been removed, or "
+           "altered and entered again, since the anchors were made\n";
   }
 }
 
@@ -125,33 +151,12 @@ void print_archives(const Verification& found, const std::vector<ArchiveRecord>&
   }
 }
 
-/// Adds to sealed files what does not fit where another of the databases has to have them on
-/// record: the one that they were taken from, and later archives.
-void compare(std::vector<Verification>& all, const std::vector<std::string>& paths) {
-  for (Verification& sealed : all) {
-    if (sealed.sealed_archive == 0) continue;
-    for (std::size_t j = 0; j < all.size(); ++j) {
-      const Verification& other = all[j];
-      if (other.sealed_archive != 0 && other.sealed_archive <= sealed.sealed_archive) continue;
-      const auto record =
-          std::ranges::find(other.archives, sealed.sealed_archive, &ArchiveRecord::id);
-      if (record != other.archives.end() && record->hash == sealed.head.hash) continue;
-      sealed.problems.push_back(
-          "archive " + std::to_string(sealed.sealed_archive) + ": " + visible(paths[j]) +
-          (record == other.archives.end() ? " does not have it on record"
-                                          : " has it on record with the head " + record->hash +
-                                                ", not with " + sealed.head.hash));
-      ++sealed.problem_count;
-    }
-  }
-}
-
 /// Anchors lie beside the database that runs are added to.
 Options with_anchors_of(const Options& options, const std::vector<std::string>& paths) {
   Options chosen = options;
   for (const std::string& path : paths) {
-    Database database = open_evidence_for_reading(path);
-    if (sealed_archive(database) != 0) continue;
+    Database database = open_for_verification(path);
+    if (says_to_be_sealed(database)) continue;
     chosen.database = path;
     break;
   }
@@ -169,25 +174,26 @@ ExitCode audit_verify_command(const Options& options) {
   paths.insert(paths.end(), options.more_databases.begin(), options.more_databases.end());
   const AnchorsRead anchors =
       read_anchors_of(paths.size() == 1 ? options : with_anchors_of(options, paths));
-  std::vector<Verification> all;
+  std::vector<VerifiedFile> all;
   for (const std::string& path : paths) {
-    Database database = open_evidence_for_reading(path);
-    Verification& found = all.emplace_back(verify_audit(database, anchors.content.anchors));
-    found.problem_count += std::ssize(anchors.content.problems);
-    found.problems.insert(found.problems.begin(), anchors.content.problems.begin(),
-                          anchors.content.problems.end());
+    Database database = open_for_verification(path);
+    VerifiedFile& file = all.emplace_back(
+        VerifiedFile{visible(path), verify_audit(database, anchors.content.anchors)});
+    file.found.problem_count += std::ssize(anchors.content.problems);
+    file.found.problems.insert(file.found.problems.begin(), anchors.content.problems.begin(),
+                               anchors.content.problems.end());
   }
-  compare(all, paths);
+  verify_files(all);
   bool passed = true;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const Verification& found = all[i];
+    const Verification& found = all[i].found;
     passed = passed && found.passed();
     const std::vector<ArchiveRecord> left_out = not_verified(found, all);
     if (options.json) {
       print_json(found, left_out, paths[i]);
       continue;
     }
-    print_text(found, left_out, visible(paths[i]), options.quiet);
+    print_text(found, left_out, all[i].name, options.quiet);
     if (!options.quiet && found.passed()) {
       print_archives(found, left_out);
       print_anchors(found, anchors, options);

@@ -156,12 +156,15 @@ void replace(std::string& text, std::string_view place, const std::string& by) {
 
 void write_check(Database& extract, const std::filesystem::path& file) {
   std::string readable;
+  std::string names;
   for (const ReadableFile& each : k_readable_files) {
+    names.append(names.empty() ? "" : "|").append(each.name);
     readable += "readable " + std::string(each.name) + " \"" + json_query(extract, each) + "\"\n";
   }
   std::string text(k_bundle_check);
   replace(text, "@SCHEMA@", schema_digest(extract));
   replace(text, "@READABLE@\n", readable);
+  replace(text, "@READABLE_NAMES@", names);
   write_file(file, text);
 }
 

@@ -15,6 +15,7 @@
 #include "platform/ed25519.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
+#include "support/forger.h"
 #include "support/places.h"
 #include "support/temporary_directory.h"
 #include "support/test_key.h"
@@ -214,9 +215,16 @@ TEST_F(ExportTest, ABundleThatLiesBesideItsRowsIsFound) {
        "a text in item has a NUL byte"},
       {"UPDATE outcome SET message = message || char(0) || 'x'",
        "a text in outcome has a NUL byte"},
-      {"DELETE FROM outcome", "rows of this run were left out: 05-"},
-      {"DELETE FROM verdict", "rows of this run were left out: 08-"},
-      {"DELETE FROM invocation_end", "rows of this run were left out: 03-"},
+      {"DELETE FROM outcome", "rows of this run were left out, or have another entry: 05-"},
+      {"DELETE FROM verdict", "rows of this run were left out, or have another entry: 08-"},
+      {"DELETE FROM invocation_end", "rows of this run were left out, or have another entry: 03-"},
+      {"DELETE FROM attempt", "rows of evidence.db refer to others that are not there"},
+      {"INSERT INTO run SELECT 7, name, goal, endpoint, sandbox, list_source, list_format,"
+       " list_sha256, settings_json, random_seed, 9000, item_count, duplicate_count,"
+       " created_utc_ms FROM run",
+       "evidence.db has not one run"},
+      {"INSERT INTO archived_release VALUES ('disk-1', 1, 1, 1)",
+       "evidence.db has records of archives"},
       {"DELETE FROM disk_item", "disk_item is not what item says"},
       {"INSERT INTO duplicate_line VALUES (2, 7, 'disk-1')", "rows that the chain has not"},
   };
@@ -232,6 +240,126 @@ TEST_F(ExportTest, ABundleThatLiesBesideItsRowsIsFound) {
   std::ofstream(path("c/attempts.ndjson"), std::ios::app) << "{}\n";
   write_manifest_anew("c");
   EXPECT_THAT(check("c").error, HasSubstr("attempts.ndjson is not what evidence.db says"));
+}
+
+/// Who can write the database can make a chain in which a row has two entries, and show the row
+/// that they like better.
+TEST_F(ExportTest, TwoEntriesForOneRowAreRefusedWhateverTheyAreAbout) {
+  ASSERT_EQ(export_to("b").exit_code, 0);
+  for (const EvidenceKind kind :
+       {EvidenceKind::run, EvidenceKind::invocation, EvidenceKind::invocation_end,
+        EvidenceKind::attempt, EvidenceKind::outcome, EvidenceKind::disk_read,
+        EvidenceKind::observation, EvidenceKind::verdict, EvidenceKind::decision,
+        EvidenceKind::items}) {
+    copy("b", "c");
+    {
+      Forger forger(path("c/evidence.db"));
+      const auto place = static_cast<std::size_t>(kind) - 1;
+      const std::string first = kind == EvidenceKind::items
+                                    ? "SELECT first_item_id FROM run"
+                                    : "SELECT " + std::string(k_evidence_tables[place].key) +
+                                          " FROM " + std::string(k_evidence_tables[place].name);
+      std::string entry = forger.entry(kind, forger.number(first));
+      // Once the same digest, once another.
+      if (place % 2 == 0) entry.back() = static_cast<char>(entry.back() ^ 1);
+      forger.append_block(entry);
+    }
+    write_manifest_anew("c");
+    const ChildResult checked = check("c");
+    EXPECT_EQ(checked.exit_code, 1) << static_cast<int>(kind) << checked.out;
+    EXPECT_THAT(checked.error, HasSubstr("have another entry: 0")) << static_cast<int>(kind);
+  }
+  // Items from another place on than where a thousand begins.
+  const std::vector<std::pair<int, std::string>> others{{10, "have another entry: 0A-"},
+                                                        {13, "entries of an unknown kind: 0D-"},
+                                                        {0, "entries of an unknown kind: 00-"}};
+  for (const auto& [kind, finding] : others) {
+    copy("b", "c");
+    {
+      Forger forger(path("c/evidence.db"));
+      std::string entry;
+      append_entry(entry, {static_cast<EvidenceKind>(kind),
+                           forger.number("SELECT first_item_id + 7 FROM run"),
+                           {}});
+      forger.append_block(entry);
+    }
+    write_manifest_anew("c");
+    EXPECT_THAT(check("c").error, HasSubstr(finding));
+  }
+}
+
+TEST_F(ExportTest, ARowWithTheHighestKeyIsCheckedInTheSameTime) {
+  ASSERT_EQ(export_to("b").exit_code, 0);
+  {
+    Forger forger(path("b/evidence.db"));
+    forger.sql(
+        "INSERT INTO decision SELECT 9223372036854775807, run_id, invocation_id, item_id,"
+        " kind, reason, detail, observation_id, 1 FROM decision");
+    forger.append_block(forger.entry(EvidenceKind::decision, 9223372036854775807));
+  }
+  write_manifest_anew("b");
+  // The readable files do not have it.
+  EXPECT_THAT(check("b").error, HasSubstr("decisions.ndjson is not what evidence.db says"));
+}
+
+TEST_F(ExportTest, RowsOfAnotherRunAreRefused) {
+  ASSERT_EQ(export_to("b").exit_code, 0);
+  // True rows with their true entries, so that they look like this run's.
+  const std::string other = "(SELECT attempt_id FROM main_file.attempt WHERE item_id = 1)";
+  change_evidence("b", "ATTACH '" + path("a.db") +
+                           "' AS main_file; INSERT INTO main.attempt SELECT * FROM"
+                           " main_file.attempt WHERE attempt_id IN " +
+                           other);
+  write_manifest_anew("b");
+  EXPECT_THAT(check("b").error, HasSubstr("they are of another run"));
+}
+
+TEST_F(ExportTest, ASignatureOfAnotherKeyIsRefused) {
+  ASSERT_EQ(export_to("b", {"--key", path("key.pem")}).exit_code, 0);
+  ASSERT_EQ(run({"/bin/sh", "-c",
+                 "umask 077; cd '" + path("") +
+                     "' && openssl genpkey -algorithm ed25519 -out other.pem && openssl pkey -in "
+                     "other.pem -pubout -out other_public.pem"})
+                .exit_code,
+            0);
+  EXPECT_EQ(check("b", "other_public.pem").exit_code, 1);
+  // With its key in the bundle, for who has none from elsewhere it is whoever's bundle it says.
+  ASSERT_EQ(run({"/bin/sh", "-c",
+                 "cd '" + path("b") +
+                     "' && cp ../other_public.pem public_key.pem && rm manifest.* && sha256sum * "
+                     ">../m && mv ../m manifest.sha256 && openssl pkeyutl -sign -rawin -inkey "
+                     "../other.pem -in manifest.sha256 -out manifest.sha256.sig"})
+                .exit_code,
+            0);
+  EXPECT_EQ(check("b").exit_code, 0);
+  EXPECT_THAT(check("b", "public.pem").error, HasSubstr("the manifest is not signed by"));
+}
+
+/// What was altered is not signed, and nothing is left behind.
+TEST_F(ExportTest, WhatWouldBeSignedIsVerifiedFirst) {
+  const std::map<std::string, std::string> changes{
+      {"UPDATE outcome SET message = 'other' WHERE attempt_id = 2", "outcome 2: was changed"},
+      {"UPDATE outcome SET message = 'other' WHERE attempt_id = 1", "outcome 1: was changed"},
+      {"INSERT INTO decision SELECT 9223372036854775807, run_id, invocation_id, item_id, kind,"
+       " reason, detail, observation_id, 1 FROM decision WHERE run_id = 2",
+       "decision 9223372036854775807: is not in the chain"},
+      {"UPDATE run SET first_item_id = 9223372036854775807 WHERE run_id = 2", "run 2: "},
+      {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = sql || ' '"
+       " WHERE name = 'attempt_log'",
+       "schema: view attempt_log was changed"},
+  };
+  std::filesystem::copy_file(path("a.db"), path("whole.db"));
+  for (const auto& [sql, finding] : changes) {
+    std::filesystem::copy_file(path("whole.db"), path("a.db"),
+                               std::filesystem::copy_options::overwrite_existing);
+    { Forger(path("a.db")).sql(sql); }
+    const ChildResult refused = export_to("b", {"--key", path("key.pem")});
+    EXPECT_EQ(refused.exit_code, 9) << sql << refused.error;
+    EXPECT_THAT(refused.out, HasSubstr(finding)) << sql;
+    EXPECT_THAT(refused.error, HasSubstr("nothing was exported")) << sql;
+    EXPECT_FALSE(std::filesystem::exists(path("b"))) << sql;
+    EXPECT_FALSE(std::filesystem::exists(path("b.partial"))) << sql;
+  }
 }
 
 TEST_F(ExportTest, NothingInABundleMakesTheCheckDoWhatItShouldNot) {
@@ -254,6 +382,14 @@ TEST_F(ExportTest, NothingInABundleMakesTheCheckDoWhatItShouldNot) {
   copy("b", "c");
   std::ofstream(path("c/evidence.db-journal")) << "x";
   EXPECT_THAT(check("c", "public.pem").error, HasSubstr("files that the manifest does not list"));
+  // Files that the manifest does list, and that are none of a bundle's.
+  for (const char* name : {"evidence.db-wal", "approval.txt", "more.csv"}) {
+    copy("b", "c");
+    std::ofstream(path("c") + "/" + name) << "x";
+    write_manifest_anew("c");
+    EXPECT_THAT(check("c").error,
+                HasSubstr(std::string("files that belong to no bundle: ") + name));
+  }
   // What the reader has set for sqlite3 does not count.
   std::ofstream(path(".sqliterc")) << ".headers on\n.mode box\n";
   const ChildResult checked = check("b", "public.pem");

@@ -68,6 +68,8 @@ sha256sum --check --strict --quiet manifest.sha256 || fail 'a file differs from 
 sed 's/^[0-9a-f]* [ *]//' manifest.sha256 | sort >"$work/listed"
 find . -type f ! -path ./manifest.sha256 ! -path ./manifest.sha256.sig | sed 's|^\./||' | sort >"$work/here"
 cmp -s "$work/listed" "$work/here" || fail 'there are files that the manifest does not list'
+! grep -vxE '(README\.txt|check\.sh|evidence\.db|list\.txt|anchors\.txt|public_key\.pem|(@READABLE_NAMES@)\.(csv|ndjson))' \
+  "$work/listed" >"$work/strange" || fail "there are files that belong to no bundle: $(tr '\n' ' ' <"$work/strange")"
 for file in evidence.db list.txt anchors.txt; do
   [ -f "$file" ] || fail "$file is missing"
 done
@@ -95,6 +97,10 @@ fi
 [ "$(ask_safely "SELECT type, name, tbl_name, hex(coalesce(sql, '')) FROM sqlite_schema ORDER BY type, name" |
   sha256sum | cut -d' ' -f1)" = "$schema" ] || fail 'tables or views of evidence.db are not what they should be'
 [ "$(ask_safely 'PRAGMA integrity_check')" = ok ] || fail 'evidence.db is damaged'
+[ "$(ask_safely 'SELECT (SELECT count(*) FROM archive) + (SELECT count(*) FROM archived_rows) +
+  (SELECT count(*) FROM archived_release)')" = 0 ] || fail 'evidence.db has records of archives, which nothing here can check'
+[ "$(ask_safely 'SELECT count(*) FROM run')" = 1 ] || fail 'evidence.db has not one run'
+[ -z "$(ask_safely 'PRAGMA foreign_key_check')" ] || fail 'rows of evidence.db refer to others that are not there: they are of another run'
 tables='run invocation invocation_end attempt outcome disk_read observation verdict decision'
 for table in $tables item duplicate_line disk_item; do
   columns=$(ask_safely "SELECT group_concat('instr(CAST(' || name || ' AS BLOB), x''00'')', ' OR ')
@@ -128,14 +134,15 @@ for table in $tables; do
   kind=$((kind + 1))
   key=$(ask_safely "SELECT name FROM pragma_table_info('$table') WHERE cid = 0")
   text=$(canonical "$table")
-  last=$(ask_safely "SELECT coalesce(max($key), 0) FROM $table")
-  first=$(ask_safely "SELECT coalesce(min($key), 1) FROM $table")
-  # Some thousands at a time, so that the files of a large run need not all be there at once.
-  while [ "$first" -le "$last" ]; do
+  # Some thousands at a time, so that the files of a large run need not all be there at once. By the
+  # rows that are there: keys may stand as far apart as numbers go.
+  first=$(ask_safely "SELECT min($key) FROM $table")
+  while [ -n "$first" ]; do
+    last=$(ask_safely "SELECT max($key) FROM (SELECT $key FROM $table WHERE $key >= $first ORDER BY $key LIMIT 20000)")
     ask "SELECT count(writefile('$work/files/0$kind-' || printf('%016X', $key), $text)) FROM $table
-      WHERE $key BETWEEN $first AND $first + 19999" >/dev/null
+      WHERE $key BETWEEN $first AND $last" >/dev/null
     digests_in "$work/files" >>"$work/computed"
-    first=$((first + 20000))
+    first=$(ask_safely "SELECT min($key) FROM $table WHERE $key > $last")
   done
 done
 ask "SELECT count(writefile('$work/files/0A-' || printf('%016X', first), text)) FROM (
@@ -158,13 +165,22 @@ ask_safely "WITH RECURSIVE place(at) AS (
   sort >"$work/stored"
 comm -23 "$work/computed" "$work/stored" >"$work/strange"
 [ ! -s "$work/strange" ] || fail "rows that the chain has not, or not so: $(tr '\n' ' ' <"$work/strange")"
-# Of the entries without a row here none may be about what is here.
+# Of the other entries none may be about what is here, of whatever kind: a row has one entry.
 comm -13 "$work/computed" "$work/stored" >"$work/others"
-ask_safely "SELECT printf('05-%016X', attempt_id) FROM attempt UNION ALL SELECT printf('08-%016X', attempt_id) FROM attempt
-  UNION ALL SELECT printf('03-%016X', invocation_id) FROM invocation
-  UNION ALL SELECT printf('0B-%016X', run_id) FROM run" | sort >"$work/ours"
-sed 's/.*  //' "$work/others" | sort | comm -12 - "$work/ours" >"$work/strange"
-[ ! -s "$work/strange" ] || fail "rows of this run were left out: $(tr '\n' ' ' <"$work/strange")"
+{
+  sed 's/.*  //' "$work/computed"
+  # What belongs to a row here, and would have its entry even where it was left out.
+  ask_safely "SELECT printf('05-%016X', attempt_id) FROM attempt UNION ALL SELECT printf('08-%016X', attempt_id) FROM attempt
+    UNION ALL SELECT printf('03-%016X', invocation_id) FROM invocation
+    UNION ALL SELECT printf('0A-%016X', item_id) FROM item
+    UNION ALL SELECT printf('0B-%016X', run_id) FROM run"
+} | sort -u >"$work/ours"
+sed 's/.*  //' "$work/others" | sort -u >"$work/strangers"
+comm -12 "$work/strangers" "$work/ours" >"$work/strange"
+[ ! -s "$work/strange" ] || fail "rows of this run were left out, or have another entry: $(tr '\n' ' ' <"$work/strange")"
+if grep -v '^0[1-9ABC]-' "$work/strangers" >"$work/strange"; then
+  fail "the chain: there are entries of an unknown kind: $(tr '\n' ' ' <"$work/strange")"
+fi
 [ "$(ask_safely "SELECT (SELECT count(*) FROM (SELECT disk_id, item_id FROM item EXCEPT SELECT disk_id, item_id FROM disk_item)) = 0
   AND (SELECT count(*) FROM item) = (SELECT count(*) FROM disk_item)")" = 1 ] || fail 'disk_item is not what item says'
 others=$(wc -l <"$work/others")

@@ -46,7 +46,7 @@ class AttemptLogTest : public ::testing::Test {
         .take();
   }
   std::int64_t query(const std::string& sql) {
-    return open_audit_for_reading(file_).query_integer(sql);
+    return Database(file_, Database::Access::read_only).query_integer(sql);
   }
   void break_table(const std::string& table) {
     open_audit_for_writing(file_).execute("CREATE TRIGGER broken BEFORE INSERT ON " + table +

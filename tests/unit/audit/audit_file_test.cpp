@@ -85,9 +85,7 @@ class AuditFileTest : public ::testing::Test {
   /// A database of ours as a version before the first would have left it, with one table.
   void make_older_version() {
     Database database(file_, Database::Access::create);
-    database.execute(
-        "CREATE TABLE kept (a); INSERT INTO kept VALUES (7); PRAGMA application_id = " +
-        std::to_string(k_audit_application_id));
+    database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
   }
 
   TemporaryDirectory directory_;
@@ -195,11 +193,18 @@ TEST_F(AuditFileTest, BringsAnOlderVersionUpToDateAndKeepsACopyOfIt) {
   Database reader = open_audit_for_reading(file_);
   EXPECT_EQ(reader.query_integer("PRAGMA user_version"), 1);
   EXPECT_EQ(reader.query_integer("SELECT count(*) FROM run"), 0);
-  EXPECT_EQ(reader.query_integer("SELECT a FROM kept"), 7);
   Database copy(copy_, Database::Access::read_only);
   EXPECT_EQ(copy.query_integer("PRAGMA user_version"), 0);
-  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM sqlite_schema"), 1);
-  EXPECT_EQ(copy.query_integer("SELECT a FROM kept"), 7);
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM sqlite_schema"), 0);
+  EXPECT_EQ(copy.query_integer("PRAGMA application_id"), k_audit_application_id);
+}
+
+TEST_F(AuditFileTest, AnOlderVersionWithWhatIsNotOursIsNotMigrated) {
+  make_older_version();
+  Database(file_, Database::Access::read_write).execute("CREATE TABLE theirs (a)");
+  EXPECT_THAT(writing_error(), HasSubstr("table theirs does not belong to an audit database"));
+  Database database(file_, Database::Access::read_only);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
 }
 
 TEST_F(AuditFileTest, LeavesAnOlderVersionAsItIsWhenItCannotBeCopied) {
@@ -208,7 +213,7 @@ TEST_F(AuditFileTest, LeavesAnOlderVersionAsItIsWhenItCannotBeCopied) {
   EXPECT_THAT(writing_error(), HasSubstr("output file already exists"));
   Database database(file_, Database::Access::read_only);
   EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
-  EXPECT_EQ(database.query_integer("SELECT count(*) FROM sqlite_schema"), 1);
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM sqlite_schema"), 0);
 }
 
 TEST_F(AuditFileTest, AReaderRefusesAnOlderVersionAndLeavesItAsItIs) {

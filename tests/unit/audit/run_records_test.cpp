@@ -490,7 +490,7 @@ TEST_F(RunRecordsTest, RefusesAnItemStateThatItDoesNotKnow) {
 TEST_F(RunRecordsTest, HandsOutNothingThatIsNoDiskId) {
   const RunRecord run = enrol(database_, {"a"});
   database_.execute("DROP TRIGGER item_no_update; UPDATE item SET disk_id = 'a\"b'");
-  PendingFeed feed(open_audit_for_reading(directory_ / "audit.db"), run);
+  PendingFeed feed(Database(directory_ / "audit.db", Database::Access::read_only), run);
   try {
     static_cast<void>(feed.next_page(1));
     ADD_FAILURE() << "no error";

@@ -35,16 +35,16 @@ class UnsentMarksTest : public ::testing::Test {
   }
 
   [[nodiscard]] std::unique_ptr<UnsentMarks> begin(std::size_t most = 4) const {
-    Database database = open_audit_for_reading(file_);
+    Database database(file_, Database::Access::read_only);
     return UnsentMarks::begin(database, invocation_, most, folder_.path());
   }
   [[nodiscard]] std::unique_ptr<UnsentMarks> find() const { return find_for(file_); }
   [[nodiscard]] std::unique_ptr<UnsentMarks> find_for(const std::filesystem::path& file) const {
-    Database database = open_audit_for_reading(file);
+    Database database(file, Database::Access::read_only);
     return UnsentMarks::find(database, folder_.path());
   }
   [[nodiscard]] std::filesystem::path marks_file() const {
-    Database database = open_audit_for_reading(file_);
+    Database database(file_, Database::Access::read_only);
     return UnsentMarks::file_of(database, folder_.path());
   }
   [[nodiscard]] bool is_proved(std::int64_t attempt) const {
@@ -70,7 +70,7 @@ class UnsentMarksTest : public ::testing::Test {
     return recover(database, k_test_time, folder_.path());
   }
   std::int64_t query(const std::string& sql) const {
-    return open_audit_for_reading(file_).query_integer(sql);
+    return Database(file_, Database::Access::read_only).query_integer(sql);
   }
 
   TemporaryDirectory directory_;

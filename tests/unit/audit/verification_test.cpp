@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "audit/attempt_log.h"
 #include "audit/audit_file.h"
 #include "support/enrolled_run.h"
+#include "support/forger.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -633,6 +636,81 @@ TEST_F(VerificationTest, ListsOfManyThousandDisksAreEnteredInPieces) {
     database.execute("UPDATE item SET source_line = 0 WHERE item_id = " + std::to_string(item));
     EXPECT_THAT(verify_audit(database, {}).problems, Contains(HasSubstr(piece)));
     database.execute("ROLLBACK TO change; RELEASE change");
+  }
+}
+
+/// The most memory that this process has had since the last call, as far as the kernel tells.
+std::int64_t peak_kib() {
+  std::int64_t kib = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) kib = std::atoll(line.c_str() + 6);
+  }
+  std::ofstream("/proc/self/clear_refs") << "5";
+  return kib;
+}
+
+TEST_F(VerificationTest, KeysThatStandFarApartTakeLittleMemory) {
+  constexpr int k_rows = 30'000;
+  {
+    Forger forger(file_);
+    Transaction transaction(forger.database());
+    Statement insert = forger.database().prepare(
+        "INSERT INTO invocation_end (invocation_id, reason, ended_utc_ms) VALUES (?1, 'x', 1)");
+    std::string entries;
+    Sha256 digest;
+    for (std::int64_t i = 1; i <= k_rows; ++i) {
+      const std::int64_t id = i << 40U;
+      insert.bind(1, id).run();
+      digest.update("invocation_end|" + std::to_string(id) + "|'x'|NULL|NULL|1");
+      append_entry(entries, {EvidenceKind::invocation_end, id, digest.finish()});
+    }
+    forger.append_block(entries);
+    transaction.commit();
+  }
+  Database database = open_audit_for_reading(file_);
+  static_cast<void>(peak_kib());
+  const std::int64_t before = peak_kib();
+  const Verification found = verify_audit(database, {});
+  EXPECT_THAT(found.problems, IsEmpty());
+  // A page of bits for each would be 240 MiB.
+  EXPECT_LT(peak_kib() - before, 100 * 1'024);
+}
+
+TEST_F(VerificationTest, KeysAreNeitherUsedAgainNorLeftOut) {
+  const auto with_decision = [&](std::int64_t id) {
+    const std::filesystem::path copy = directory_ / "copy.db";
+    std::filesystem::copy_file(file_, copy, std::filesystem::copy_options::overwrite_existing);
+    {
+      Forger forger(copy);
+      const std::string number = std::to_string(id);
+      forger.sql("INSERT OR REPLACE INTO decision SELECT " + number +
+                 ", run_id, invocation_id, item_id, kind, reason, detail, observation_id, 1"
+                 " FROM decision LIMIT 1");
+      forger.append_block(forger.entry(EvidenceKind::decision, id));
+    }
+    Database database = open_audit_for_reading(copy);
+    return verify_audit(database, {}).problems;
+  };
+  const std::int64_t next =
+      open_audit_for_reading(file_).query_integer("SELECT max(decision_id) FROM decision") + 1;
+  EXPECT_THAT(with_decision(next), IsEmpty());
+  EXPECT_THAT(with_decision(next + 1),
+              Contains(HasSubstr("goes on with decision " + std::to_string(next + 1))));
+  constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THAT(with_decision(k_highest),
+              Contains(HasSubstr("goes on with decision " + std::to_string(k_highest))));
+  EXPECT_THAT(with_decision(-5), Contains(HasSubstr("goes on with decision -5")));
+}
+
+TEST_F(VerificationTest, AListThatReachesBeyondAllNumbersIsFound) {
+  const std::string highest = std::to_string(std::numeric_limits<std::int64_t>::max());
+  for (const std::string& bounds : {"first_item_id = " + highest, "first_item_id = -" + highest,
+                                    "first_item_id = 2, item_count = " + highest}) {
+    Database database = lawless();
+    EXPECT_THAT(after_sql(database, "UPDATE run SET " + bounds).problems,
+                Contains(HasSubstr("which cannot be")))
+        << bounds;
   }
 }
 

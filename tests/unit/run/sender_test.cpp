@@ -106,12 +106,12 @@ class SenderTest : public ::testing::Test {
   }
 
   StateCounts counts() {
-    Database reader = open_audit_for_reading(file_);
+    Database reader(file_, Database::Access::read_only);
     return count_states(reader, run_);
   }
 
   std::vector<LogRow> log_rows() {
-    Database reader = open_audit_for_reading(file_);
+    Database reader(file_, Database::Access::read_only);
     std::vector<LogRow> rows;
     read_log(reader, {}, [&](const LogRow& row) {
       rows.push_back(row);
@@ -127,7 +127,7 @@ class SenderTest : public ::testing::Test {
   }
 
   std::int64_t query(const std::string& sql) {
-    return open_audit_for_reading(file_).query_integer(sql);
+    return Database(file_, Database::Access::read_only).query_integer(sql);
   }
 
   TemporaryDirectory directory_;

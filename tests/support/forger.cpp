@@ -1,0 +1,211 @@
+#include "support/forger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audit/archive.h"
+#include "audit/audit_file.h"
+#include "audit/derived_tables.h"
+#include "audit/extract.h"
+#include "audit/raw_rows.h"
+
+namespace diskrelease {
+namespace {
+
+std::string list_of(const std::vector<std::int64_t>& runs) {
+  std::string list;
+  for (const std::int64_t run : runs) list += (list.empty() ? "" : ",") + std::to_string(run);
+  return "(" + list + ")";
+}
+
+constexpr const char* k_items = "(SELECT item_id FROM item WHERE run_id IN ";
+constexpr const char* k_invocations = "(SELECT invocation_id FROM invocation WHERE run_id IN ";
+
+/// Which rows of a table are those of runs.
+std::string condition_of(std::string_view table, const std::string& runs) {
+  if (table == "attempt" || table == "observation" || table == "disk_item") {
+    return "item_id IN " + (k_items + runs) + ")";
+  }
+  if (table == "outcome" || table == "verdict") {
+    return "attempt_id IN (SELECT attempt_id FROM attempt WHERE item_id IN " + (k_items + runs) +
+           "))";
+  }
+  if (table == "disk_read" || table == "invocation_end") {
+    return "invocation_id IN " + (k_invocations + runs) + ")";
+  }
+  return "run_id IN " + runs;
+}
+
+/// Children before their parents.
+constexpr const char* k_tables[]{"verdict",        "outcome",   "attempt",        "observation",
+                                 "disk_read",      "decision",  "invocation_end", "invocation",
+                                 "duplicate_line", "disk_item", "item",           "run"};
+
+}  // namespace
+
+Forger::Forger(const std::filesystem::path& file)
+    : file_(file), database_(file, Database::Access::read_write) {
+  database_.execute(
+      "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON");
+  triggers_ = take_triggers(database_);
+}
+
+Forger::~Forger() {
+  if (number("PRAGMA application_id") == k_extract_application_id) return;
+  sql("DELETE FROM disk_item; INSERT INTO disk_item SELECT disk_id, item_id FROM item ORDER BY 1");
+  {
+    Transaction transaction(database_);
+    make_derived_tables(database_);
+    transaction.commit();
+  }
+  put_triggers(database_, triggers_);
+}
+
+std::string Forger::entry(EvidenceKind kind, std::int64_t id) {
+  ChainEntry made{kind, id, {}};
+  if (kind == EvidenceKind::archive) {
+    made.digest = archive_digest(database_, id);
+  } else if (kind == EvidenceKind::items) {
+    Statement run = database_.prepare(
+        "SELECT run_id, first_item_id + item_count - 1 FROM run WHERE ?1 BETWEEN first_item_id AND"
+        " first_item_id + item_count - 1");
+    run.bind(1, id);
+    static_cast<void>(run.step());
+    Statement rows = database_.prepare(k_select_items);
+    rows.bind(1, id).bind(2, std::min(id + k_items_an_entry - 1, run.integer(1)));
+    rows.bind(3, run.integer(0));
+    made.digest = digest_of_all(rows, "item").digest;
+  } else if (kind == EvidenceKind::duplicate_lines) {
+    Statement rows = database_.prepare(k_select_duplicate_lines);
+    rows.bind(1, id);
+    made.digest = digest_of_all(rows, "duplicate_line").digest;
+  } else {
+    const EvidenceTable& table = k_evidence_tables[static_cast<std::size_t>(kind) - 1];
+    Statement row = database_.prepare("SELECT * FROM " + std::string(table.name) + " WHERE " +
+                                      std::string(table.key) + " = ?1");
+    row.bind(1, id);
+    static_cast<void>(row.step());
+    std::string text;
+    append_canonical(text, table.name, row);
+    Sha256 digest;
+    digest.update(text);
+    made.digest = digest.finish();
+  }
+  std::string bytes;
+  append_entry(bytes, made);
+  return bytes;
+}
+
+std::string Forger::entries_of_run(std::int64_t run) {
+  const std::string runs = list_of({run});
+  std::string entries = entry(EvidenceKind::run, run);
+  const std::int64_t first =
+      number("SELECT first_item_id FROM run WHERE run_id = " + std::to_string(run));
+  const std::int64_t count =
+      number("SELECT item_count FROM run WHERE run_id = " + std::to_string(run));
+  for (std::int64_t item = first; item < first + count; item += k_items_an_entry) {
+    entries += entry(EvidenceKind::items, item);
+  }
+  if (number("SELECT count(*) FROM duplicate_line WHERE " + condition_of("duplicate_line", runs)) >
+      0) {
+    entries += entry(EvidenceKind::duplicate_lines, run);
+  }
+  for (const EvidenceTable& table : k_evidence_tables) {
+    if (table.kind == EvidenceKind::run) continue;
+    std::vector<std::int64_t> ids;
+    Statement keys =
+        database_.prepare("SELECT " + std::string(table.key) + " FROM " + std::string(table.name) +
+                          " WHERE " + condition_of(table.name, runs) + " ORDER BY 1");
+    while (keys.step()) ids.push_back(keys.integer(0));
+    for (const std::int64_t id : ids) entries += entry(table.kind, id);
+  }
+  return entries;
+}
+
+std::int64_t Forger::append_block(const std::string& entries) {
+  std::string previous;
+  {
+    Statement last = database_.prepare("SELECT hash FROM chain ORDER BY block_id DESC LIMIT 1");
+    if (last.step()) previous = last.text(0);
+  }
+  const Sha256::Digest hash = block_hash(previous, entries);
+  Statement insert = database_.prepare("INSERT INTO chain (entries, hash) VALUES (?1, ?2)");
+  insert.bind_blob(1, entries).bind_blob(2, {hash.data(), hash.size()}).run();
+  return database_.last_insert_rowid();
+}
+
+void Forger::rehash_from(std::int64_t block) {
+  std::vector<std::pair<std::int64_t, std::string>> blocks;
+  {
+    Statement select =
+        database_.prepare("SELECT block_id, entries FROM chain WHERE block_id >= ?1 ORDER BY 1");
+    select.bind(1, block);
+    while (select.step()) blocks.emplace_back(select.integer(0), select.text(1));
+  }
+  for (const auto& [id, entries] : blocks) {
+    std::string previous;
+    {
+      Statement last = database_.prepare("SELECT hash FROM chain WHERE block_id = ?1 - 1");
+      last.bind(1, id);
+      if (last.step()) previous = last.text(0);
+    }
+    const Sha256::Digest hash = block_hash(previous, entries);
+    Statement update = database_.prepare("UPDATE chain SET hash = ?2 WHERE block_id = ?1");
+    update.bind(1, id).bind_blob(2, {hash.data(), hash.size()}).run();
+  }
+}
+
+void Forger::remove_run(std::int64_t run) {
+  for (const char* table : k_tables) {
+    sql("DELETE FROM " + std::string(table) + " WHERE " + condition_of(table, list_of({run})));
+  }
+}
+
+void Forger::keep_runs(const std::vector<std::int64_t>& runs) {
+  for (const char* table : k_tables) {
+    sql("DELETE FROM " + std::string(table) + " WHERE NOT (" + condition_of(table, list_of(runs)) +
+        ")");
+  }
+}
+
+void Forger::record_archive(std::int64_t archive, const std::vector<std::int64_t>& runs,
+                            std::int64_t emptied_blocks, std::int64_t block) {
+  const std::string id = std::to_string(archive);
+  for (const std::int64_t run : runs) {
+    for (const char* table :
+         {"run", "item", "invocation", "attempt", "disk_read", "observation", "decision"}) {
+      const std::string key =
+          std::string(table) == "disk_read" ? "read_id" : std::string(table) + "_id";
+      sql("INSERT INTO archived_rows SELECT " + id + ", '" + table + "', min(" + key + "), max(" +
+          key + ") FROM " + table + " WHERE " + condition_of(table, list_of({run})) +
+          " HAVING count(*) > 0");
+    }
+  }
+  sql("INSERT INTO archived_release SELECT disk_id, stage, " + id +
+      ", max(run_id) FROM attempt JOIN item USING (item_id) LEFT JOIN outcome USING (attempt_id)"
+      " LEFT JOIN verdict USING (attempt_id) WHERE run_id IN " +
+      list_of(runs) +
+      " AND (outcome = 'accepted' OR (outcome = 'unknown' AND"
+      " coalesce(settled, 'unknown') NOT IN ('refused', 'not_executed'))) GROUP BY 1, 2");
+  Statement insert = database_.prepare(
+      "INSERT INTO archive SELECT ?1, 'old.db', 1, count(*), sum(item_count), ?2, ?3, ?4,"
+      " 'operator', 'host', '0', 2 FROM run WHERE run_id IN " +
+      list_of(runs));
+  const std::string hashes = digest_of_hashes(database_, emptied_blocks);
+  insert.bind(1, archive).bind(2, block).bind(3, emptied_blocks).bind(4, hashes).run();
+}
+
+void Forger::make_sealed(const std::filesystem::path& file, const std::vector<std::int64_t>& runs) {
+  std::filesystem::remove(file);
+  sql("VACUUM INTO '" + file.string() + "'");
+  Forger sealed(file);
+  sealed.triggers_ = triggers_;
+  sealed.keep_runs(runs);
+  sealed.sql("PRAGMA application_id = " + std::to_string(k_archive_application_id));
+}
+
+void Forger::empty_blocks(std::int64_t last) {
+  sql("UPDATE chain SET entries = x'' WHERE block_id <= " + std::to_string(last));
+}
+
+}  // namespace diskrelease
