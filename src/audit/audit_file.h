@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "audit/database.h"
 
@@ -18,9 +19,13 @@ void create_audit_database(const std::filesystem::path& path);
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
-/// missing file, a file of another program, a sealed archive, a newer version, a damaged file. The
-/// caller holds the database's lock.
-[[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path);
+/// missing file, one with several hard links, a file of another program, a sealed archive, a newer
+/// version, a damaged file. The caller holds the database's lock.
+///
+/// `inspect` is called before anything is written, with a connection for reading; what it throws
+/// leaves the database as it was found.
+[[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path,
+                                              const std::function<void(Database&)>& inspect = {});
 
 /// Throws what open_audit_for_writing() would throw for a file that is missing, of another program
 /// or of a newer version. Leaves it as it is, and takes no lock.

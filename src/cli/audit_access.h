@@ -1,14 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 
-#include "audit/anchor_file.h"
 #include "audit/database.h"
 #include "audit/run_records.h"
 #include "cli/options.h"
-#include "platform/file_lock.h"
 #include "platform/time_zone.h"
 
 namespace diskrelease {
@@ -19,15 +16,12 @@ namespace diskrelease {
 /// --anchor-file, else the file beside the database.
 [[nodiscard]] std::filesystem::path anchor_path(const Options& options);
 
-/// All places that the options name for anchors. Throws UsageError for a key that cannot be used,
-/// AuditUnusable for a file.
-[[nodiscard]] std::shared_ptr<AnchorWriter> open_anchors(const Options& options);
+/// A path without links and relative parts: several names of one file lead to one lock and one
+/// anchor file.
+[[nodiscard]] std::filesystem::path one_name_of(const std::filesystem::path& path);
 
-/// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
-/// naming the holder.
-[[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
-
-/// Without derived tables where they are missing; several databases as one.
+/// Without derived tables where they are missing; several databases as one. Both warn of a database
+/// that is not the one that its anchors name.
 [[nodiscard]] Database open_evidence(const Options& options);
 [[nodiscard]] Database open_for_reading(const Options& options);
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "audit/anchor_file.h"
@@ -10,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/stop_request.h"
+#include "cli/working_database.h"
 #include "model/job_spec.h"
 #include "run/course.h"
 
@@ -24,6 +26,7 @@ struct InvocationPlan {
   DecisionRecord approval;
   std::filesystem::path database_file;
   std::shared_ptr<AnchorWriter> anchors;
+  std::optional<AcceptedRollback> rollback;
 };
 
 /// A message on standard error, unless -q.

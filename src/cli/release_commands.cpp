@@ -2,7 +2,6 @@
 #include <iostream>
 #include <random>
 
-#include "audit/audit_file.h"
 #include "audit/database.h"
 #include "audit/enrolment.h"
 #include "audit/run_queries.h"
@@ -13,6 +12,7 @@
 #include "cli/invocation.h"
 #include "cli/settings.h"
 #include "cli/stop_request.h"
+#include "cli/working_database.h"
 #include "input/job_file.h"
 #include "input/list_reader.h"
 #include "model/errors.h"
@@ -34,10 +34,13 @@ void refuse_mixed_database(Database& database, bool sandbox) {
                     " to go on with its runs.");
 }
 
-Database open_or_create(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) create_audit_database(path);
-  return open_audit_for_writing(path);
+/// Disks that a lost part of the record has released are found by looking alone.
+void refuse_unseen_after_rollback(const JobSpec& spec, const WorkingDatabase& work) {
+  if (!work.rollback || spec.preflight) return;
+  throw GateRefused(
+      "--accept-rollback with --no-preflight: disks that were released since the anchor would be "
+      "destroyed unseen. Nothing was sent. Leave out --no-preflight: then each disk is read before "
+      "it is sent.");
 }
 
 void tell_recovery(const Options& options, const Recovery& recovery) {
@@ -101,7 +104,7 @@ ExitCode mark(const Options& options, const InvocationPlan& plan, Database& data
   const SystemClock clock;
   const InvocationId invocation =
       begin_recorded(plan, database, run, run.description.endpoint, "none", "marked by hand");
-  mark_items(database, run, invocation, markings, *options.mark_reason, clock.utc_now());
+  mark_items(database, run, invocation, markings, *options.reason, clock.utc_now());
   return conclude(options, plan, database, run, invocation, {EndReason::finished, "", ""}, "");
 }
 
@@ -125,9 +128,9 @@ ExitCode run_command(const Options& options) {
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
 
-  const FileLock lock = lock_database(path, "run");
-  const auto anchors = open_anchors(options);
-  Database database = open_or_create(path);
+  WorkingDatabase work = open_to_work(options, "run", MayCreate::yes);
+  refuse_unseen_after_rollback(spec, work);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -167,8 +170,9 @@ ExitCode run_command(const Options& options) {
   }
   enrolment.reset();
   return work_on(options,
-                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
-                 callee, std::move(database), *run, signals);
+                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path,
+                  work.anchors, work.rollback},
+                 callee, std::move(work.database), *run, signals);
 }
 
 ExitCode resume_command(const Options& options) {
@@ -177,11 +181,8 @@ ExitCode resume_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  // Before the lock: a mistyped path gets its own message, and no lock file.
-  require_audit_database(path);
-  const FileLock lock = lock_database(path, "resume");
-  const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path);
+  WorkingDatabase work = open_to_work(options, "resume", MayCreate::no);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -208,6 +209,7 @@ ExitCode resume_command(const Options& options) {
   }
   const JobSettings settings = settings_for_resume(options, run->description.settings_json);
   const JobSpec spec = resolve(settings);
+  refuse_unseen_after_rollback(spec, work);
   Callee callee;
   find_callee(options, spec, callee);
   if (callee.endpoint_name != run->description.endpoint) {
@@ -226,9 +228,10 @@ ExitCode resume_command(const Options& options) {
                    callee.credential->hint());
   const DecisionRecord approval{DecisionKind::approve, std::nullopt, "resumed",
                                 std::to_string(pending) + " disks of an approved run"};
-  return work_on(
-      options, {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors},
-      callee, std::move(database), *run, signals);
+  return work_on(options,
+                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path,
+                  work.anchors, work.rollback},
+                 callee, std::move(work.database), *run, signals);
 }
 
 ExitCode settle_command(const Options& options) {
@@ -237,10 +240,8 @@ ExitCode settle_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  require_audit_database(path);
-  const FileLock lock = lock_database(path, "settle");
-  const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path);
+  WorkingDatabase work = open_to_work(options, "settle", MayCreate::no);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);
   if (!run) {
@@ -254,14 +255,15 @@ ExitCode settle_command(const Options& options) {
                       resolve(settings),
                       {DecisionKind::approve, std::nullopt, "reads_only", ""},
                       path,
-                      anchors};
+                      work.anchors,
+                      work.rollback};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.
   plan.spec.settle.resend = false;
   Callee callee;
   find_callee(options, plan.spec, callee);
-  return work_on(options, plan, callee, std::move(database), *run, signals);
+  return work_on(options, plan, callee, std::move(work.database), *run, signals);
 }
 
 }  // namespace diskrelease

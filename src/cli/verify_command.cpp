@@ -27,7 +27,7 @@ std::vector<ArchiveRecord> not_verified(const Verification& found,
 }
 
 void print_json(const Verification& found, const std::vector<ArchiveRecord>& left_out,
-                const std::string& database) {
+                const std::string& database, const std::vector<std::string>& notes) {
   JsonObject tables;
   for (const VerifiedTable& table : found.tables) tables.add(table.name, table.rows);
   JsonObject object;
@@ -41,6 +41,7 @@ void print_json(const Verification& found, const std::vector<ArchiveRecord>& lef
       .add_json("rows", std::move(tables).text())
       .add("problem_count", found.problem_count)
       .add("problems", found.problems)
+      .add("notes", notes)
       .add("sealed", found.sealed_archive != 0)
       .add_json("archives", archives_json(found.archives))
       .add("archives_not_verified", std::ssize(left_out));
@@ -107,6 +108,9 @@ void print_anchors(const Verification& found, const AnchorsRead& anchors, const 
   std::cout << "  " << found.anchors << " anchors of " << visible(anchors.file.string())
             << (options.anchor_public_key ? " are signed and fit," : " fit,")
             << " the latest is of block " << found.anchored_block << '\n';
+  for (const std::string& note : anchors.content.notes) {
+    std::cout << "  note: " << visible(note) << '\n';
+  }
   if (found.later_anchors > 0) {
     std::cout << "  " << found.later_anchors
               << " later anchors are of the database that this archive was taken from\n";
@@ -171,6 +175,9 @@ ExitCode audit_verify_command(const Options& options) {
   std::vector<Verification> all;
   for (const std::string& path : paths) {
     Database database = open_evidence_for_reading(path);
+    if (const std::uint64_t links = hard_links_of(path); links > 1 && !options.quiet) {
+      std::cerr << "warning: " << visible(describe_hard_links(path, links)) << ".\n";
+    }
     Verification& found = all.emplace_back(verify_audit(database, anchors.content.anchors));
     found.problem_count += std::ssize(anchors.content.problems);
     found.problems.insert(found.problems.begin(), anchors.content.problems.begin(),
@@ -183,7 +190,7 @@ ExitCode audit_verify_command(const Options& options) {
     passed = passed && found.passed();
     const std::vector<ArchiveRecord> left_out = not_verified(found, all);
     if (options.json) {
-      print_json(found, left_out, paths[i]);
+      print_json(found, left_out, paths[i], anchors.content.notes);
       continue;
     }
     print_text(found, left_out, visible(paths[i]), options.quiet);

@@ -134,7 +134,7 @@ const std::vector<OptionRow> k_options = {
      [](const Options& o) { return o.sandbox && o.sandbox_scenario == "s.json"; },
      k_callers},
     {{"--mark", "1=released", "--reason", "console"},
-     [](const Options& o) { return o.marks.size() == 1 && o.mark_reason == "console"; },
+     [](const Options& o) { return o.marks.size() == 1 && o.reason == "console"; },
      {"settle"}},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
@@ -244,7 +244,7 @@ TEST(OptionsTest, SaysNothingWithoutFlags) {
     EXPECT_EQ(write_settings(options.settings), "{}") << command;
     EXPECT_EQ(options.help, std::nullopt) << command;
     EXPECT_THAT(options.marks, IsEmpty()) << command;
-    EXPECT_EQ(options.mark_reason, std::nullopt) << command;
+    EXPECT_EQ(options.reason, std::nullopt) << command;
     EXPECT_THAT(options.words, ElementsAre(command));
   }
 }
@@ -375,13 +375,13 @@ TEST(MarkOptionsTest, AreReadInTheOrderGiven) {
                        "--mark=9900000000000000001=released", "--reason", "seen in the console"});
   EXPECT_EQ(options.marks, (std::vector<Mark>{{disk("9900000000000000002"), MarkedAs::not_released},
                                               {disk("9900000000000000001"), MarkedAs::released}}));
-  EXPECT_EQ(options.mark_reason, "seen in the console");
+  EXPECT_EQ(options.reason, "seen in the console");
   EXPECT_THAT(options.words, ElementsAre("settle", "7"));
 }
 
 TEST(MarkOptionsTest, KeepAReasonAsItIs) {
   const std::string reason = "ticket 17: \"gone\", says M\xC3\xBCller, 1=2";
-  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", reason}).mark_reason, reason);
+  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", reason}).reason, reason);
 }
 
 TEST(MarkOptionsTest, GoTogetherWithAReason) {
@@ -444,7 +444,7 @@ TEST(MarkOptionsTest, RefuseAReasonThatSaysNothingOrIsNoLineOfText) {
   EXPECT_EQ(refuse("M\xFCller"), "--reason must be one line of UTF-8 text");
   EXPECT_EQ(refuse(std::string(1'001, 'x')), "--reason must not be longer than 1000 bytes");
   const std::string longest(1'000, 'x');
-  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", longest}).mark_reason, longest);
+  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", longest}).reason, longest);
 }
 
 TEST(MarkOptionsTest, TellEveryProblemAtOnce) {
