@@ -157,8 +157,7 @@ void AnchorWriter::append_to(const std::vector<std::filesystem::path>& files,
                              const Anchor& anchor) const {
   for (const std::filesystem::path& file : files) {
     if (file == places_.file) continue;
-    AnchorWriter({.file = file, .log_socket = {}, .key = places_.key, .registered = {}})
-        .append(anchor);
+    AnchorWriter({.file = file, .log_socket = {}, .key = places_.key}).append(anchor);
   }
 }
 

@@ -40,7 +40,7 @@ struct AnchorPlaces {
   std::optional<std::filesystem::path> log_socket;
   std::shared_ptr<const SigningKey> key;  ///< null = unsigned
   /// Is told of each anchor as well, null = none is. That it cannot be written is no error.
-  std::shared_ptr<const DatabaseRegister> registered;
+  std::shared_ptr<const DatabaseRegister> registered = {};
 };
 
 /// Anchors that are appended, by one thread at a time; other processes may append to the same file

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "model/errors.h"
+#include "model/visible_text.h"
 
 namespace diskrelease {
 namespace {
@@ -111,10 +112,11 @@ std::uint64_t hard_links_of(const std::filesystem::path& file) noexcept {
 }
 
 std::string describe_hard_links(const std::filesystem::path& file, std::uint64_t links) {
-  return "audit database " + file.string() + ": the file has " + std::to_string(links) +
+  const std::string name = visible(file.string());
+  return "audit database " + name + ": the file has " + std::to_string(links) +
          " names (hard links). SQLite finds the write-ahead log by the name: through another name "
          "the latest records are missing, and the file can be ruined. `find DIRECTORY -samefile " +
-         file.string() +
+         name +
          "` lists the names; remove all but one, and copy databases with "
          "`diskrelease audit backup`";
 }

@@ -176,7 +176,7 @@ ExitCode audit_verify_command(const Options& options) {
   for (const std::string& path : paths) {
     Database database = open_evidence_for_reading(path);
     if (const std::uint64_t links = hard_links_of(path); links > 1 && !options.quiet) {
-      std::cerr << "warning: " << visible(describe_hard_links(path, links)) << ".\n";
+      std::cerr << "warning: " << describe_hard_links(path, links) << ".\n";
     }
     Verification& found = all.emplace_back(verify_audit(database, anchors.content.anchors));
     found.problem_count += std::ssize(anchors.content.problems);

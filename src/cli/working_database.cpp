@@ -20,6 +20,9 @@
 namespace diskrelease {
 namespace {
 
+/// Of a path and a line.
+constexpr std::size_t k_longest_warning = 5'000;
+
 constexpr const char* k_shared_folder = "/var/lib/diskrelease";
 
 /// Of this user; and of all users of the machine, where an administrator has made such a folder.
@@ -163,7 +166,8 @@ WorkingDatabase open_to_work(const Options& options, std::string_view command,
   if (is_there) locks.push_back(lock_file(options, path));
   const auto inspect = [&](Database& database) {
     LatestAnchors latest = read_latest_anchors(files);
-    for (const std::string& warning : latest.warnings) say(options, visible(warning));
+    for (const std::string& warning : latest.warnings)
+      say(options, visible(warning, k_longest_warning));
     const ChainHead head = head_of_chain(&database);
     for (const DatabaseRegister::Entry& entry : database_register->find(head.chain)) {
       const auto moved = database_register->require_the_only_one(entry, database);
@@ -199,21 +203,20 @@ WorkingDatabase open_to_work(const Options& options, std::string_view command,
 }
 
 void warn_of_displacement(const Options& options, Database& database) {
-  if (options.quiet) return;
+  if (options.quiet || sealed_archive(database) != 0) return;
   const std::filesystem::path path = database.path();
   if (const std::uint64_t links = hard_links_of(path); links > 1) {
-    std::cerr << "warning: " << visible(describe_hard_links(path, links)) << ".\n";
+    std::cerr << "warning: " << describe_hard_links(path, links) << ".\n";
   }
   Options beside = options;
   beside.database = path.string();
   LatestAnchors latest;
   try {
-    // Before the database: who writes appends the anchor after the commit.
+    // Before the chain: who writes appends an anchor after the commit.
     latest = read_latest_anchors(anchor_files(beside));
   } catch (const AuditUnusable&) {
     return;  // who reads need not be who writes
   }
-  if (sealed_archive(database) != 0) return;
   for (const Contradiction& each : contradictions(&database, latest.anchors)) {
     std::cerr << "warning: " << describe(each, path)
               << "\n  fix:  put the newest copy of the database back, with its -wal file. What "

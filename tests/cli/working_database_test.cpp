@@ -62,15 +62,15 @@ class WorkingDatabaseTest : public ::testing::Test {
   [[nodiscard]] std::vector<std::string> calling(std::vector<std::string> words,
                                                  const std::string& database = "a.db") const {
     words.insert(words.begin(), built_program());
-    words.insert(words.end(), {"--db", path(database), "--endpoint", server_->endpoint(),
-                               "--ca-file", path("ca.pem"), "--settle-window", "400ms",
-                               "--settle-poll", "50ms"});
+    words.insert(words.end(),
+                 {"--db", path(database), "--endpoint", server_->endpoint(), "--ca-file",
+                  path("ca.pem"), "--settle-window", "400ms", "--settle-poll", "50ms"});
     return words;
   }
   [[nodiscard]] std::vector<std::string> releasing(int disks, std::vector<std::string> more = {},
                                                    const std::string& database = "a.db") const {
-    std::vector<std::string> words{"run",         list(disks), "--rate", "unlimited", "--yes",
-                                   "--max-disks", "500"};
+    std::vector<std::string> words{"run",   list(disks),   "--rate", "unlimited",
+                                   "--yes", "--max-disks", "500"};
     words.insert(words.end(), more.begin(), more.end());
     return calling(words, database);
   }
@@ -137,10 +137,13 @@ class WorkingDatabaseTest : public ::testing::Test {
   /// arguments are "$@".
   [[nodiscard]] std::vector<std::string> after_mounting(const std::string& script,
                                                         std::vector<std::string> words) const {
-    std::vector<std::string> all{"/usr/bin/unshare", "-rm", "/bin/sh", "-c",
-                                 "set -e; cd " + directory_.path().string() + "; " + script +
-                                     "; exec \"$@\"",
-                                 "sh"};
+    std::vector<std::string> all{
+        "/usr/bin/unshare",
+        "-rm",
+        "/bin/sh",
+        "-c",
+        "set -e; cd " + directory_.path().string() + "; " + script + "; exec \"$@\"",
+        "sh"};
     all.insert(all.end(), words.begin(), words.end());
     return all;
   }
@@ -183,10 +186,10 @@ TEST_F(WorkingDatabaseTest, ARollbackThatIsAcceptedIsRecordedOnceAndGoesOnWithou
   const std::size_t sent = server_->ledger().size();
   const ChildResult accepted = release(4, accept);
   EXPECT_EQ(accepted.exit_code, 0) << accepted.error;
-  EXPECT_EQ(std::ranges::count(server_->ledger().begin() + static_cast<std::ptrdiff_t>(sent),
-                               server_->ledger().end(), "ReleaseDisk",
-                               &sandbox::LedgerEntry::action),
-            0)
+  EXPECT_EQ(
+      std::ranges::count(server_->ledger().begin() + static_cast<std::ptrdiff_t>(sent),
+                         server_->ledger().end(), "ReleaseDisk", &sandbox::LedgerEntry::action),
+      0)
       << "all were released before, as reading shows";
   EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'approve'"
                   " AND reason = 'rollback_accepted' AND detail LIKE 'the disk broke; the database"
@@ -226,8 +229,9 @@ TEST_F(WorkingDatabaseTest, AnotherDatabaseAndItsAnchorsAreTold) {
   ASSERT_EQ(release(2).exit_code, 0);
   ASSERT_EQ(release(3, {}, "b.db").exit_code, 0);
   copy("b.db.anchors", "a.db.anchors");
-  expect_nothing_works("the database was replaced by another one, or these anchors belong to "
-                       "another one");
+  expect_nothing_works(
+      "the database was replaced by another one, or these anchors belong to "
+      "another one");
 }
 
 TEST_F(WorkingDatabaseTest, AWriteAheadLogThatIsGoneAfterAKillIsFound) {
@@ -366,8 +370,8 @@ TEST_F(WorkingDatabaseTest, AFileThatIsMountedUnderASecondNameIsRefused) {
   EXPECT_EQ(content("a.db"), before);
   // A folder in a second place has the same write-ahead log there.
   std::filesystem::create_directory(path("place"));
-  const ChildResult resumed = run(after_mounting("mount --bind . place",
-                                                 calling({"resume"}, "place/a.db")));
+  const ChildResult resumed =
+      run(after_mounting("mount --bind . place", calling({"resume"}, "place/a.db")));
   EXPECT_NE(resumed.exit_code, k_unusable) << resumed.error;
 }
 

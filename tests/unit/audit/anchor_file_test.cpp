@@ -32,7 +32,7 @@ class AnchorFileTest : public ::testing::Test {
   }
   void write(const std::string& text) { std::ofstream(file_) << text; }
   void append(std::int64_t block) {
-    AnchorWriter({.file = file_, .log_socket = {}, .key = {}, .registered = {}}).append(anchor(block));
+    AnchorWriter({.file = file_, .log_socket = {}, .key = {}}).append(anchor(block));
   }
   std::string usage_error() {
     try {
@@ -69,7 +69,7 @@ TEST_F(AnchorFileTest, SignsLinesAndFindsThoseThatTheKeyHasNotSigned) {
   const auto key = std::make_shared<const SigningKey>(SigningKey::read(directory_ / "key.pem"));
   std::ofstream(directory_ / "pub.pem") << key->public_key();
   const VerifyingKey verifying = VerifyingKey::read(directory_ / "pub.pem");
-  AnchorWriter writer({.file = file_, .log_socket = {}, .key = key, .registered = {}});
+  AnchorWriter writer({.file = file_, .log_socket = {}, .key = key});
   writer.append(anchor(1));
   writer.append(anchor(2));
   EXPECT_THAT(read_anchors(file_).anchors, SizeIs(2));
@@ -108,7 +108,7 @@ TEST_F(AnchorFileTest, SendsAnchorsToTheSystemLog) {
   address.sun_family = AF_UNIX;
   path.string().copy(address.sun_path, sizeof address.sun_path - 1);
   ASSERT_EQ(::bind(log, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  AnchorWriter writer({.file = file_, .log_socket = path, .key = nullptr, .registered = {}});
+  AnchorWriter writer({.file = file_, .log_socket = path, .key = nullptr});
   writer.append(anchor(5));
   std::string message(1'000, '\0');
   const ssize_t got = ::recv(log, message.data(), message.size(), MSG_DONTWAIT);
@@ -179,8 +179,7 @@ TEST_F(AnchorFileTest, ALineThatWasCutOffIsANoteWhereverItIsAndDoesNotSpoilTheNe
         EXPECT_THAT(read.notes, ElementsAre(HasSubstr(".anchors:2: the writing of"))) << torn;
         EXPECT_THAT(read.anchors, SizeIs(1));
         if (length % 20 != 1) continue;
-        AnchorWriter({.file = file_, .log_socket = {}, .key = key, .registered = {}})
-            .append(anchor(13));
+        AnchorWriter({.file = file_, .log_socket = {}, .key = key}).append(anchor(13));
         read = read_anchors(file_, checks);
         EXPECT_THAT(read.problems, IsEmpty()) << torn;
         EXPECT_THAT(read.notes, ElementsAre(HasSubstr(".anchors:2: the writing of"))) << torn;

@@ -136,6 +136,9 @@ const std::vector<OptionRow> k_options = {
     {{"--mark", "1=released", "--reason", "console"},
      [](const Options& o) { return o.marks.size() == 1 && o.reason == "console"; },
      {"settle"}},
+    {{"--accept-rollback", "--reason", "lost"},
+     [](const Options& o) { return o.accept_rollback && o.reason == "lost"; },
+     k_callers},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
     {{"--csv"}, [](const Options& o) { return o.csv; }, k_csv},
@@ -388,7 +391,22 @@ TEST(MarkOptionsTest, GoTogetherWithAReason) {
   EXPECT_EQ(refusal("settle", {"--mark", "1=released"}),
             "--mark needs --reason TEXT: how you know what became of the disk");
   EXPECT_EQ(refusal("settle", {"--reason", "console"}),
-            "--reason is the reason of a --mark, and there is none");
+            "--reason is the reason of a --mark or of --accept-rollback, and there is none");
+}
+
+TEST(RollbackOptionsTest, AcceptARollbackWithAReasonOnly) {
+  for (const char* command : {"run", "resume", "settle"}) {
+    const Options options =
+        parse(command, {"1", "--accept-rollback", "--reason", "the disk broke"});
+    EXPECT_TRUE(options.accept_rollback) << command;
+    EXPECT_EQ(options.reason, "the disk broke") << command;
+    EXPECT_EQ(refusal(command, {"1", "--accept-rollback"}),
+              "--accept-rollback needs --reason TEXT: why the newest copy cannot be put back");
+    EXPECT_EQ(refusal(command, {"1", "--reason", "x"}),
+              "--reason is the reason of a --mark or of --accept-rollback, and there is none");
+    EXPECT_EQ(refusal(command, {"1", "--accept-rollback", "--reason", " "}),
+              "--reason must not be empty");
+  }
 }
 
 TEST(MarkOptionsTest, RefuseWhatIsNotADiskWithItsFate) {
