@@ -43,7 +43,7 @@ bool take_form(std::string_view& text, std::string_view form) {
   std::size_t length = 0;
   for (; length < text.size() && length < form.size(); ++length) {
     const char c = text[length];
-    const bool fits = form[length] == 'h'   ? std::string_view("0123456789abcdef").find(c) < 16
+    const bool fits = form[length] == '%'   ? std::string_view("0123456789abcdef").find(c) < 16
                       : form[length] == '9' ? c >= '0' && c <= '9'
                                             : c == form[length];
     if (!fits) break;
@@ -57,7 +57,7 @@ bool take_form(std::string_view& text, std::string_view form) {
 bool is_cut_off(std::string_view text) {
   text = text.substr(0, text.find_last_not_of('\0') + 1);
   const bool is_signed = text.starts_with(k_signed_intro);
-  const std::string hash(64, 'h');
+  const std::string hash(64, '%');
   if (k_signed_intro.starts_with(text)) return true;
   if (!take_form(text, is_signed ? k_signed_intro : k_intro)) return text.empty();
   if (!take_form(text, hash) || !take_form(text, " ")) return text.empty();
@@ -68,7 +68,7 @@ bool is_cut_off(std::string_view text) {
   constexpr std::size_t k_signature = 88;
   return text.size() < k_signature &&
          text.find_first_not_of(
-             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") ==
              std::string_view::npos;
 }
 
@@ -211,44 +211,43 @@ bool is_for_people(std::string_view line) { return line.empty() || line.front() 
 
 AnchorFile read_anchors(const std::filesystem::path& file, const VerifyingKey* key) {
   AnchorFile read;
-  struct CutOff {
+  struct Line {
     std::string place;
-    std::string line;
+    std::string text;
   };
-  std::optional<CutOff> cut_off;  // of which it is not known yet whether it is excused
-  const auto note_cut_off = [&] {
+  const auto judge = [&](const Line& line) {
+    const std::optional<Anchor> anchor = parse_anchor(line.text);
+    if (!anchor) {
+      read.problems.push_back(line.place + ": is no anchor: " + visible(line.text, 100));
+    } else if (key != nullptr && !is_signed_by(*key, line.text)) {
+      read.problems.push_back(line.place +
+                              ": is not signed by that key: " + visible(line.text, 100));
+    } else {
+      read.anchors.push_back(*anchor);
+    }
+  };
+  std::optional<Line> cut_off;  // of which it is not known yet whether a remark excuses it
+  const auto excuse = [&] {
     if (cut_off) {
       read.notes.push_back(cut_off->place +
-                           ": the writing of this anchor was interrupted; the "
-                           "line is ignored");
+                           ": the writing of this anchor was interrupted; the line is ignored");
     }
     cut_off.reset();
   };
-  const auto refuse_cut_off = [&] {
-    if (cut_off) {
-      read.problems.push_back(cut_off->place + ": is no anchor: " + visible(cut_off->line, 100));
-    }
+  const auto judge_cut_off = [&] {
+    if (cut_off) judge(*cut_off);
     cut_off.reset();
   };
-  read_lines(file, [&](int number, const std::string& line, bool has_end) {
-    if (line == k_remark_on_cut_off_line) note_cut_off();
-    if (is_for_people(line)) return;
-    refuse_cut_off();
-    const std::string place = file.string() + ':' + std::to_string(number);
-    const std::optional<Anchor> anchor = parse_anchor(line);
-    const bool is_good = anchor && (key == nullptr || is_signed_by(*key, line));
-    if (is_good) {
-      read.anchors.push_back(*anchor);
-    } else if (is_cut_off(line)) {
-      cut_off = CutOff{place, line};
-      if (!has_end) note_cut_off();
-    } else if (!anchor) {
-      read.problems.push_back(place + ": is no anchor: " + visible(line, 100));
-    } else {
-      read.problems.push_back(place + ": is not signed by that key: " + visible(line, 100));
-    }
+  read_lines(file, [&](int number, const std::string& text, bool has_end) {
+    if (text == k_remark_on_cut_off_line) excuse();
+    if (is_for_people(text)) return;
+    judge_cut_off();
+    Line line{file.string() + ':' + std::to_string(number), text};
+    if (!is_cut_off(text)) return judge(line);
+    cut_off = std::move(line);
+    if (!has_end) excuse();
   });
-  refuse_cut_off();
+  judge_cut_off();
   return read;
 }
 

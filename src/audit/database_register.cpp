@@ -27,6 +27,8 @@ bool is_same_file(const std::filesystem::path& one, const std::filesystem::path&
 
 std::optional<DatabaseRegister::Entry> read_entry(const std::filesystem::path& file,
                                                   const std::string& chain) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
   std::ifstream in(file, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(in), {});
   const std::size_t first = text.find('\n');
@@ -74,6 +76,18 @@ std::string replace_file(const std::filesystem::path& file, const std::string& t
   return problem;
 }
 
+/// Whether it could be made shows when something is written there. Who may write to the folder
+/// above may write to this one, but for everybody.
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  const std::filesystem::path above = folder.parent_path();
+  if (std::filesystem::create_directories(above, error)) ::chmod(above.c_str(), 0700);
+  struct stat status {};
+  if (::stat(above.c_str(), &status) == 0 && ::mkdir(folder.c_str(), 0700) == 0) {
+    ::chmod(folder.c_str(), status.st_mode & 02775U);
+  }
+}
+
 }  // namespace
 
 DatabaseRegister::DatabaseRegister(std::filesystem::path path,
@@ -88,40 +102,50 @@ std::vector<DatabaseRegister::Entry> DatabaseRegister::find(const std::string& c
   return entries;
 }
 
-std::optional<std::string> DatabaseRegister::require_the_only_one(const Entry& entry,
-                                                                  Database& database) const {
-  if (entry.path == path_) return std::nullopt;
-  const auto moved = [&] {
-    return "note: the audit database was at " + visible(entry.path.string()) +
-           " before and is at " + visible(path_.string()) + " now";
-  };
-  struct stat there {};
-  if (::stat(entry.path.c_str(), &there) != 0) return moved();
-  const std::string both = "audit database " + visible(database.path()) + ": ";
-  if (is_same_file(entry.path, path_)) {
-    // A folder that is mounted in a second place has the same write-ahead log there.
-    if (is_same_file(entry.path.parent_path(), path_.parent_path()) &&
-        entry.path.filename() == path_.filename()) {
-      return std::nullopt;
+void DatabaseRegister::require_the_only_name() const {
+  for (const std::filesystem::path& folder : folders_) {
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+      const auto entry = read_entry(file.path(), file.path().filename().string());
+      if (!entry || entry->path == path_ || !is_same_file(entry->path, path_)) continue;
+      // A folder that is mounted in a second place has the same write-ahead log there.
+      if (is_same_file(entry->path.parent_path(), path_.parent_path()) &&
+          entry->path.filename() == path_.filename()) {
+        continue;
+      }
+      const std::string known = visible(entry->path.string());
+      throw AuditUnusable("audit database " + visible(path_.string()) + ": is the same file as " +
+                          known +
+                          ", where it was last worked on\n  why:  SQLite finds the write-ahead log "
+                          "by the name: through another name (a bind mount) the latest records are "
+                          "missing, and the file can be ruined\n  fix:  use --db " +
+                          known + "\nNothing was sent or written.");
     }
-    throw AuditUnusable(both + "is the same file as " + visible(entry.path.string()) +
-                        ", where it was last worked on\n  why:  SQLite finds the write-ahead log "
-                        "by the name: through another name (a bind mount) the latest records are "
-                        "missing, and the file can be ruined\n  fix:  use --db " +
-                        visible(entry.path.string()) + "\nNothing was sent or written.");
   }
-  const std::optional<std::string> chain = chain_at(entry.path);
-  const bool is_copy = chain ? *chain == entry.latest.head.chain
-                             : there.st_dev == entry.device && there.st_ino == entry.inode;
-  if (!is_copy) return moved();
+}
+
+std::optional<std::string> DatabaseRegister::require_the_only_one(const Entry& entry) const {
+  if (entry.path == path_ || is_same_file(entry.path, path_)) return std::nullopt;
+  const std::string known = visible(entry.path.string());
+  struct stat there {};
+  const bool is_there = ::stat(entry.path.c_str(), &there) == 0;
+  const std::optional<std::string> chain = is_there ? chain_at(entry.path) : std::nullopt;
+  const bool is_copy =
+      is_there && (chain ? *chain == entry.latest.head.chain
+                         : there.st_dev == entry.device && there.st_ino == entry.inode);
+  if (!is_copy) {
+    return "note: the audit database was at " + known + " before and is at " +
+           visible(path_.string()) + " now";
+  }
   throw AuditUnusable(
-      both + "is a copy of " + visible(entry.path.string()) + ", which was last worked on " +
-      format_utc(entry.latest.time) + " (block " + std::to_string(entry.latest.head.block) +
+      "audit database " + visible(path_.string()) + ": is a copy of " + known +
+      ", which was last worked on " + format_utc(entry.latest.time) + " (block " +
+      std::to_string(entry.latest.head.block) +
       ")\n  why:  each of two copies does not know what the other one has released: to send a disk "
       "again destroys it where it is in the recycle bin\n  fix:  use --db " +
-      visible(entry.path.string()) +
-      "; or, if this file takes its place, remove or rename that "
-      "one first\nNothing was sent or written.");
+      known +
+      "; or, if this file takes its place, remove or rename that one first\nNothing was sent or "
+      "written.");
 }
 
 std::string DatabaseRegister::enter(const Anchor& anchor) const {
@@ -132,9 +156,7 @@ std::string DatabaseRegister::enter(const Anchor& anchor) const {
                            path_.string() + '\n';
   std::string problem = folders_.empty() ? "there is no folder for it" : "";
   for (const std::filesystem::path& folder : folders_) {
-    std::error_code error;
-    std::filesystem::create_directories(folder.parent_path(), error);
-    ::mkdir(folder.c_str(), 0700);
+    make_folder(folder);
     const std::string why = replace_file(folder / anchor.head.chain, text);
     if (problem.empty()) problem = why;
   }

@@ -21,7 +21,7 @@ namespace diskrelease {
 class DatabaseRegister {
  public:
   /// For the database at `path`, which has no other name: absolute, without links. The folders are
-  /// made, mode 0700, when something is entered.
+  /// made when something is entered, with the mode of the folder above, or 0700 with it.
   DatabaseRegister(std::filesystem::path path, std::vector<std::filesystem::path> folders);
 
   struct Entry {
@@ -35,11 +35,14 @@ class DatabaseRegister {
   /// understood, says nothing.
   [[nodiscard]] std::vector<Entry> find(const std::string& chain) const;
 
+  /// Throws AuditUnusable when this very file is known under another name that has a write-ahead
+  /// log of its own. Its chain need not be known: all of it may be in that log.
+  void require_the_only_name() const;
+
   /// Throws AuditUnusable, naming both, when the entry is about another file that is still there
-  /// and is a database of the same chain, or about another name of this one with a write-ahead log
-  /// of its own. Otherwise says where the database has been moved from, if it has.
-  [[nodiscard]] std::optional<std::string> require_the_only_one(const Entry& entry,
-                                                                Database& database) const;
+  /// and is a database of the same chain. Otherwise says where the database has been moved from, if
+  /// it has. Precondition: require_the_only_name() has passed.
+  [[nodiscard]] std::optional<std::string> require_the_only_one(const Entry& entry) const;
 
   /// Replaces the entry of the chain in every folder. Says why it cannot; empty = it has.
   [[nodiscard]] std::string enter(const Anchor& anchor) const;

@@ -165,12 +165,13 @@ WorkingDatabase open_to_work(const Options& options, std::string_view command,
   const bool is_there = std::filesystem::exists(path, error);
   if (is_there) locks.push_back(lock_file(options, path));
   const auto inspect = [&](Database& database) {
+    database_register->require_the_only_name();
     LatestAnchors latest = read_latest_anchors(files);
     for (const std::string& warning : latest.warnings)
       say(options, visible(warning, k_longest_warning));
     const ChainHead head = head_of_chain(&database);
     for (const DatabaseRegister::Entry& entry : database_register->find(head.chain)) {
-      const auto moved = database_register->require_the_only_one(entry, database);
+      const auto moved = database_register->require_the_only_one(entry);
       if (moved) say(options, *moved);
       latest.anchors.push_back({entry.file, entry.latest});
     }

@@ -103,7 +103,7 @@ class WorkingDatabaseTest : public ::testing::Test {
     expect_unusable(run(calling({"settle", "1"})), what);
     expect_unusable(read({"audit", "archive", "--before", "0s", "-o", path("archive.db")}), what);
     EXPECT_EQ(server_->ledger().size(), sent);
-    EXPECT_EQ(content("a.db"), before);
+    EXPECT_TRUE(content("a.db") == before);
     EXPECT_FALSE(std::filesystem::exists(path("archive.db")));
   }
 
@@ -118,6 +118,12 @@ class WorkingDatabaseTest : public ::testing::Test {
   void remove(const std::string& name) const { std::filesystem::remove(path(name)); }
   [[nodiscard]] std::int64_t query(const std::string& sql) const {
     return open_audit_for_reading(path("a.db")).query_integer(sql);
+  }
+  /// ReleaseDisk requests that the simulator has seen.
+  [[nodiscard]] std::size_t releases() const {
+    const std::vector<sandbox::LedgerEntry> ledger = server_->ledger();
+    return static_cast<std::size_t>(
+        std::ranges::count(ledger, "ReleaseDisk", &sandbox::LedgerEntry::action));
   }
   /// An invocation that is killed while it waits for the answer to its first call.
   void kill_amid_a_run() {
@@ -183,14 +189,10 @@ TEST_F(WorkingDatabaseTest, ARollbackThatIsAcceptedIsRecordedOnceAndGoesOnWithou
   std::vector<std::string> unseen = accept;
   unseen.emplace_back("--no-preflight");
   EXPECT_EQ(release(4, unseen).exit_code, k_refused);
-  const std::size_t sent = server_->ledger().size();
+  const std::size_t sent = releases();
   const ChildResult accepted = release(4, accept);
   EXPECT_EQ(accepted.exit_code, 0) << accepted.error;
-  EXPECT_EQ(
-      std::ranges::count(server_->ledger().begin() + static_cast<std::ptrdiff_t>(sent),
-                         server_->ledger().end(), "ReleaseDisk", &sandbox::LedgerEntry::action),
-      0)
-      << "all were released before, as reading shows";
+  EXPECT_EQ(releases(), sent) << "all were released before, as reading shows";
   EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'approve'"
                   " AND reason = 'rollback_accepted' AND detail LIKE 'the disk broke; the database"
                   " ended at block % of chain %, the anchor of % names block % of chain %'"),
@@ -246,9 +248,10 @@ TEST_F(WorkingDatabaseTest, ADatabaseThatIsAheadOfItsAnchorsIsInOrder) {
   const ChildResult resumed = run(calling({"resume"}));
   EXPECT_NE(resumed.exit_code, k_unusable) << resumed.error;
   const std::string anchors = content("a.db.anchors");
-  ASSERT_EQ(release(1).exit_code, 0);
+  EXPECT_NE(release(1).exit_code, k_unusable);
   std::ofstream(path("a.db.anchors"), std::ios::trunc) << anchors;
-  EXPECT_EQ(release(2).exit_code, 0);
+  const ChildResult next = release(2);
+  EXPECT_NE(next.exit_code, k_unusable) << next.error;
 }
 
 TEST_F(WorkingDatabaseTest, AnAnchorWhoseWritingWasInterruptedIsANoteThenAndLater) {
@@ -323,7 +326,7 @@ TEST_F(WorkingDatabaseTest, ADatabaseWithTwoNamesIsRefusedByWhatWritesAndToldByW
   }
   EXPECT_EQ(run(calling({"resume"})).exit_code, k_unusable);
   EXPECT_EQ(run(calling({"settle", "1"})).exit_code, k_unusable);
-  EXPECT_EQ(content("a.db"), before);
+  EXPECT_TRUE(content("a.db") == before);
   remove("snap/a.db");
   EXPECT_NE(run(calling({"resume"})).exit_code, k_unusable);
   EXPECT_EQ(query("SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
@@ -367,7 +370,7 @@ TEST_F(WorkingDatabaseTest, AFileThatIsMountedUnderASecondNameIsRefused) {
   const std::string before = content("a.db");
   expect_unusable(run(after_mounting("mount --bind a.db b.db", releasing(5, {}, "b.db"))),
                   path("b.db") + ": is the same file as " + path("a.db"));
-  EXPECT_EQ(content("a.db"), before);
+  EXPECT_TRUE(content("a.db") == before);
   // A folder in a second place has the same write-ahead log there.
   std::filesystem::create_directory(path("place"));
   const ChildResult resumed =

@@ -39,10 +39,11 @@ class DatabaseRegisterTest : public ::testing::Test {
     const DatabaseRegister known = register_of(path);
     const std::vector<DatabaseRegister::Entry> entries = known.find(latest_.head.chain);
     if (entries.size() != 1) return "no entry";
-    Database database = open_evidence_for_reading(path);
     std::string said;
-    const std::string error = error_of(
-        [&] { said = known.require_the_only_one(entries.front(), database).value_or("nothing"); });
+    const std::string error = error_of([&] {
+      known.require_the_only_name();
+      said = known.require_the_only_one(entries.front()).value_or("nothing");
+    });
     return said.empty() ? error : said;
   }
 
@@ -55,6 +56,9 @@ class DatabaseRegisterTest : public ::testing::Test {
 
 TEST_F(DatabaseRegisterTest, GivesBackWhatWasEnteredLast) {
   EXPECT_THAT(register_of(original_).find(latest_.head.chain), IsEmpty());
+  std::filesystem::create_directories(folder_);
+  EXPECT_THAT(register_of(original_).find(""), IsEmpty()) << "of a database without a block";
+  std::filesystem::remove_all(folder_.parent_path());
   EXPECT_EQ(register_of(other_).enter(latest_), other_.string() + ": is not there");
   ASSERT_EQ(register_of(original_).enter(latest_), "");
   latest_.head.block = 99;
@@ -72,6 +76,15 @@ TEST_F(DatabaseRegisterTest, GivesBackWhatWasEnteredLast) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1)
       << "nothing unfinished is left";
+}
+
+TEST_F(DatabaseRegisterTest, IsSharedWhereTheFolderAboveIsButNotWithEverybody) {
+  std::filesystem::create_directory(folder_.parent_path());
+  ASSERT_EQ(::chmod(folder_.parent_path().c_str(), 02777), 0);
+  ASSERT_EQ(register_of(original_).enter(latest_), "");
+  struct stat status {};
+  ASSERT_EQ(::stat(folder_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 02775U);
 }
 
 TEST_F(DatabaseRegisterTest, KnowsTheDatabaseInItsPlace) {
