@@ -6,7 +6,8 @@ _diskrelease() {
   local common='--json --quiet --verbose --no-color --help'
   local calls='--endpoint --ca-file --profile --credentials-file --proxy --rate --burst --in-flight --look-batch
     --timeout --connect-timeout --max-attempts --sandbox --sandbox-scenario
-    --accept-credential --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog'
+    --accept-credential --no-verify --settle-window --settle-poll --anchor-file --anchor-key --anchor-syslog
+    --accept-rollback --reason'
   local releases='--yes --max-disks --no-preflight --resend-unsettled'
   COMPREPLY=()
 
@@ -41,7 +42,7 @@ _diskrelease() {
           words="$common $calls $releases --db --name --format --column --max-list-size --goal --include-recycled"
           ;;
         resume) words="$common $calls $releases --db" ;;
-        settle) words="$common $calls --db --mark --reason" ;;
+        settle) words="$common $calls --db --mark" ;;
         status) words="$common --db --all" ;;
         audit)
           words="$common --db"

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audit/chain.h"
@@ -26,6 +27,10 @@ struct Anchor {
 
 /// Signed where there is a key.
 [[nodiscard]] std::string anchor_line(const Anchor& anchor, const SigningKey* key = nullptr);
+/// nullopt = the line is no anchor. A signature is not looked at.
+[[nodiscard]] std::optional<Anchor> parse_anchor(std::string_view line);
+
+class DatabaseRegister;
 
 /// Where anchors go.
 struct AnchorPlaces {
@@ -34,6 +39,8 @@ struct AnchorPlaces {
   /// sent; that it cannot be sent is an error.
   std::optional<std::filesystem::path> log_socket;
   std::shared_ptr<const SigningKey> key;  ///< null = unsigned
+  /// Is told of each anchor as well, null = none is. That it cannot be written is no error.
+  std::shared_ptr<const DatabaseRegister> registered = {};
 };
 
 /// Anchors that are appended, by one thread at a time; other processes may append to the same file
@@ -47,8 +54,11 @@ class AnchorWriter {
   AnchorWriter& operator=(const AnchorWriter&) = delete;
 
   /// A line, durable on return (of a file just made, as far as the file system keeps new names),
-  /// then sent to the log. It begins anew behind a line that was cut off.
+  /// then sent to the log. Behind a line that was cut off it begins anew, with a remark that says
+  /// so to read_anchors().
   void append(const Anchor& anchor);
+  /// The same in each of these files, but for its own one.
+  void append_to(const std::vector<std::filesystem::path>& files, const Anchor& anchor) const;
 
  private:
   void tell_log(const std::string& line) const;
@@ -60,6 +70,9 @@ class AnchorWriter {
 struct AnchorFile {
   std::vector<Anchor> anchors;        ///< in the order of the file
   std::vector<std::string> problems;  ///< lines that are no anchors, with file and line
+  /// Beginnings of anchors whose writing was interrupted: at the end of the file, or in front of
+  /// the remark that AnchorWriter leaves. Anywhere else they are problems.
+  std::vector<std::string> notes;
 };
 /// With a key, a line that it has not signed is a problem and no anchor; without one signatures are
 /// not looked at. Throws UsageError for a file that cannot be read.

@@ -255,11 +255,13 @@ class EntryWriter {
 struct AttemptLog::Private {
   Private(Database connection, RunId run_id, InvocationId invocation_id,
           std::chrono::milliseconds longest_delay, LogListeners told,
-          std::chrono::microseconds longest_intent_delay, std::unique_ptr<UnsentMarks> unsent_marks)
+          std::chrono::microseconds longest_intent_delay, std::unique_ptr<UnsentMarks> unsent_marks,
+          WriteAnchor anchor_writer)
       : max_delay(longest_delay),
         intent_delay(longest_intent_delay),
         listeners(std::move(told)),
         marks(std::move(unsent_marks)),
+        write_anchor(std::move(anchor_writer)),
         database(std::move(connection)) {
     writer.emplace(database, run_id, invocation_id);
   }
@@ -268,6 +270,7 @@ struct AttemptLog::Private {
   const std::chrono::microseconds intent_delay;
   const LogListeners listeners;
   const std::unique_ptr<UnsentMarks> marks;  // held and cleared by the writer thread
+  const WriteAnchor write_anchor;
 
   // Used by the writer thread alone while it runs.
   bool failure_told = false;
@@ -399,6 +402,10 @@ struct AttemptLog::Private {
     transaction.commit();
     // Outcomes go into a file that was renamed all the same: whoever puts it back has them.
     if (displacement) throw AuditUnusable(*displacement);
+    if (write_anchor && database.log_is_unanchored()) {
+      write_anchor(read_chain_head(database));
+      database.note_anchor();
+    }
     bool any_expected = false;
     for (Announcement::State* state : announced) any_expected = state->decide() || any_expected;
     if (any_expected && listeners.decided) listeners.decided();
@@ -472,9 +479,11 @@ OpenAttempt Announcement::take() {
 
 AttemptLog::AttemptLog(Database database, RunId run, InvocationId invocation,
                        std::chrono::milliseconds max_delay, LogListeners listeners,
-                       std::chrono::microseconds intent_delay, std::unique_ptr<UnsentMarks> marks)
+                       std::chrono::microseconds intent_delay, std::unique_ptr<UnsentMarks> marks,
+                       WriteAnchor write_anchor)
     : private_(std::make_unique<Private>(std::move(database), run, invocation, max_delay,
-                                         std::move(listeners), intent_delay, std::move(marks))) {
+                                         std::move(listeners), intent_delay, std::move(marks),
+                                         std::move(write_anchor))) {
   private_->thread = std::thread([this] { private_->loop(); });
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "audit/chain.h"
 #include "audit/run_records.h"
 #include "audit/unsent_marks.h"
 #include "model/attempt.h"
@@ -100,6 +101,8 @@ struct LogListeners {
   std::function<void()> failed;
 };
 
+using WriteAnchor = std::function<void(const ChainHead&)>;
+
 /// The one writer of a run's attempts: a thread that owns the write connection and commits in
 /// groups (WAL, synchronous=FULL). One commit carries the intents that wait for it and the outcomes
 /// that have come meanwhile.
@@ -124,10 +127,14 @@ class AttemptLog {
   /// flushes, so that a simulation can be repeated exactly. An intent waits at most `intent_delay`
   /// for that of others, and only while many attempts are open: a commit costs nearly the same for
   /// one as for thirty. `marks` may be nullptr.
+  ///
+  /// `write_anchor` is called on the log's thread, and fails a commit by throwing: with the first
+  /// commit after everything that the latest anchor names has reached the database file. So an
+  /// anchor always names what is lost with the write-ahead log, and its loss is found.
   AttemptLog(Database database, RunId run, InvocationId invocation,
              std::chrono::milliseconds max_delay = k_max_delay, LogListeners listeners = {},
              std::chrono::microseconds intent_delay = k_intent_delay,
-             std::unique_ptr<UnsentMarks> marks = nullptr);
+             std::unique_ptr<UnsentMarks> marks = nullptr, WriteAnchor write_anchor = {});
   /// Like close(), without telling about failures.
   ~AttemptLog();
   AttemptLog(const AttemptLog&) = delete;

@@ -19,6 +19,9 @@
 namespace diskrelease {
 namespace {
 
+/// 16 MiB.
+constexpr int k_checkpoint_pages = 4'000;
+
 int current_version() { return embedded_migrations().back().version; }
 
 std::string where(const std::filesystem::path& path) { return "audit database " + shown(path); }
@@ -102,7 +105,8 @@ void set_durable(Database& database) {
   if (database.query_integer("PRAGMA synchronous") != 2) {
     throw AuditUnusable(where(database.path()) + ": synchronous=FULL cannot be set");
   }
-  database.execute("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864");
+  database.execute("PRAGMA journal_size_limit = 67108864");
+  database.checkpoint_after(k_checkpoint_pages);
 }
 
 void vacuum_into(Database& database, const std::string& copy) {
@@ -160,11 +164,27 @@ Database open_and_migrate(const std::filesystem::path& path, const LockWaitListe
   return database;
 }
 
+/// Nothing that a foreign file defines is run.
+void require_audit_database(Database& database) {
+  const std::int64_t version = checked_version(database, false);
+  if (version > 0) require_schema_of_version(database, version);
+}
+
 }  // namespace
 
-Database open_audit_for_writing(const std::filesystem::path& path,
+Database open_audit_for_writing(const std::filesystem::path& path, const DatabaseInspector& inspect,
                                 const LockWaitListener& on_lock_wait) {
   require_file(path, FileUse::read_and_write);
+  if (const std::uint64_t links = hard_links_of(path); links > 1) {
+    throw AuditUnusable(describe_hard_links(path, links) + ". Nothing was sent or written.");
+  }
+  if (inspect) {
+    // Not through the connection that writes: closed as the last one, it would move the write-ahead
+    // log into a database that it may not belong to.
+    Database reading(path, Database::Access::read_only, on_lock_wait);
+    require_audit_database(reading);
+    inspect(reading);
+  }
   Database database = open_and_migrate(path, on_lock_wait);
   database.observe(std::make_unique<ChainWriter>());
   if (derived_tables_are_there(database)) {
@@ -182,14 +202,32 @@ void require_audit_database(const std::filesystem::path& path,
                             const LockWaitListener& on_lock_wait) {
   require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only, on_lock_wait);
-  const std::int64_t version = checked_version(database, false);
-  if (version > 0) require_schema_of_version(database, version);
+  require_audit_database(database);
 }
+
+namespace {
+
+/// The version of what is opened for reading.
+std::int64_t version_for_reading(Database& database) {
+  try {
+    return checked_version(database, true);
+  } catch (const AuditUnusable& error) {
+    if (!is_on_read_only_medium(database.path()) || !has_write_ahead_log(database.path())) throw;
+    throw AuditUnusable(std::string(error.what()) +
+                        "\n  why:  the database is on a read-only file system, and its latest "
+                        "records are in its write-ahead log (-wal), which cannot be opened there"
+                        "\n  fix:  copy " +
+                        database.path() + " and " + database.path() +
+                        "-wal to a folder that can be written, and name the copy with --db");
+  }
+}
+
+}  // namespace
 
 Database open_for_verification(const std::filesystem::path& path) {
   require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only);
-  const std::int64_t version = checked_version(database, true);
+  const std::int64_t version = version_for_reading(database);
   if (version < current_version()) {
     throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
                         "; `diskrelease run` or `resume` brings it up to date");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "audit/database.h"
 
@@ -17,13 +18,19 @@ inline constexpr std::int64_t k_audit_application_id = 0x44524C53;
 void create_audit_database(const std::filesystem::path& path,
                            const LockWaitListener& on_lock_wait = {});
 
+using DatabaseInspector = std::function<void(Database&)>;
+
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
 /// setting. An older version is backed up beside the file and migrated in one transaction; derived
 /// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
-/// missing file, one that this user may not write, a file of another program, a sealed archive, a
-/// newer version, a damaged file, one whose tables, views or triggers are not those of this program.
-/// The caller holds the database's lock.
+/// missing file, one that this user may not write, one with several hard links, a file of another
+/// program, a sealed archive, a newer version, a damaged file, one whose tables, views or triggers
+/// are not those of this program. The caller holds the database's lock.
+///
+/// `inspect` is called before anything is written, with a connection for reading; what it throws
+/// leaves the database as it was found. May be empty.
 [[nodiscard]] Database open_audit_for_writing(const std::filesystem::path& path,
+                                              const DatabaseInspector& inspect = {},
                                               const LockWaitListener& on_lock_wait = {});
 
 /// Throws what open_audit_for_writing() would throw for a file that is missing, of another program

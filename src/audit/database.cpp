@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 
 #include "model/errors.h"
 #include "model/shown_path.h"
+#include "model/visible_text.h"
 #include "platform/lock_holder.h"
 
 namespace diskrelease {
@@ -117,7 +119,9 @@ std::string uri_of(const std::filesystem::path& path, Database::Access access) {
   }
   switch (access) {
     case Database::Access::read_only:
-      return uri + "?mode=ro";
+      return uri + (is_on_read_only_medium(path) && !has_write_ahead_log(path)
+                        ? "?mode=ro&immutable=1"
+                        : "?mode=ro");
     case Database::Access::read_write:
       return uri + "?mode=rw";
     case Database::Access::create:
@@ -135,14 +139,46 @@ struct FileIdentity {
   friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
 };
 
+/// What is found at a path.
+struct FoundFile {
+  FileIdentity identity;
+  std::uint64_t links = 0;
+};
+
 /// nullopt = there is no file at the path.
-std::optional<FileIdentity> identity_at(const std::string& path) {
+std::optional<FoundFile> find_at(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileIdentity{status.st_dev, status.st_ino};
+  return FoundFile{{status.st_dev, status.st_ino}, status.st_nlink};
 }
 
 }  // namespace
+
+std::uint64_t hard_links_of(const std::filesystem::path& file) noexcept {
+  struct stat status {};
+  return ::stat(file.c_str(), &status) == 0 ? std::uint64_t{status.st_nlink} : 0;
+}
+
+std::string describe_hard_links(const std::filesystem::path& file, std::uint64_t links) {
+  const std::string name = visible(file.string());
+  return "audit database " + name + ": the file has " + std::to_string(links) +
+         " names (hard links). SQLite finds the write-ahead log by the name: through another name "
+         "the latest records are missing, and the file can be ruined. `find DIRECTORY -samefile " +
+         name +
+         "` lists the names; remove all but one, and copy databases with "
+         "`diskrelease audit backup`";
+}
+
+bool is_on_read_only_medium(const std::filesystem::path& file) noexcept {
+  struct statvfs status {};
+  return ::statvfs(file.c_str(), &status) == 0 && (status.f_flag & ST_RDONLY) != 0;
+}
+
+bool has_write_ahead_log(const std::filesystem::path& database) noexcept {
+  struct stat status {};
+  return ::stat((std::filesystem::path(database) += "-wal").c_str(), &status) == 0 &&
+         status.st_size > 0;
+}
 
 Statement::Statement(Statement&& other) noexcept
     : statement_(std::exchange(other.statement_, nullptr)), path_(other.path_) {}
@@ -287,11 +323,11 @@ struct Database::Private {
     FileIdentity identity;
   };
 
-  /// `found` = what the path leads to now; nullopt = nothing.
+  /// `is_there` = the path leads to another file now.
   [[nodiscard]] std::string displaced(const char* what, const std::string& file,
-                                      const std::optional<FileIdentity>& found) const {
+                                      bool is_there) const {
     return "audit database " + shown(path) + ": " + what + " (" + shown(file) + ") was " +
-           (found ? "replaced" : "deleted or renamed") +
+           (is_there ? "replaced" : "deleted or renamed") +
            " while this process worked on it. Nothing more is sent. Before the next run or resume, "
            "put the original files back: another copy may lack the last records, and with it disks "
            "would be released again.";
@@ -328,6 +364,19 @@ struct Database::Private {
     }
   }
 
+  /// As sqlite3_wal_hook has it; `pages` are in the log after a commit.
+  static int after_commit(void* database, sqlite3*, const char* schema, int pages) {
+    Private& my = *static_cast<Private*>(database);
+    // The log began anew, which it does once all of it has reached the database.
+    if (pages < my.log_pages) my.anchored_page = my.checkpointed_pages = 0;
+    my.log_pages = pages;
+    if (pages < my.checkpoint_pages) return SQLITE_OK;
+    // Somebody who reads may keep it from moving everything, or anything: that is no error.
+    static_cast<void>(sqlite3_wal_checkpoint_v2(my.handle, schema, SQLITE_CHECKPOINT_PASSIVE,
+                                                nullptr, &my.checkpointed_pages));
+    return SQLITE_OK;
+  }
+
   std::string path;
   LockWaitListener on_lock_wait;
   int lock_waited_ms = 0;
@@ -336,6 +385,11 @@ struct Database::Private {
   Poco::Data::Session session;
   sqlite3* handle = nullptr;
   std::vector<NotedFile> noted;
+  // Pages of the write-ahead log.
+  int checkpoint_pages = 0;
+  int log_pages = 0;
+  int checkpointed_pages = 0;  ///< from its beginning, that are in the database as well
+  int anchored_page = 0;       ///< the last one of the commit that the latest anchor names
   // Prepared by the first transaction.
   std::optional<Statement> begin;
   std::optional<Statement> commit;
@@ -415,9 +469,9 @@ void Database::note_files() {
   private_->noted.clear();
   for (const auto& [what, file] :
        {std::pair("the file", private_->absolute_path), std::pair("its write-ahead log", log)}) {
-    const std::optional<FileIdentity> found = identity_at(file);
-    if (!found) throw AuditUnusable(private_->displaced(what, file, found));
-    private_->noted.push_back({what, file, *found});
+    const std::optional<FoundFile> found = find_at(file);
+    if (!found) throw AuditUnusable(private_->displaced(what, file, false));
+    private_->noted.push_back({what, file, found->identity});
   }
   // SQLite itself knows whether the path still leads to the file that it has opened, which closes
   // the gap between the opening and this look. It does not know so for the log.
@@ -425,17 +479,34 @@ void Database::note_files() {
   sqlite3_file_control(private_->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
   if (has_moved != 0) {
     const Private::NotedFile& file = private_->noted.front();
-    throw AuditUnusable(private_->displaced(file.what, file.path, file.identity));
+    throw AuditUnusable(private_->displaced(file.what, file.path, true));
   }
 }
 
 std::optional<std::string> Database::displacement() const {
   for (const Private::NotedFile& file : private_->noted) {
-    const std::optional<FileIdentity> found = identity_at(file.path);
-    if (found != file.identity) return private_->displaced(file.what, file.path, found);
+    const std::optional<FoundFile> found = find_at(file.path);
+    if (!found || found->identity != file.identity) {
+      return private_->displaced(file.what, file.path, found.has_value());
+    }
+    if (&file == &private_->noted.front() && found->links > 1) {
+      return describe_hard_links(private_->path, found->links) + ". Nothing more is sent.";
+    }
   }
   return std::nullopt;
 }
+
+void Database::checkpoint_after(int pages) {
+  private_->checkpoint_pages = pages;
+  sqlite3_wal_hook(private_->handle, &Private::after_commit, private_.get());
+}
+
+bool Database::log_is_unanchored() const noexcept {
+  const Private& my = *private_;
+  return my.log_pages > my.checkpointed_pages && my.anchored_page <= my.checkpointed_pages;
+}
+
+void Database::note_anchor() noexcept { private_->anchored_page = private_->log_pages; }
 
 std::int64_t Database::last_insert_rowid() const noexcept {
   return sqlite3_last_insert_rowid(private_->handle);

@@ -99,6 +99,18 @@ void leave_memory_uncounted() noexcept;
 /// far as that can be found out, and how long it is waited for. On the thread that waits; must not
 /// use the connection. May be empty.
 using LockWaitListener = std::function<void(const std::string&)>;
+/// How many names (hard links) a file has; 0 where there is none. SQLite finds the write-ahead log
+/// by the name of the database: under a second name it does not see what is in the log of the first
+/// one, and two processes ruin the file.
+[[nodiscard]] std::uint64_t hard_links_of(const std::filesystem::path& file) noexcept;
+/// What is told of a database with several hard links, without an end.
+[[nodiscard]] std::string describe_hard_links(const std::filesystem::path& file,
+                                              std::uint64_t links);
+
+/// Whether the file is on a file system that is mounted read-only.
+[[nodiscard]] bool is_on_read_only_medium(const std::filesystem::path& file) noexcept;
+/// Whether a database has a write-ahead log with something in it.
+[[nodiscard]] bool has_write_ahead_log(const std::filesystem::path& database) noexcept;
 
 /// One connection to an existing SQLite file, opened through a Poco::Data session. Not thread-safe:
 /// one connection a thread. Throws AuditUnusable for everything that goes wrong, with the path,
@@ -109,7 +121,9 @@ class Database {
 
   /// `create` is for create_audit_database() alone. `in_memory` is a new, empty database without a
   /// file; the path is for messages. Waits for a lock of somebody else, at most half a minute; who
-  /// it is stands in the error then.
+  /// it is stands in the error then. What is opened `read_only` on a read-only file system and has
+  /// no write-ahead log is taken as a file that nobody changes, for SQLite cannot make there what
+  /// it otherwise needs.
   Database(const std::filesystem::path& path, Access access, LockWaitListener on_lock_wait = {});
   ~Database();
   Database(Database&&) noexcept;
@@ -128,9 +142,20 @@ class Database {
   /// now. Throws AuditUnusable if they are not at their paths any more.
   void note_files();
   /// What has happened since note_files(), as a message that says what to do: one of the files was
-  /// deleted, renamed away or replaced. SQLite would go on writing into a file that nobody finds.
-  /// nullopt = both are in place. Costs two stat calls.
+  /// deleted, renamed away or replaced, and SQLite would go on writing into a file that nobody
+  /// finds; or the database has got a second name. nullopt = all is as it was. Costs two stat
+  /// calls.
   [[nodiscard]] std::optional<std::string> displacement() const;
+
+  /// Moves what is in the write-ahead log into the database after each commit that leaves so many
+  /// pages in it, as SQLite does by itself, and keeps account of it for log_is_unanchored().
+  void checkpoint_after(int pages);
+  /// Whether the write-ahead log has commits that would be lost with it while no anchor named one
+  /// that is lost as well: since note_anchor() everything of then has reached the database. False
+  /// before checkpoint_after(), and after a checkpoint that has left nothing in the log.
+  [[nodiscard]] bool log_is_unanchored() const noexcept;
+  /// An anchor of the latest commit was written.
+  void note_anchor() noexcept;
 
   [[nodiscard]] std::int64_t last_insert_rowid() const noexcept;
   /// Rows that the latest INSERT, UPDATE or DELETE has changed.

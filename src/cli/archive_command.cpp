@@ -8,6 +8,7 @@
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "cli/new_file.h"
+#include "cli/working_database.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
@@ -173,16 +174,15 @@ ExitCode audit_archive_command(const Options& options) {
     tell_plan(options, plan_archive(database, *before), *before);
     return ExitCode::done;
   }
-  require_audit_database(path, lock_wait_note(options));
-  const FileLock lock = lock_database(path, "audit archive");
-  Database database = open_audit_for_writing(path, lock_wait_note(options));
+  WorkingDatabase work = open_to_work(options, "audit archive", MayCreate::no);
+  Database& database = work.database;
   const ArchivePlan plan = plan_archive(database, *before);
   if (plan.runs.empty()) {
     tell_plan(options, plan, *before);
     return ExitCode::done;
   }
   check_output(database, *options.output);
-  const std::shared_ptr<AnchorWriter> anchors = open_anchors(options);
+  AnchorWriter* const anchors = work.anchors.get();
   anchors->append({read_chain_head(database), now});
   NewFile file(*options.output, false);
   const ProcessIdentity me = process_identity();

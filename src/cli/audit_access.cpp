@@ -7,6 +7,7 @@
 #include "audit/archive.h"
 #include "audit/audit_file.h"
 #include "audit/joined_evidence.h"
+#include "cli/working_database.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
@@ -19,13 +20,6 @@ namespace {
 
 /// A hundred years: the record is younger.
 constexpr std::int64_t k_most_days_ago = 36'525;
-
-/// Two names of one file (links, relative paths) must lead to one lock and one anchor file.
-std::filesystem::path one_name_of(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::path found = std::filesystem::weakly_canonical(path, error);
-  return error ? std::filesystem::absolute(path) : found;
-}
 
 }  // namespace
 
@@ -40,50 +34,17 @@ std::filesystem::path database_path(const Options& options) {
   return *state / (options.sandbox ? "sandbox.db" : "audit.db");
 }
 
+std::filesystem::path one_name_of(const std::filesystem::path& path) {
+  std::error_code error;
+  // A relative path of which nothing is there yet would stay relative.
+  const std::filesystem::path whole = std::filesystem::absolute(path);
+  std::filesystem::path found = std::filesystem::weakly_canonical(whole, error);
+  return error ? whole : found;
+}
+
 std::filesystem::path anchor_path(const Options& options) {
   if (options.anchor_file) return *options.anchor_file;
   return one_name_of(database_path(options)) += ".anchors";
-}
-
-std::shared_ptr<AnchorWriter> open_anchors(const Options& options) {
-  AnchorPlaces places;
-  if (options.anchor_key) {
-    places.key = std::make_shared<const SigningKey>(SigningKey::read(*options.anchor_key));
-  }
-  places.file = anchor_path(options);
-  places.log_socket = options.anchor_syslog;
-  return std::make_shared<AnchorWriter>(std::move(places));
-}
-
-FileLock lock_database(const std::filesystem::path& path, std::string_view command) {
-  std::filesystem::path lock_path = one_name_of(path);
-  std::error_code error;
-  if (lock_path.has_parent_path()) {
-    std::filesystem::create_directories(lock_path.parent_path(), error);
-    if (error) {
-      throw AuditUnusable("audit database " + shown(path) +
-                          ": its folder cannot be created: " + error.message());
-    }
-  }
-  // All of them at once, so that one command puts right what a run as root has left.
-  const std::filesystem::path name = lock_path;
-  lock_path += ".lock";
-  const std::array<std::filesystem::path, 5> files{
-      name, name.string() + "-wal", name.string() + "-shm", lock_path, name.string() + ".anchors"};
-  if (const std::string others = files_of_others(files, FileUse::read_and_write); !others.empty()) {
-    throw AuditUnusable("audit database " + shown(path) + ": " + others + "\nNothing was sent.");
-  }
-  const ProcessIdentity me = process_identity();
-  std::optional<FileLock> lock = FileLock::try_acquire(
-      lock_path, "pid " + std::to_string(me.pid) + " (diskrelease " + std::string(command) +
-                     ", user " + me.user + ", host " + me.host + ")");
-  if (!lock) {
-    throw LockHeld("audit database " + shown(path) + ": " +
-                   visible(FileLock::read_holder(lock_path)) +
-                   " works on it. Nothing was sent; wait for it to end, or use another database "
-                   "for other disks.");
-  }
-  return std::move(*lock);
 }
 
 LockWaitListener lock_wait_note(const Options& options) {
@@ -94,11 +55,15 @@ LockWaitListener lock_wait_note(const Options& options) {
 Database open_evidence(const Options& options) {
   std::vector<std::filesystem::path> more(options.more_databases.begin(),
                                           options.more_databases.end());
-  return open_joined_evidence(database_path(options), more);
+  Database database = open_joined_evidence(database_path(options), more);
+  warn_of_displacement(options, database);
+  return database;
 }
 
 Database open_for_reading(const Options& options) {
-  return open_audit_for_reading(database_path(options));
+  Database database = open_audit_for_reading(database_path(options));
+  warn_of_displacement(options, database);
+  return database;
 }
 
 void tell_of_archives(const Options& options, Database& database) {

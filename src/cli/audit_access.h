@@ -1,14 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 
-#include "audit/anchor_file.h"
 #include "audit/database.h"
 #include "audit/run_records.h"
 #include "cli/options.h"
-#include "platform/file_lock.h"
 #include "platform/time_zone.h"
 
 namespace diskrelease {
@@ -19,19 +16,15 @@ namespace diskrelease {
 /// --anchor-file, else the file beside the database.
 [[nodiscard]] std::filesystem::path anchor_path(const Options& options);
 
-/// All places that the options name for anchors. Throws UsageError for a key that cannot be used,
-/// AuditUnusable for a file.
-[[nodiscard]] std::shared_ptr<AnchorWriter> open_anchors(const Options& options);
-
-/// Takes the lock that makes this process the only one that works on the database. Throws LockHeld,
-/// naming the holder, and AuditUnusable where the database, its lock or its anchors belong to
-/// somebody else who lets nobody write to them.
-[[nodiscard]] FileLock lock_database(const std::filesystem::path& path, std::string_view command);
+/// A path without links and relative parts: several names of one file lead to one lock and one
+/// anchor file.
+[[nodiscard]] std::filesystem::path one_name_of(const std::filesystem::path& path);
 
 /// Says on standard error, unless -q, that a lock of somebody else is waited for.
 [[nodiscard]] LockWaitListener lock_wait_note(const Options& options);
 
-/// Without derived tables where they are missing; several databases as one.
+/// Without derived tables where they are missing; several databases as one. Both warn of a database
+/// that is not the one that its anchors name.
 [[nodiscard]] Database open_evidence(const Options& options);
 [[nodiscard]] Database open_for_reading(const Options& options);
 

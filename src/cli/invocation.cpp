@@ -148,9 +148,15 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   if (plan.credential_approval) {
     record_decision(database, run.id, invocation, *plan.credential_approval, clock.utc_now());
   }
+  if (plan.rollback) {
+    record_decision(database, run.id, invocation, plan.rollback->decision, clock.utc_now());
+  }
   // Also at the beginning: a process that dies leaves this one, and what cannot be anchored is not
   // sent.
-  plan.anchors->append({read_chain_head(database), clock.utc_now()});
+  const Anchor anchor{read_chain_head(database), clock.utc_now()};
+  plan.anchors->append(anchor);
+  database.note_anchor();
+  if (plan.rollback) plan.anchors->append_to(plan.rollback->anchor_files, anchor);
   return invocation;
 }
 
@@ -255,7 +261,10 @@ ExitCode work_on(const Options& options, const InvocationPlan& plan, Callee& cal
     }
   }
   AttemptLog log(std::move(database), run.id, invocation, AttemptLog::k_max_delay,
-                 log_listeners(gate, dispatch), AttemptLog::k_intent_delay, std::move(marks));
+                 log_listeners(gate, dispatch), AttemptLog::k_intent_delay, std::move(marks),
+                 [&](const ChainHead& head) {
+                   plan.anchors->append({head, clock.utc_now()});
+                 });
   signals.arm([&](int number, int count) {
     if (count == 1) {
       dispatch.stop({EndReason::interrupted, "signal", ::strsignal(number)});

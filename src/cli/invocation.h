@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "audit/anchor_file.h"
@@ -10,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/stop_request.h"
+#include "cli/working_database.h"
 #include "model/job_spec.h"
 #include "run/course.h"
 
@@ -25,6 +27,7 @@ struct InvocationPlan {
   std::filesystem::path database_file;
   std::shared_ptr<AnchorWriter> anchors;
   std::optional<DecisionRecord> credential_approval;  ///< of one that is new to the run
+  std::optional<AcceptedRollback> rollback;
 };
 
 /// What stands in the place of a credential's id where no call is made.

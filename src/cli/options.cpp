@@ -126,6 +126,16 @@ void add_anchor_flags(cxxopts::Options& options, const char* group) {
        cxxopts::value<std::string>()->implicit_value("/dev/log"), "SOCKET");
 }
 
+/// Flags of the commands that may accept what was lost: run, resume, settle.
+void add_rollback_flags(cxxopts::Options& options, const Command& command) {
+  options.add_options("Calls")("accept-rollback",
+                               "go on with a database that its anchors contradict; needs --reason");
+  // settle has it for marks as well.
+  if (command.name == "settle") return;
+  options.add_options("Calls")("reason", "why the rollback is accepted; is recorded",
+                               cxxopts::value<std::string>(), "TEXT");
+}
+
 /// Flags of the commands that release: run, resume.
 void add_release_flags(cxxopts::Options& options) {
   options.add_options("Run")                                                          //
@@ -141,8 +151,8 @@ void add_settle_flags(cxxopts::Options& options) {
   options.add_options("Settle")  //
       ("mark", "what you have found out about a disk: released or not-released; repeatable",
        cxxopts::value<std::vector<std::string>>(), "DISK=FATE")  //
-      ("reason", "how you know; goes on record with every --mark", cxxopts::value<std::string>(),
-       "TEXT");
+      ("reason", "how you know, or why a rollback is accepted; is recorded",
+       cxxopts::value<std::string>(), "TEXT");
 }
 
 void add_run_flags(cxxopts::Options& options) {
@@ -354,7 +364,7 @@ void check_reason(const std::string& reason, std::vector<std::string>& problems)
   }
 }
 
-void read_marks(const cxxopts::ParseResult& parsed, Options& options) {
+void read_marks_and_reason(const cxxopts::ParseResult& parsed, Options& options) {
   std::vector<std::string> problems;
   std::set<DiskId> marked;
   std::set<DiskId> told;
@@ -369,13 +379,19 @@ void read_marks(const cxxopts::ParseResult& parsed, Options& options) {
       }
     }
   }
-  options.mark_reason = get<std::string>(parsed, "reason");
-  if (options.mark_reason) check_reason(*options.mark_reason, problems);
-  if (parsed.count("mark") > 0 && !options.mark_reason) {
+  options.reason = get<std::string>(parsed, "reason");
+  if (options.reason) check_reason(*options.reason, problems);
+  if (parsed.count("mark") > 0 && !options.reason) {
     problems.emplace_back("--mark needs --reason TEXT: how you know what became of the disk");
   }
-  if (parsed.count("mark") == 0 && options.mark_reason) {
-    problems.emplace_back("--reason is the reason of a --mark, and there is none");
+  options.accept_rollback = is_given(parsed, "accept-rollback");
+  if (options.accept_rollback && !options.reason) {
+    problems.emplace_back(
+        "--accept-rollback needs --reason TEXT: why the newest copy cannot be put back");
+  }
+  if (parsed.count("mark") == 0 && !options.accept_rollback && options.reason) {
+    problems.emplace_back(
+        "--reason is the reason of a --mark or of --accept-rollback, and there is none");
   }
   if (problems.empty()) return;
   std::string text;
@@ -514,7 +530,7 @@ Options read_flags(std::string command, const cxxopts::ParseResult& parsed) {
   options.no_color = is_given(parsed, "no-color");
   options.sandbox_scenario = get_text(parsed, "sandbox-scenario");
   options.sandbox = is_given(parsed, "sandbox") || options.sandbox_scenario.has_value();
-  read_marks(parsed, options);
+  read_marks_and_reason(parsed, options);
   options.anchor_file = get_text(parsed, "anchor-file");
   options.anchor_key = get_text(parsed, "anchor-key");
   options.anchor_syslog = get_text(parsed, "anchor-syslog");
@@ -567,6 +583,7 @@ void add_flags_of(const Command& command, cxxopts::Options& options) {
                                  "Let a credential work on a run that used another one");
     add_call_flags(options);
     add_anchor_flags(options, "Calls");
+    add_rollback_flags(options, command);
   }
   if (command.name == "status") options.add_options("Status")("all", "every run, a line each");
   if (command.name == "audit show") {

@@ -51,10 +51,13 @@ struct Options {
   bool sandbox = false;
   std::optional<std::string> sandbox_scenario;
 
-  // settle: marks of different disks, and their reason; both or neither. The reason is UTF-8
-  // without control characters, not blank, at most k_max_reason_bytes long.
+  // settle: marks of different disks
   std::vector<Mark> marks;
-  std::optional<std::string> mark_reason;
+  // run, resume, settle: to go on with a database that is not the one that its anchors name
+  bool accept_rollback = false;
+  // Of marks and of accept_rollback: it is there with either, and with neither it is not. UTF-8
+  // without control characters, not blank, at most k_max_reason_bytes long.
+  std::optional<std::string> reason;
   // run, resume, settle, audit verify, audit archive
   std::optional<std::string> anchor_file;
   // run, resume, settle, audit archive

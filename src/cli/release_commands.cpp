@@ -2,7 +2,6 @@
 #include <iostream>
 #include <random>
 
-#include "audit/audit_file.h"
 #include "audit/database.h"
 #include "audit/enrolment.h"
 #include "audit/run_queries.h"
@@ -14,6 +13,7 @@
 #include "cli/invocation.h"
 #include "cli/settings.h"
 #include "cli/stop_request.h"
+#include "cli/working_database.h"
 #include "input/job_file.h"
 #include "input/list_reader.h"
 #include "model/errors.h"
@@ -36,10 +36,13 @@ void refuse_mixed_database(Database& database, bool sandbox) {
                     " to go on with its runs.");
 }
 
-Database open_or_create(const std::filesystem::path& path, const LockWaitListener& on_lock_wait) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) create_audit_database(path, on_lock_wait);
-  return open_audit_for_writing(path, on_lock_wait);
+/// Disks that a lost part of the record has released are found by looking alone.
+void refuse_unseen_after_rollback(const JobSpec& spec, const WorkingDatabase& work) {
+  if (!work.rollback || spec.preflight) return;
+  throw GateRefused(
+      "--accept-rollback with --no-preflight: disks that were released since the anchor would be "
+      "destroyed unseen. Nothing was sent. Leave out --no-preflight: then each disk is read before "
+      "it is sent.");
 }
 
 void tell_recovery(const Options& options, const Recovery& recovery) {
@@ -112,7 +115,7 @@ ExitCode mark(const Options& options, const InvocationPlan& plan, Database& data
                                          run.description.endpoint, run, clock.utc_now());
   const InvocationId invocation = begin_recorded(plan, database, run, run.description.endpoint,
                                                  std::string(k_no_credential), "marked by hand");
-  mark_items(database, run, invocation, markings, *options.mark_reason, clock.utc_now());
+  mark_items(database, run, invocation, markings, *options.reason, clock.utc_now());
   end_claims(options, database, claims, clock.utc_now());
   return conclude(options, plan, database, run, invocation, {EndReason::finished, "", ""}, "");
 }
@@ -137,9 +140,9 @@ ExitCode run_command(const Options& options) {
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
 
-  const FileLock lock = lock_database(path, "run");
-  const auto anchors = open_anchors(options);
-  Database database = open_or_create(path, lock_wait_note(options));
+  WorkingDatabase work = open_to_work(options, "run", MayCreate::yes);
+  refuse_unseen_after_rollback(spec, work);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -183,9 +186,9 @@ ExitCode run_command(const Options& options) {
   }
   enrolment.reset();
   return work_on(options,
-                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors,
-                  credential_approval},
-                 callee, std::move(database), *run, signals);
+                 {"run", CourseKind::send_and_reconcile, settings, spec, approval, path,
+                  work.anchors, credential_approval, work.rollback},
+                 callee, std::move(work.database), *run, signals);
 }
 
 ExitCode resume_command(const Options& options) {
@@ -194,11 +197,8 @@ ExitCode resume_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  // Before the lock: a mistyped path gets its own message, and no lock file.
-  require_audit_database(path, lock_wait_note(options));
-  const FileLock lock = lock_database(path, "resume");
-  const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path, lock_wait_note(options));
+  WorkingDatabase work = open_to_work(options, "resume", MayCreate::no);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   refuse_mixed_database(database, options.sandbox);
 
@@ -225,6 +225,7 @@ ExitCode resume_command(const Options& options) {
   }
   const JobSettings settings = settings_for_resume(options, run->description.settings_json);
   const JobSpec spec = resolve(settings);
+  refuse_unseen_after_rollback(spec, work);
   Callee callee;
   find_callee(options, spec, callee);
   if (callee.endpoint_name != run->description.endpoint) {
@@ -245,9 +246,9 @@ ExitCode resume_command(const Options& options) {
                                 std::to_string(pending) + " disks of an approved run"};
   const auto credential_approval = approve_credential(options, database, *run, callee);
   return work_on(options,
-                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path, anchors,
-                  credential_approval},
-                 callee, std::move(database), *run, signals);
+                 {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path,
+                  work.anchors, credential_approval, work.rollback},
+                 callee, std::move(work.database), *run, signals);
 }
 
 ExitCode settle_command(const Options& options) {
@@ -256,10 +257,8 @@ ExitCode settle_command(const Options& options) {
   const StopSignals watcher([&](int number, int count) { signals.signal(number, count); });
   const std::filesystem::path path = database_path(options);
   const SystemClock clock;
-  require_audit_database(path, lock_wait_note(options));
-  const FileLock lock = lock_database(path, "settle");
-  const auto anchors = open_anchors(options);
-  Database database = open_audit_for_writing(path, lock_wait_note(options));
+  WorkingDatabase work = open_to_work(options, "settle", MayCreate::no);
+  Database& database = work.database;
   tell_recovery(options, recover(database, clock.utc_now()));
   const std::optional<RunRecord> run = named_run(database, options);
   if (!run) {
@@ -273,8 +272,9 @@ ExitCode settle_command(const Options& options) {
                       resolve(settings),
                       {DecisionKind::approve, std::nullopt, "reads_only", ""},
                       path,
-                      anchors,
-                      std::nullopt};
+                      work.anchors,
+                      std::nullopt,
+                      work.rollback};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.
@@ -282,7 +282,7 @@ ExitCode settle_command(const Options& options) {
   Callee callee;
   find_callee(options, plan.spec, callee);
   plan.credential_approval = approve_credential(options, database, *run, callee);
-  return work_on(options, plan, callee, std::move(database), *run, signals);
+  return work_on(options, plan, callee, std::move(work.database), *run, signals);
 }
 
 }  // namespace diskrelease

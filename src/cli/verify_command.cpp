@@ -30,7 +30,7 @@ std::vector<ArchiveRecord> not_verified(const Verification& found,
 }
 
 void print_json(const Verification& found, const std::vector<ArchiveRecord>& left_out,
-                const std::string& database) {
+                const std::string& database, const std::vector<std::string>& notes) {
   JsonObject tables;
   for (const VerifiedTable& table : found.tables) tables.add(table.name, table.rows);
   JsonObject object;
@@ -48,6 +48,7 @@ void print_json(const Verification& found, const std::vector<ArchiveRecord>& lef
       .add_json("rows", std::move(tables).text())
       .add("problem_count", found.problem_count)
       .add("problems", found.problems)
+      .add("notes", notes)
       .add("sealed", found.sealed_archive != 0)
       .add_json("archives", archives_json(found.archives))
       .add("archives_not_verified", std::ssize(left_out));
@@ -126,6 +127,9 @@ void print_anchors(const Verification& found, const AnchorsRead& anchors, const 
                                            : std::to_string(found.later_entries) + " entries")
               << " in later blocks\n";
   }
+  for (const std::string& note : anchors.content.notes) {
+    std::cout << "  note: " << visible(note) << '\n';
+  }
   if (found.later_anchors > 0) {
     std::cout << "  " << count_of(found.later_anchors, "later anchor")
               << (found.later_anchors == 1 ? " is" : " are")
@@ -177,6 +181,9 @@ ExitCode audit_verify_command(const Options& options) {
   std::vector<VerifiedFile> all;
   for (const std::string& path : paths) {
     Database database = open_for_verification(path);
+    if (const std::uint64_t links = hard_links_of(path); links > 1 && !options.quiet) {
+      std::cerr << "warning: " << describe_hard_links(path, links) << ".\n";
+    }
     VerifiedFile& file = all.emplace_back(
         VerifiedFile{visible(path), verify_audit(database, anchors.content.anchors)});
     file.found.problem_count += std::ssize(anchors.content.problems);
@@ -190,7 +197,7 @@ ExitCode audit_verify_command(const Options& options) {
     passed = passed && found.passed();
     const std::vector<ArchiveRecord> left_out = not_verified(found, all);
     if (options.json) {
-      print_json(found, left_out, paths[i]);
+      print_json(found, left_out, paths[i], anchors.content.notes);
       continue;
     }
     print_text(found, left_out, all[i].name, options.quiet);

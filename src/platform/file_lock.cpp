@@ -1,12 +1,19 @@
 #include "platform/file_lock.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "model/errors.h"
@@ -43,6 +50,53 @@ std::optional<FileLock> FileLock::try_acquire(const std::filesystem::path& path,
     fail(path, "write");
   }
   return lock;
+}
+
+std::optional<FileLock> FileLock::try_acquire_itself(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    const std::string reason = std::strerror(errno);
+    throw AuditUnusable("audit database " + file.string() + ": cannot be opened: " + reason +
+                        ". Nothing was sent.");
+  }
+  FileLock lock(descriptor);
+  struct statfs system {};
+  // As they are named in /usr/include/linux/magic.h, where they are named.
+  constexpr std::array<std::uint32_t, 5> k_network{NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, 0xFE534D42U,
+                                                   0xFF534D42U, V9FS_MAGIC};
+  const bool is_network =
+      ::fstatfs(descriptor, &system) == 0 &&
+      std::ranges::find(k_network, static_cast<std::uint32_t>(system.f_type)) != k_network.end();
+  while (!is_network) {
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno == EWOULDBLOCK) return std::nullopt;
+    if (errno != EINTR) break;
+  }
+  return FileLock(-1);
+}
+
+std::optional<std::int64_t> FileLock::holder_of(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  // "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF", the device in hex.
+  std::array<char, 64> place{};
+  std::snprintf(place.data(), place.size(), "%02x:%02x:%ju", major(status.st_dev),
+                minor(status.st_dev), static_cast<std::uintmax_t>(status.st_ino));
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string manner;
+    std::string access;
+    std::int64_t pid = 0;
+    std::string where;
+    if (words >> number >> kind >> manner >> access >> pid >> where && kind == "FLOCK" &&
+        where == place.data() && pid > 0) {
+      return pid;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string FileLock::read_holder(const std::filesystem::path& path) {

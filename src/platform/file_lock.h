@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +17,21 @@ class FileLock {
   /// 0600). Throws AuditUnusable when the file cannot be opened or locked for another reason.
   [[nodiscard]] static std::optional<FileLock> try_acquire(const std::filesystem::path& path,
                                                            const std::string& holder);
+
+  /// The same lock on a file that is there, as it is: whatever its name is, one process has it.
+  /// Where the file system keeps no such locks, or keeps them together with those of fcntl(), as
+  /// network file systems do, the lock holds nothing: is_held() says so. Throws AuditUnusable when
+  /// the file cannot be opened.
+  ///
+  /// Closing any descriptor of a file drops all locks that the process has on it by fcntl(), as
+  /// SQLite has them: destroy it after the file's last connection, and do not try while there is
+  /// one.
+  [[nodiscard]] static std::optional<FileLock> try_acquire_itself(
+      const std::filesystem::path& file);
+  [[nodiscard]] bool is_held() const noexcept { return descriptor_ >= 0; }
+
+  /// The process that holds the lock on the file itself, as far as the kernel tells.
+  [[nodiscard]] static std::optional<std::int64_t> holder_of(const std::filesystem::path& file);
 
   /// What the present or last holder has written; empty if nothing can be read. For messages only.
   [[nodiscard]] static std::string read_holder(const std::filesystem::path& path);

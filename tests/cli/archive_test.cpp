@@ -45,6 +45,12 @@ class ArchiveCommandTest : public ::testing::Test {
     return run(std::move(words));
   }
 
+  /// Takes away what would show that a database has been put back.
+  void forget_how_far_it_was() const {
+    std::filesystem::remove(path("a.db.anchors"));
+    std::filesystem::remove_all(path(".local/state/diskrelease"));
+  }
+
   TemporaryDirectory directory_;
 };
 
@@ -125,7 +131,7 @@ TEST_F(ArchiveCommandTest, WhatAnInterruptedArchivingLeftIsRecognised) {
   ASSERT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
   // As if the process had died before its commit.
   std::filesystem::rename(path("before.db"), path("a.db"));
-  std::filesystem::remove(path("a.db.anchors"));
+  forget_how_far_it_was();
   const ChildResult refused = archive({"--before", "30d", "-o", path("old.db")});
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_THAT(refused.error, HasSubstr("left by an archiving that did not come to its end"));
@@ -143,6 +149,10 @@ TEST_F(ArchiveCommandTest, AnArchiveThatAnOlderCopyDoesNotKnowIsToBeKept) {
   add_finished_run(path("a.db"), "d-", SystemClock().utc_now());
   ASSERT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
   std::filesystem::rename(path("backup.db"), path("a.db"));
+  const ChildResult contradicted = archive({"--before", "30d", "-o", path("old.db")});
+  EXPECT_EQ(contradicted.exit_code, 10);
+  EXPECT_THAT(contradicted.error, HasSubstr("an older copy was put back"));
+  forget_how_far_it_was();
   const ChildResult refused = archive({"--before", "30d", "-o", path("old.db")});
   EXPECT_EQ(refused.exit_code, 2);
   EXPECT_THAT(refused.error, AllOf(HasSubstr("Keep that file"), Not(HasSubstr("Remove"))));
@@ -190,11 +200,14 @@ TEST_F(ArchiveCommandTest, AlteredRowsAreNotMoved) {
 TEST_F(ArchiveCommandTest, AnArchiveOfAnotherHistoryIsFound) {
   std::filesystem::copy_file(path("a.db"), path("b.db"));
   ASSERT_EQ(archive({"--before", "30d", "-o", path("old.db")}).exit_code, 0);
-  // The same chain up to here, archived otherwise.
+  // The same chain up to here, archived otherwise, as on another machine.
+  forget_how_far_it_was();
+  std::filesystem::rename(path("a.db"), path("away.db"));
   ASSERT_EQ(
       run({"audit", "archive", "--db", path("b.db"), "--before", "100d", "-o", path("forged.db")})
           .exit_code,
       0);
+  std::filesystem::rename(path("away.db"), path("a.db"));
   const ChildResult found =
       run({"audit", "verify", "--db", path("a.db"), "--db", path("forged.db"), "--quiet"});
   EXPECT_EQ(found.exit_code, 9);

@@ -770,7 +770,7 @@ TEST_F(ReleaseTest, SimulatedAndRealRunsDoNotShareADatabase) {
   EXPECT_TRUE(server_->ledger().empty());
   EXPECT_EQ(query("SELECT count(*) FROM run"), 1);
 
-  std::filesystem::remove(path("a.db"));
+  for (const char* end : {"", ".anchors"}) std::filesystem::remove(path("a.db") + end);
   ASSERT_EQ(run(calling(release)).exit_code, 0);
   for (const std::vector<std::string>& words : {release, {"resume"}, {"settle", "1"}}) {
     const ChildResult refused = simulated(words);

@@ -66,7 +66,7 @@ class StorageTest : public ::testing::Test {
   }
 
   void remove_database() const {
-    for (const char* part : {"", "-wal", "-shm", ".lock"}) {
+    for (const char* part : {"", "-wal", "-shm", ".lock", ".anchors"}) {
       std::filesystem::remove(path("a.db") + part);
     }
     // What it claimed is not to keep the next one away.

@@ -516,6 +516,18 @@ TEST_F(DisplacedDatabaseTest, SendsNothingMoreWhenALinkToTheFileLeadsElsewhere) 
   EXPECT_EQ(outcome_of_the_seventh(target), "accepted");
 }
 
+TEST_F(DisplacedDatabaseTest, SendsNothingMoreWhenTheFileGetsASecondName) {
+  Api api;
+  api.after_answer = [&](std::size_t answers) {
+    if (answers == 7) std::filesystem::create_hard_link(file_, directory_ / "second.db");
+  };
+  EXPECT_FALSE(work(api));
+  EXPECT_EQ(api.answers().size(), 7U);
+  EXPECT_THAT(message_, HasSubstr("has 2 names (hard links)"));
+  std::filesystem::remove(directory_ / "second.db");
+  EXPECT_EQ(outcome_of_the_seventh(file_), "accepted");
+}
+
 TEST_F(DisplacedDatabaseTest, SaysSoAtTheEndWhenTheFileGoesAfterTheLastRequest) {
   constexpr std::size_t k_requests = k_disks + 3;  // three disks need a second one
   Api api;

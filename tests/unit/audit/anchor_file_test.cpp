@@ -159,11 +159,58 @@ TEST_F(AnchorFileTest, RefusesALineThatIsNoAnchorAndNamesIt) {
   EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:1: is no anchor: ")));
 }
 
-TEST_F(AnchorFileTest, ALineThatWasCutOffDoesNotSpoilTheNext) {
-  write(anchor_line(anchor(1)).substr(0, 90));
+/// Where the file ends with it, and where the next anchor follows.
+TEST_F(AnchorFileTest, ALineThatWasCutOffIsANoteWhereverItIsAndDoesNotSpoilTheNext) {
+  std::ofstream(directory_ / "key.pem") << k_test_signing_key;
+  ::chmod((directory_ / "key.pem").c_str(), 0600);
+  const auto key = std::make_shared<const SigningKey>(SigningKey::read(directory_ / "key.pem"));
+  std::ofstream(directory_ / "pub.pem") << key->public_key();
+  const VerifyingKey verifying = VerifyingKey::read(directory_ / "pub.pem");
+  const std::string good = anchor_line(anchor(1), key.get());
+  for (const auto& [line, checks] :
+       {std::pair(anchor_line(anchor(12)), static_cast<const VerifyingKey*>(nullptr)),
+        std::pair(anchor_line(anchor(12), key.get()), &verifying)}) {
+    for (std::size_t length = 1; length < line.size(); ++length) {
+      for (const std::string& filling : {std::string(), std::string(5, '\0')}) {
+        const std::string torn = line.substr(0, length) + filling;
+        write(good + '\n' + torn);
+        AnchorFile read = read_anchors(file_, checks);
+        EXPECT_THAT(read.problems, IsEmpty()) << torn;
+        EXPECT_THAT(read.notes, ElementsAre(HasSubstr(".anchors:2: the writing of"))) << torn;
+        EXPECT_THAT(read.anchors, SizeIs(1));
+        if (length % 20 != 1) continue;
+        AnchorWriter({.file = file_, .log_socket = {}, .key = key}).append(anchor(13));
+        read = read_anchors(file_, checks);
+        EXPECT_THAT(read.problems, IsEmpty()) << torn;
+        EXPECT_THAT(read.notes, ElementsAre(HasSubstr(".anchors:2: the writing of"))) << torn;
+        EXPECT_THAT(read.anchors, SizeIs(2));
+      }
+    }
+  }
+}
+
+TEST_F(AnchorFileTest, ALineThatWasCutOffInTheMiddleIsAProblem) {
+  const std::string good = anchor_line(anchor(1)) + '\n';
+  const std::string torn = good.substr(0, 90);
+  for (const std::string& rest : {'\n' + good, std::string("\n"), "\n# cut off\n" + good}) {
+    write(good + torn + rest);
+    EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(":2: is no anchor: "))) << rest;
+    EXPECT_THAT(read_anchors(file_).notes, IsEmpty()) << rest;
+  }
+  // What was never the beginning of an anchor is no interrupted one.
+  write(good + "something");
+  EXPECT_THAT(read_anchors(file_).problems, SizeIs(1));
   append(2);
-  EXPECT_EQ(read_anchors(file_).anchors.size(), 1U);
-  EXPECT_THAT(read_anchors(file_).problems, ElementsAre(HasSubstr(".anchors:1: is no anchor: ")));
+  EXPECT_THAT(read_anchors(file_).problems, SizeIs(1));
+  EXPECT_THAT(read_anchors(file_).anchors, SizeIs(2));
+}
+
+TEST_F(AnchorFileTest, ALineThatOnlyLacksItsEndIsAnAnchor) {
+  write(anchor_line(anchor(1)));
+  append(2);
+  EXPECT_THAT(read_anchors(file_).anchors, SizeIs(2));
+  EXPECT_THAT(read_anchors(file_).problems, IsEmpty());
+  EXPECT_THAT(read_anchors(file_).notes, IsEmpty());
 }
 
 TEST_F(AnchorFileTest, APipeWithoutAReaderIsAnErrorAtOnce) {

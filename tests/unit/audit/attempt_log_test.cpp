@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <set>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "audit/audit_file.h"
@@ -71,6 +73,55 @@ TEST_F(AttemptLogTest, AnIntentIsOnDiskWhenItsLicenceIsHandedOut) {
   EXPECT_EQ(attempt.disk(), disk_id("disk-1"));
   EXPECT_EQ(attempt.number(), 1);
   EXPECT_EQ(attempt.stage(), Stage::release);
+}
+
+/// The head of what would be left if the write-ahead log were lost.
+std::int64_t last_block_without_log(const std::filesystem::path& file) {
+  sqlite3* handle = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  EXPECT_EQ(sqlite3_open_v2(("file:" + file.string() + "?immutable=1").c_str(), &handle,
+                            SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr),
+            SQLITE_OK);
+  EXPECT_EQ(sqlite3_prepare_v2(handle, "SELECT max(block_id) FROM chain", -1, &statement, nullptr),
+            SQLITE_OK);
+  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+  const std::int64_t block = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(handle);
+  return block;
+}
+
+/// 16 MiB are moved into the database at a time, three times.
+TEST_F(AttemptLogTest, AnAnchorNamesWhatIsLostWithTheWriteAheadLogAtAnyTime) {
+  enrol_disks(1);
+  Database database = open_audit_for_writing(file_);
+  std::vector<std::int64_t> anchored;
+  AttemptLog log(std::move(database), run_.id, invocation_, AttemptLog::k_max_delay, {},
+                 AttemptLog::k_intent_delay, nullptr,
+                 [&](const ChainHead& head) { anchored.push_back(head.block); });
+  const std::string detail(500'000, 'x');
+  int checkpoints = 0;
+  std::int64_t before = 0;
+  for (int i = 0; i < 110; ++i) {
+    log.record_decision({DecisionKind::stop, std::nullopt, "test", detail}, k_test_time);
+    log.flush();
+    const std::int64_t kept = last_block_without_log(file_);
+    const std::int64_t head = query("SELECT max(block_id) FROM chain");
+    if (std::exchange(before, kept) != kept) ++checkpoints;
+    ASSERT_FALSE(anchored.empty());
+    EXPECT_TRUE(kept == head || anchored.back() > kept) << kept << " of " << head;
+  }
+  EXPECT_GE(checkpoints, 3);
+  EXPECT_LE(std::ssize(anchored), checkpoints + 1) << "an anchor costs a sync";
+}
+
+TEST_F(AttemptLogTest, AnAnchorThatCannotBeWrittenFailsTheCommit) {
+  enrol_disks(2);
+  AttemptLog log(open_audit_for_writing(file_), run_.id, invocation_, AttemptLog::k_max_delay, {},
+                 AttemptLog::k_intent_delay, nullptr,
+                 [](const ChainHead&) { throw AuditUnusable("no anchor"); });
+  EXPECT_THROW(static_cast<void>(announce(log, 1)), AuditUnusable);
+  EXPECT_THROW(static_cast<void>(announce(log, 2)), AuditUnusable);
 }
 
 TEST_F(AttemptLogTest, RecordsEveryFieldOfAnOutcome) {

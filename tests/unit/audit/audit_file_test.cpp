@@ -234,6 +234,35 @@ TEST_F(AuditFileTest, RefusesAFileSystemWithoutSharedMemory) {
               HasSubstr("does not support write-ahead logging"));
 }
 
+TEST_F(AuditFileTest, WhatTheInspectionRefusesIsLeftAsItIsWithItsWriteAheadLog) {
+  create_audit_database(file_);
+  const std::filesystem::path log = file_.string() + "-wal";
+  std::filesystem::path kept = directory_ / "kept";
+  {
+    Database database = open_audit_for_writing(file_);
+    enrol(database, {"one"});
+    std::filesystem::copy_file(log, kept);
+  }
+  // As after a kill: the log holds what the database does not have yet.
+  std::filesystem::rename(kept, log);
+  const auto size = std::filesystem::file_size(log);
+  EXPECT_THAT(error_of([&] {
+                static_cast<void>(open_audit_for_writing(
+                    file_, [](Database&) { throw AuditUnusable("another one"); }));
+              }),
+              HasSubstr("another one"));
+  EXPECT_EQ(std::filesystem::file_size(log), size);
+}
+
+TEST_F(AuditFileTest, RefusesToWriteToAFileWithSeveralNames) {
+  create_audit_database(file_);
+  std::filesystem::create_hard_link(file_, directory_ / "second");
+  EXPECT_THAT(writing_error(), HasSubstr("has 2 names (hard links)"));
+  EXPECT_NO_THROW(static_cast<void>(open_audit_for_reading(file_)));
+  std::filesystem::remove(directory_ / "second");
+  EXPECT_NO_THROW(static_cast<void>(open_audit_for_writing(file_)));
+}
+
 TEST_F(AuditFileTest, AReaderCannotWrite) {
   create_audit_database(file_);
   Database reader = open_audit_for_reading(file_);

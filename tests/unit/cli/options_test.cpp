@@ -135,8 +135,11 @@ const std::vector<OptionRow> k_options = {
      [](const Options& o) { return o.sandbox && o.sandbox_scenario == "s.json"; },
      k_callers},
     {{"--mark", "1=released", "--reason", "console"},
-     [](const Options& o) { return o.marks.size() == 1 && o.mark_reason == "console"; },
+     [](const Options& o) { return o.marks.size() == 1 && o.reason == "console"; },
      {"settle"}},
+    {{"--accept-rollback", "--reason", "lost"},
+     [](const Options& o) { return o.accept_rollback && o.reason == "lost"; },
+     k_callers},
     {{"--all"}, [](const Options& o) { return o.all; }, {"status"}},
     {{"--state", "unknown"}, [](const Options& o) { return o.state == "unknown"; }, {"audit show"}},
     {{"--csv"}, [](const Options& o) { return o.csv; }, k_csv},
@@ -245,7 +248,7 @@ TEST(OptionsTest, SaysNothingWithoutFlags) {
     EXPECT_EQ(write_settings(options.settings), "{}") << command;
     EXPECT_EQ(options.help, std::nullopt) << command;
     EXPECT_THAT(options.marks, IsEmpty()) << command;
-    EXPECT_EQ(options.mark_reason, std::nullopt) << command;
+    EXPECT_EQ(options.reason, std::nullopt) << command;
     EXPECT_THAT(options.words, ElementsAre(command));
   }
 }
@@ -377,20 +380,35 @@ TEST(MarkOptionsTest, AreReadInTheOrderGiven) {
                        "--mark=9900000000000000001=released", "--reason", "seen in the console"});
   EXPECT_EQ(options.marks, (std::vector<Mark>{{disk("9900000000000000002"), MarkedAs::not_released},
                                               {disk("9900000000000000001"), MarkedAs::released}}));
-  EXPECT_EQ(options.mark_reason, "seen in the console");
+  EXPECT_EQ(options.reason, "seen in the console");
   EXPECT_THAT(options.words, ElementsAre("settle", "7"));
 }
 
 TEST(MarkOptionsTest, KeepAReasonAsItIs) {
   const std::string reason = "ticket 17: \"gone\", says M\xC3\xBCller, 1=2";
-  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", reason}).mark_reason, reason);
+  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", reason}).reason, reason);
 }
 
 TEST(MarkOptionsTest, GoTogetherWithAReason) {
   EXPECT_EQ(refusal("settle", {"--mark", "1=released"}),
             "--mark needs --reason TEXT: how you know what became of the disk");
   EXPECT_EQ(refusal("settle", {"--reason", "console"}),
-            "--reason is the reason of a --mark, and there is none");
+            "--reason is the reason of a --mark or of --accept-rollback, and there is none");
+}
+
+TEST(RollbackOptionsTest, AcceptARollbackWithAReasonOnly) {
+  for (const char* command : {"run", "resume", "settle"}) {
+    const Options options =
+        parse(command, {"1", "--accept-rollback", "--reason", "the disk broke"});
+    EXPECT_TRUE(options.accept_rollback) << command;
+    EXPECT_EQ(options.reason, "the disk broke") << command;
+    EXPECT_EQ(refusal(command, {"1", "--accept-rollback"}),
+              "--accept-rollback needs --reason TEXT: why the newest copy cannot be put back");
+    EXPECT_EQ(refusal(command, {"1", "--reason", "x"}),
+              "--reason is the reason of a --mark or of --accept-rollback, and there is none");
+    EXPECT_EQ(refusal(command, {"1", "--accept-rollback", "--reason", " "}),
+              "--reason must not be empty");
+  }
 }
 
 TEST(MarkOptionsTest, RefuseWhatIsNotADiskWithItsFate) {
@@ -446,7 +464,7 @@ TEST(MarkOptionsTest, RefuseAReasonThatSaysNothingOrIsNoLineOfText) {
   EXPECT_EQ(refuse("M\xFCller"), "--reason must be one line of UTF-8 text");
   EXPECT_EQ(refuse(std::string(1'001, 'x')), "--reason must not be longer than 1000 bytes");
   const std::string longest(1'000, 'x');
-  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", longest}).mark_reason, longest);
+  EXPECT_EQ(parse("settle", {"--mark", "1=released", "--reason", longest}).reason, longest);
 }
 
 TEST(MarkOptionsTest, TellEveryProblemAtOnce) {

@@ -77,6 +77,25 @@ TEST_F(FileLockTest, SaysWhereItCannotBeMade) {
   }
 }
 
+TEST_F(FileLockTest, OnAFileItselfIsOneWhateverItsNameAndLeavesItAsItIs) {
+  std::ofstream(file_) << "content";
+  std::filesystem::create_hard_link(file_, directory_ / "second");
+  std::filesystem::create_symlink(file_, directory_ / "link");
+  std::optional<FileLock> first = FileLock::try_acquire_itself(file_);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->is_held());
+  for (const char* name : {"audit.db.lock", "second", "link"}) {
+    EXPECT_FALSE(FileLock::try_acquire_itself(directory_ / name)) << name;
+  }
+  EXPECT_EQ(FileLock::read_holder(file_), "content");
+  // Some file systems show another device in a file's status than in the list of locks.
+  const auto holder = FileLock::holder_of(directory_ / "second");
+  EXPECT_TRUE(!holder || *holder == ::getpid());
+  first.reset();
+  EXPECT_TRUE(FileLock::try_acquire_itself(directory_ / "second"));
+  EXPECT_THROW(static_cast<void>(FileLock::try_acquire_itself(directory_ / "none")), AuditUnusable);
+}
+
 TEST_F(FileLockTest, IsFreeOnceAnotherProcessThatHeldItWasKilled) {
   std::array<int, 2> ready{};
   ASSERT_EQ(::pipe(ready.data()), 0);
