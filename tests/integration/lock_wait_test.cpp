@@ -61,7 +61,7 @@ TEST(LockWaitTest, TellsOnceWhoseLockIsWaitedForAndGivesUpInTheEnd) {
   create_audit_database(file);
   std::vector<std::string> told;
   Database database =
-      open_audit_for_writing(file, [&](const std::string& text) { told.push_back(text); });
+      open_audit_for_writing(file, {}, [&](const std::string& text) { told.push_back(text); });
   const OtherWriter other(file);
   const std::string holder = " (pid " + other.pid() + ", user ";
   EXPECT_THAT(error_of([&] { const Transaction transaction(database); }),
@@ -77,7 +77,7 @@ TEST(LockWaitTest, GoesOnWhenTheLockIsFree) {
   const FaultyVfs vfs(FaultyVfs::Syncs::skipped);
   create_audit_database(file);
   std::optional<OtherWriter> other;
-  Database database = open_audit_for_writing(file, [&](const std::string&) { other.reset(); });
+  Database database = open_audit_for_writing(file, {}, [&](const std::string&) { other.reset(); });
   other.emplace(file);
   EXPECT_EQ(error_of([&] { Transaction(database).commit(); }), "no error");
   EXPECT_FALSE(other.has_value());
