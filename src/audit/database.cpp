@@ -312,7 +312,8 @@ Statement::Type Statement::type(int column) const noexcept {
 struct Database::Private {
   Private(const std::filesystem::path& file, Access access)
       : path(file.string()),
-        absolute_path(std::filesystem::absolute(file).string()),
+        absolute_path(access == Access::in_memory ? std::string()
+                                                  : std::filesystem::absolute(file).string()),
         session("SQLite", uri_of(file, access), k_opening_s) {
     handle = Poco::Data::SQLite::Utility::dbHandle(session);
   }

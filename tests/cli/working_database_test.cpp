@@ -191,14 +191,17 @@ TEST_F(WorkingDatabaseTest, ARollbackThatIsAcceptedIsRecordedOnceAndGoesOnWithou
   EXPECT_EQ(release(4, unseen).exit_code, k_refused);
   const std::size_t sent = releases();
   const ChildResult accepted = release(4, accept);
-  EXPECT_EQ(accepted.exit_code, 0) << accepted.error;
-  EXPECT_EQ(releases(), sent) << "all were released before, as reading shows";
+  EXPECT_EQ(accepted.exit_code, 4) << accepted.error;
+  EXPECT_EQ(releases(), sent) << "all were released before";
+  EXPECT_EQ(query("SELECT count(*) FROM item_state WHERE decision_reason = 'unsettled_elsewhere'"),
+            3)
+      << "the claims of the machine know of the run that was lost";
   EXPECT_EQ(query("SELECT count(*) FROM decision WHERE kind = 'approve'"
                   " AND reason = 'rollback_accepted' AND detail LIKE 'the disk broke; the database"
                   " ended at block % of chain %, the anchor of % names block % of chain %'"),
             1);
-  EXPECT_EQ(release(5).exit_code, 0) << "the anchors are those of this database again";
-  EXPECT_EQ(release(6, {"--anchor-file", path("elsewhere")}).exit_code, 0);
+  EXPECT_EQ(release(5).exit_code, 4) << "the anchors are those of this database again";
+  EXPECT_EQ(release(6, {"--anchor-file", path("elsewhere")}).exit_code, 4);
   const ChildResult again = release(7, accept);
   EXPECT_EQ(again.exit_code, k_refused) << again.error;
   EXPECT_THAT(again.error, HasSubstr("there is nothing to accept"));
@@ -306,7 +309,14 @@ TEST_F(WorkingDatabaseTest, AnOlderCopyThatIsPutBackTogetherWithItsAnchorsIsFoun
   copy("backup.anchors", "a.db.anchors");
   EXPECT_EQ(read({"audit", "verify"}).exit_code, 0);
   expect_nothing_works("/databases/");
-  // Nothing on this machine knows better: an anchor that is kept elsewhere would.
+  std::filesystem::remove_all(path(".local/state/diskrelease"));
+  const std::size_t sent = releases();
+  EXPECT_EQ(release(3).exit_code, 4) << "the claims of the machine still know";
+  EXPECT_EQ(releases(), sent);
+  // Nothing on this machine knows better then: an anchor that is kept elsewhere would.
+  std::filesystem::remove_all(path("claims"));
+  copy("backup", "a.db");
+  copy("backup.anchors", "a.db.anchors");
   std::filesystem::remove_all(path(".local/state/diskrelease"));
   EXPECT_EQ(release(3).exit_code, 0);
 }
