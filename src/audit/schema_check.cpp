@@ -4,6 +4,7 @@
 
 #include "audit/embedded_schema.h"
 #include "model/errors.h"
+#include "model/shown_path.h"
 #include "model/visible_text.h"
 
 namespace diskrelease {
@@ -11,7 +12,7 @@ namespace {
 
 using Definitions = std::map<std::string, std::string>;  ///< "trigger NAME" -> its definition
 
-std::string shown(const std::string& text) {
+std::string excerpt(const std::string& text) {
   constexpr std::size_t most = 300;
   return visible(text.size() > most ? text.substr(0, most) + "..." : text);
 }
@@ -87,11 +88,11 @@ SchemaDifferences compare(Database& database, std::string_view schema, const Exp
   for (const auto& [name, definition] : here) {
     const auto known = expected.all.find(name);
     if (known == expected.all.end()) {
-      problem(visible(name) + " does not belong to an audit database: " + shown(definition));
+      problem(visible(name) + " does not belong to an audit database: " + excerpt(definition));
     } else if (known->second == definition) {
       continue;
     } else if (expected.evidence.contains(name)) {
-      problem(name + " was changed: " + shown(definition));
+      problem(name + " was changed: " + excerpt(definition));
       if (name.starts_with("table ")) found.has_our_tables = false;
     } else {
       found.other_derived[name] = definition;
@@ -102,7 +103,7 @@ SchemaDifferences compare(Database& database, std::string_view schema, const Exp
 
 void require(Database& database, const SchemaDifferences& found) {
   if (found.problems.empty()) return;
-  throw AuditUnusable("audit database " + database.path() +
+  throw AuditUnusable("audit database " + shown(database.path()) +
                       ": it was altered, or somebody else has made it: " + found.problems.front() +
                       "\nNothing else in it was read; `diskrelease audit verify` says what "
                       "differs.");

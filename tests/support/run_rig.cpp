@@ -36,7 +36,8 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
       parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}
 
 void RunRig::send(const AttemptObserver& observer) {
-  dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+  // Whatever a test has done to the file by now.
+  dispatch.open(PendingFeed(Database(file_, Database::Access::read_only), run_));
   std::mutex mutex;
   const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
     const std::lock_guard lock(mutex);
