@@ -37,7 +37,11 @@ std::filesystem::path database_path(const Options& options) {
 std::filesystem::path one_name_of(const std::filesystem::path& path) {
   std::error_code error;
   // A relative path of which nothing is there yet would stay relative.
-  const std::filesystem::path whole = std::filesystem::absolute(path);
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  if (error) {
+    throw AuditUnusable("audit database " + shown(path) +
+                        ": a relative path, and the working directory is gone: " + error.message());
+  }
   std::filesystem::path found = std::filesystem::weakly_canonical(whole, error);
   return error ? whole : found;
 }
