@@ -44,8 +44,8 @@ struct DescribeReading {
                                                 const Blanking& blank);
 
 /// What a reply to describe_account_request() proves: `complete` only where the documented document
-/// shows at least one disk, whose sighting it has then. An account without any looks like an answer that
-/// has lost all. Pure and thread-safe.
+/// shows at least one disk, whose sighting it has then. An account without any looks like an answer
+/// that has lost all. Pure and thread-safe.
 [[nodiscard]] DescribeReading classify_account(const Reply& reply, const Blanking& blank);
 
 }  // namespace diskrelease

@@ -69,12 +69,8 @@ TEST(LayeringTest, TheSourcesOfThisProjectKeepTheRules) {
 
 TEST(LayeringTest, EveryArrowBetweenTwoRoomsPointsToALowerLayer) {
   const std::vector<std::vector<std::string>> layers = {
-      {"model"},
-      {"platform", "net"},
-      {"input", "pacing", "audit", "api"},
-      {"coordination"},
-      {"run", "report", "sandbox"},
-      {"cli"},
+      {"model"},        {"platform", "net"},          {"input", "pacing", "audit", "api"},
+      {"coordination"}, {"run", "report", "sandbox"}, {"cli"},
   };
   for (std::size_t from = 0; from < layers.size(); ++from) {
     for (std::size_t to = 0; to < layers.size(); ++to) {
