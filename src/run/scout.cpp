@@ -104,8 +104,11 @@ void Scout::use(const DiskReader::Result& result) {
 
 void Scout::use(WorkItem item, const Sighting& sighting, WorkItem::Look look) {
   if (parts_.spec.goal == Goal::release) {
-    raise(parts_, parts_.dispatch.watch().saw_unsent(item.pending.item, item.pending.disk,
-                                                     sighting.status, was_available(item)));
+    // An answer may lack a disk that exists. Two do not, a poll apart.
+    const bool is_told = sighting.status != DiskStatus::absent || item.absent;
+    raise(parts_,
+          parts_.dispatch.watch().saw_unsent(item.pending.item, item.pending.disk, sighting.status,
+                                             is_told && was_available(item)));
   }
   const PreflightStep step = judge(sighting, {.goal = parts_.spec.goal,
                                               .stage = item.pending.stage,

@@ -56,9 +56,6 @@ Meaning meaning(DiskStatus status, std::int64_t stage) {
   return status == DiskStatus::in_use ? Meaning::attached : Meaning::nothing;
 }
 
-/// What a read of the account shows first: in no list, and nobody acts on it.
-constexpr std::string_view k_witness = "disk-0";
-
 UtcTime utc(std::int64_t milliseconds) { return UtcTime(std::chrono::milliseconds(milliseconds)); }
 
 class Check {
@@ -395,7 +392,8 @@ class Check {
     }
     Statement counts = database_.prepare(
         "SELECT read_id, result, disk_count, (SELECT count(*) FROM observation"
-        " WHERE observation.read_id = disk_read.read_id), request_id FROM disk_read");
+        " WHERE observation.read_id = disk_read.read_id), request_id, coalesce(message, '')"
+        " FROM disk_read");
     while (counts.step()) {
       // Absences may not count; a read of the account observes nothing.
       std::int64_t least = 0;
@@ -407,8 +405,10 @@ class Check {
         least = std::ranges::count_if(
             rows, [](const auto& row) { return row.second != DiskStatus::absent; });
         if (most > 0 && most != counts.integer(2)) violated("a read of another number of disks");
-        // The witness of a control is no item.
-        if (most == 1 && rows.front().first == k_witness) least = most = 0;
+        // What a control has asked for is no item.
+        if (counts.text(5).find("which the account has") != std::string_view::npos) {
+          least = most = 0;
+        }
       }
       if (answer != complete.end() && counts.text(1) == "failed") ++result_.tally.doubted_reads;
       if (counts.integer(3) < least || counts.integer(3) > most) {
@@ -571,6 +571,14 @@ class Check {
     });
   }
 
+  /// Somebody else was seen to release disks of the account.
+  [[nodiscard]] bool has_alarm(std::size_t run) const {
+    Statement select = database_.prepare(
+        "SELECT 1 FROM decision WHERE run_id = ?1 AND kind = 'stop' AND item_id IS NOT NULL");
+    select.bind(1, runs_[run].id.value);
+    return select.step();
+  }
+
   /// An item that is left unknown though the rules of G3 settle it. Only the last read of a process
   /// that came to its end tells: whatever reading could show was read.
   void check_left_unknown(std::size_t run, const ItemRow& item) {
@@ -614,7 +622,8 @@ class Check {
         wrong("though two reads show it attached");
         break;
       case Meaning::as_before:
-        if (stayed(attempt, sightings) && spec.settle.resend &&
+        // An alarm ends a process before its window is over.
+        if (stayed(attempt, sightings) && spec.settle.resend && !has_alarm(run) &&
             unknown_up_to(attempt) < spec.retry.max_attempts) {
           wrong("though it stayed as it was for the whole window and may be sent again");
         }
