@@ -132,8 +132,6 @@ Due Reconciler::last_look() {
 void Reconciler::use(const DiskReader::Result& result) {
   const DescribeReading& reading = result.reading;
   if (reading.kind == DescribeReading::Kind::complete) {
-    const bool shows_bin = std::ranges::find(reading.sightings, DiskStatus::recycled,
-                                             &Sighting::status) != reading.sightings.end();
     for (std::size_t i = 0; i < looked_at_.size(); ++i) {
       if (result.counts[i]) {
         use_accepted(parts_, looked_at_[i], reading.sightings[i], result, true);
@@ -142,6 +140,12 @@ void Reconciler::use(const DiskReader::Result& result) {
       }
     }
     looked_at_.clear();
+    // Of the same answer, what was released: others may be there since the account had a bin.
+    bool shows_bin = false;
+    for (std::size_t i = 0; i < page_.size(); ++i) {
+      shows_bin = shows_bin || (page_[i].stage == Stage::release &&
+                                reading.sightings[i].status == DiskStatus::recycled);
+    }
     for (std::size_t i = 0; i < page_.size(); ++i) {
       page_[i].bin_keeps = page_[i].bin_keeps || shows_bin;
       if (result.counts[i]) use(page_[i], reading.sightings[i], result);
