@@ -295,11 +295,13 @@ ForeignCounts count_foreign(Database& database, const RunRecord& run) {
   return counts;
 }
 
-bool has_seen_bin(Database& database, std::string_view endpoint, UtcTime since) {
+bool has_seen_bin(Database& database, const AccountOfRuns& account, UtcTime since) {
   Statement select = database.prepare(
       "SELECT EXISTS (SELECT 1 FROM run JOIN run_tally USING (run_id)"
-      " WHERE endpoint = ?1 AND created_utc_ms >= ?2 AND verified = 'recycled' AND items > 0)");
-  select.bind(1, endpoint).bind(2, since);
+      " WHERE run.endpoint = ?1 AND created_utc_ms >= ?2 AND verified = 'recycled' AND items > 0"
+      " AND NOT EXISTS (SELECT 1 FROM invocation WHERE invocation.run_id = run.run_id"
+      "                 AND credential_id <> ?3))");
+  select.bind(1, account.endpoint).bind(2, since).bind(3, account.credential_id);
   return select.step() && select.integer(0) != 0;
 }
 

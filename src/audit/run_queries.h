@@ -56,9 +56,13 @@ struct ForeignCounts {
 /// Looks at every decision about an item of the run.
 [[nodiscard]] ForeignCounts count_foreign(Database& database, const RunRecord& run);
 
-/// Whether a run against this endpoint that was made since then has seen an accepted release in the
-/// recycle bin: so the account has one.
-[[nodiscard]] bool has_seen_bin(Database& database, std::string_view endpoint, UtcTime since);
+/// Whether a run that was made since then with this credential, against this endpoint, has seen an
+/// accepted release in the recycle bin: so the account has one.
+struct AccountOfRuns {
+  std::string_view endpoint;
+  std::string_view credential_id;
+};
+[[nodiscard]] bool has_seen_bin(Database& database, const AccountOfRuns& account, UtcTime since);
 
 /// Whether a run has an item that can be sent now.
 [[nodiscard]] bool has_sendable(Database& database, const RunRecord& run);

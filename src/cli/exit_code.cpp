@@ -21,8 +21,7 @@ ExitCode exit_code_of(const StateCounts& counts, const OpenFates& open, EndReaso
         return ExitCode::internal_error;
     }
   }
-  if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there + open.destroyed >
-      0) {
+  if (counts[ItemState::unknown] + open.unsettled_elsewhere + open.still_there + open.foreign > 0) {
     return ExitCode::unknown_remain;
   }
   if (reason == EndReason::interrupted && open.unverified > 0) return ExitCode::interrupted;

@@ -29,7 +29,7 @@ struct OpenFates {
   std::int64_t unsettled_elsewhere = 0;  ///< skipped: its outcome is unknown in another run
   std::int64_t still_there = 0;          ///< accepted, but seen as if nothing had happened
   std::int64_t unverified = 0;           ///< accepted, and reading back was wanted and not finished
-  std::int64_t destroyed = 0;            ///< by a second release of somebody else
+  std::int64_t foreign = 0;              ///< released by somebody else as well, or instead
 };
 
 /// What a run's end means for the caller.

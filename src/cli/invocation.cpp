@@ -186,12 +186,13 @@ ExitCode conclude(const Options& options, const InvocationPlan& plan, Database& 
     record_decision(database, run.id, invocation,
                     {DecisionKind::stop, std::nullopt, stop.cause, stop.detail}, clock.utc_now());
   }
-  const ExitCode code = exit_code_of(summary.counts,
-                                     {.unsettled_elsewhere = unsettled_elsewhere(summary),
-                                      .still_there = verified.still_there,
-                                      .unverified = unverified,
-                                      .destroyed = summary.foreign.destroyed},
-                                     stop.reason);
+  const ExitCode code =
+      exit_code_of(summary.counts,
+                   {.unsettled_elsewhere = unsettled_elsewhere(summary),
+                    .still_there = verified.still_there,
+                    .unverified = unverified,
+                    .foreign = summary.foreign.destroyed + summary.foreign.released},
+                   stop.reason);
   end_invocation(database, invocation, stop.reason, stop.detail, static_cast<int>(code),
                  clock.utc_now());
   summary.end_reason = to_text(stop.reason);

@@ -82,14 +82,18 @@ void follow_audit(Claims& claims, Database& database, UtcTime now) {
     std::vector<ClaimChange> changes;
     for (const OpenClaim& claim : page) {
       fate.bind(1, claim.key.disk.text()).bind(2, std::int64_t{static_cast<int>(claim.key.stage)});
-      const std::int64_t found = fate.step() ? fate.integer(0) : 0;
+      // No attempt at all: of an unknown claim it is an older state of the database that asks.
+      const bool known = fate.step() && !fate.is_null(0);
+      const std::int64_t found = known ? fate.integer(0) : 0;
       fate.reset();
       if (found == 3) changes.push_back({claim.key, ClaimState::accepted});
       if (found == 2 && claim.state != ClaimState::unknown) {
         changes.push_back({claim.key, ClaimState::unknown});
       }
       if (found == 1) changes.push_back({claim.key, ClaimState::gone});
-      if (found == 0) changes.push_back({claim.key, std::nullopt});
+      if (found == 0 && (known || claim.state != ClaimState::unknown)) {
+        changes.push_back({claim.key, std::nullopt});
+      }
     }
     claims.change(changes, now);
     if (std::ssize(page) < k_page) return;

@@ -155,7 +155,8 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
   // are limited.
   const int most_turns = parts.spec.retry.max_attempts + 2;
   Database reader = open_reader();
-  if (has_seen_bin(reader, run.description.endpoint, parts.clock.utc_now() - k_account_keeps_bin)) {
+  if (has_seen_bin(reader, {run.description.endpoint, parts.caller.credential.id},
+                   parts.clock.utc_now() - k_account_keeps_bin)) {
     parts.dispatch.watch().bin_is_known();
   }
   for (int turn = 0; turn < most_turns; ++turn) {

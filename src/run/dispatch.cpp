@@ -32,6 +32,14 @@ std::int64_t most_held(const JobSpec& spec) {
   return 2 + static_cast<std::int64_t>(*spec.rate.per_second / 5);
 }
 
+/// Items of one page, which are claimed together: at low rates those of an hour, for claims keep
+/// other databases away.
+std::int64_t page_size(const JobSpec& spec) {
+  constexpr double most = Dispatch::k_longest_page;
+  if (!spec.rate.per_second) return Dispatch::k_longest_page;
+  return static_cast<std::int64_t>(std::clamp(*spec.rate.per_second * 3600, 1.0, most));
+}
+
 std::string after_attempts(int count) { return "after " + std::to_string(count) + " attempts"; }
 
 }  // namespace
@@ -44,11 +52,16 @@ Dispatch::Dispatch(DepartureGate& gate, const JobSpec& spec, const StateCounts& 
       goal_(spec.goal),
       preflight_(spec.preflight),
       most_held_(most_held(spec)),
+      page_size_(page_size(spec)),
       retry_budget_(retry_budget(spec.retry, at_start.total())),
       watch_(spec.settle.poll),
       look_ahead_({spec.rate.per_second, spec.look_batch, longest_look}),
       random_(seed + 1),
-      counts_(at_start) {}
+      counts_(at_start) {
+  look_valid_ns_ = look_ahead_.valid_for().count();
+  // A purge destroys: small looks at its beginning would keep nothing from that.
+  if (goal_ == Goal::purge) look_ahead_.seen_in_place();
+}
 
 void Dispatch::open(PendingFeed feed) {
   open([feed = std::make_shared<PendingFeed>(std::move(feed))](std::int64_t limit) {
@@ -67,7 +80,7 @@ void Dispatch::open(ItemSource source) {
 
 void Dispatch::refill() {
   if (feed_ended_ || !page_.empty()) return;
-  ItemPage page = source_(k_page);
+  ItemPage page = source_(page_size_);
   counts_[ItemState::pending] -= page.skipped;
   counts_[ItemState::skipped] += page.skipped;
   if (page.last) {
@@ -83,7 +96,7 @@ bool Dispatch::is_fresh(const WorkItem& item, SteadyTime at) const {
   if (!preflight_) return true;
   if (!item.seen_fit) return false;
   const auto [sent, answered] = *item.seen_fit;
-  if (look_ahead_.is_fresh(sent, answered, at)) return true;
+  if (LookAhead::is_fresh(sent, answered, at, look_valid_for())) return true;
   // While the rate is cut, the look is the first of three requests as well.
   const std::optional<double> rate = gate_.rate(at);
   return rate && at - answered <= std::chrono::duration<double>(3 / *rate) &&
@@ -228,6 +241,7 @@ Dispatch::NextBatch Dispatch::next_batch(SteadyTime now, UtcTime utc) {
 void Dispatch::looked(SteadyTime began, SteadyTime answered) {
   const std::lock_guard lock(mutex_);
   look_ahead_.took(answered - began);
+  look_valid_ns_ = look_ahead_.valid_for().count();
 }
 
 void Dispatch::seen_in_place() {
@@ -315,7 +329,8 @@ std::optional<DecisionRecord> Dispatch::ended(WorkItem item, const Classificatio
   item.departed = false;
   const bool accepted = result.outcome == Outcome::accepted && goal_ == Goal::release;
   if (accepted && sent) {
-    watch_.accepted({item.pending.item, item.pending.disk, sent->sent, sent->answered});
+    watch_.accepted({item.pending.item, item.pending.disk, sent->sent, sent->answered,
+                     item.seen_fit.has_value()});
   }
   const auto waiting = [&] { return retries_.size() + looks_.size() + stale_.size(); };
   const std::size_t before = waiting();

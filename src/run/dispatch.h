@@ -90,7 +90,10 @@ class Dispatch {
 
   /// Whether an item may be sent at that time by what was seen of it.
   [[nodiscard]] bool is_fresh(const WorkItem& item, SteadyTime at) const;
-  [[nodiscard]] std::chrono::nanoseconds look_valid_for() const { return look_ahead_.valid_for(); }
+  /// How long a look is believed after its answer, at present.
+  [[nodiscard]] std::chrono::nanoseconds look_valid_for() const {
+    return std::chrono::nanoseconds(look_valid_ns_.load());
+  }
   /// For an item that is to be looked at again before it may be sent one that can take its slot,
   /// fresh at that departure; nullopt = there is none.
   [[nodiscard]] std::optional<WorkItem> exchange_stale(WorkItem item, SteadyTime departure,
@@ -147,6 +150,8 @@ class Dispatch {
   /// keep away.
   static constexpr std::chrono::seconds k_distrustful_look{2};
 
+  static constexpr std::int64_t k_longest_page = 500;  ///< items
+
  private:
   struct Waiting {
     SteadyTime not_before;
@@ -174,7 +179,6 @@ class Dispatch {
   void move_locked(ItemState from, ItemState to);
   void announce_change();
 
-  static constexpr std::int64_t k_page = 500;
   /// New items wait while this many others do: the memory for those is bounded.
   static constexpr std::size_t k_max_waiting = 2'000;
 
@@ -185,11 +189,14 @@ class Dispatch {
   const Goal goal_;
   const bool preflight_;
   const std::int64_t most_held_;
+  const std::int64_t page_size_;
   std::int64_t retry_budget_;
 
   ReleaseWatch watch_;
 
   std::atomic<std::uint64_t> version_{0};
+  /// Of look_ahead_: who is about to send must not wait for the lock.
+  std::atomic<std::int64_t> look_valid_ns_;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -13,6 +13,10 @@ constexpr double k_first_pace = 10;
 /// What is measured may be slow for want of looks: so more is looked at than that.
 constexpr double k_headroom = 2;
 constexpr std::chrono::seconds k_window{1};
+/// Of the time of a look, as a share of which its call may wait: it is measured and varies.
+constexpr double k_line_margin = 2.2;
+constexpr double k_longest_line_s = 30;
+constexpr double k_longest_line_requests = 8;
 /// At very low rates a look takes fewer disks than `batch`, and more of the calls: who calls once
 /// in a minute does not save calls.
 constexpr double k_longest_sent_in = 30;
@@ -28,11 +32,12 @@ LookAhead::LookAhead(const Limits& limits)
   const Seconds three_requests(3 / limit_);
   valid_for_ =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::max(2 * sent_in_, three_requests));
+  longest_line_ = Seconds(std::max(k_longest_line_s, k_longest_line_requests / limit_));
 }
 
 std::size_t LookAhead::batch() const {
   // A little more, for 0.1 s at 10 a second are not quite one disk.
-  const double full = std::clamp(pace_ * sent_in_.count() + 1e-6, 1.0, double{k_most});
+  const double full = std::clamp(pace_ * sent_in_.count() + 1e-6, 1.0, double{k_most_new});
   const auto disks = static_cast<std::size_t>(full);
   if (in_place_) return disks;
   return std::min(disks, k_first_batches[std::min(growth_, k_first_batches.size() - 1)]);
@@ -63,9 +68,15 @@ void LookAhead::handed_out(SteadyTime now) {
   ++in_window_;
 }
 
-bool LookAhead::is_fresh(SteadyTime sent, SteadyTime answered, SteadyTime at) const {
+std::chrono::nanoseconds LookAhead::valid_for() const {
+  const Seconds line = std::min(k_line_margin * way_, longest_line_);
+  return std::max(valid_for_, std::chrono::duration_cast<std::chrono::nanoseconds>(line));
+}
+
+bool LookAhead::is_fresh(SteadyTime sent, SteadyTime answered, SteadyTime at,
+                         std::chrono::nanoseconds valid_for) {
   const auto way = std::min<std::chrono::nanoseconds>(answered - sent, k_longest_way);
-  return at - sent <= way + valid_for_;
+  return at - sent <= way + valid_for;
 }
 
 }  // namespace diskrelease

@@ -23,7 +23,8 @@ class LookAhead {
   struct Limits {
     std::optional<double> per_second;  ///< nullopt = unlimited
     int batch = 10;                    ///< 1 to k_most
-    /// No look is believed for longer, but for the time of three requests; nullopt = no such limit.
+    /// No look is believed for longer, but for the line of requests that it waits in; nullopt = no
+    /// such limit.
     std::optional<std::chrono::nanoseconds> longest_look;
   };
   explicit LookAhead(const Limits& limits);
@@ -42,12 +43,17 @@ class LookAhead {
   /// A sender has taken a disk.
   void handed_out(SteadyTime now);
 
+  /// How long a look is believed after its answer: twice the time in which its disks are sent; and
+  /// at least as long as the line of slots is, all processes counted that share the pace, for a
+  /// call waits in the line that its look has waited in.
+  [[nodiscard]] std::chrono::nanoseconds valid_for() const;
   /// Whether a disk may be sent at `at` by a look that was sent and answered then.
-  [[nodiscard]] bool is_fresh(SteadyTime sent, SteadyTime answered, SteadyTime at) const;
-  /// After the answer: twice the time in which the disks of a look are sent.
-  [[nodiscard]] std::chrono::nanoseconds valid_for() const { return valid_for_; }
+  [[nodiscard]] static bool is_fresh(SteadyTime sent, SteadyTime answered, SteadyTime at,
+                                     std::chrono::nanoseconds valid_for);
 
   static constexpr std::size_t k_most = 100;  ///< ids that one DescribeDisks may name
+  /// Of them, disks that are to be sent: there is always room for some that were accepted.
+  static constexpr std::size_t k_most_new = 90;
   /// What a look is allowed for its way. A process that has stood still must not take it for one.
   static constexpr std::chrono::seconds k_longest_way{60};
 
@@ -55,9 +61,10 @@ class LookAhead {
   using Seconds = std::chrono::duration<double>;
 
   // Constant after construction.
-  double limit_;     ///< disks a second, at most
-  Seconds sent_in_;  ///< the time in which the disks of a look are to be sent
-  std::chrono::nanoseconds valid_for_;
+  double limit_;                        ///< disks a second, at most
+  Seconds sent_in_;                     ///< the time in which the disks of a look are to be sent
+  std::chrono::nanoseconds valid_for_;  ///< where the line is short
+  Seconds longest_line_;                ///< longer ones come from a pause, and end with it
 
   double pace_;  ///< disks a second that senders are believed to take
   std::optional<SteadyTime> window_began_;

@@ -152,6 +152,9 @@ void Reconciler::use(const DiskReader::Result& result) {
     }
     return;
   }
+  if (!looked_at_.empty() && problem_.empty()) {
+    problem_ = "released disks could not be looked at once more: " + reading.message;
+  }
   parts_.dispatch.watch().give_back(std::exchange(looked_at_, {}));
   // A page that could not be read is read again in the next round. What every read would meet ends
   // reading; nothing is lost, the disks stay as they are on record.
@@ -169,8 +172,10 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
     if (parts_.spec.goal == Goal::purge) {
       if (matter.stage == Stage::release) use_half_way(matter, sighting, seen);
     } else if (matter.accepted) {
-      use_accepted(parts_, {matter.item, matter.disk, matter.sent, *matter.accepted}, sighting,
-                   read, true);
+      use_accepted(parts_,
+                   {matter.item, matter.disk, matter.sent, *matter.accepted,
+                    matter.before == DiskStatus::available},
+                   sighting, read, true);
     }
     return;
   }
@@ -195,7 +200,8 @@ void Reconciler::use(const OpenMatter& matter, const Sighting& sighting,
                             parts_.clock.utc_now());
   if (parts_.spec.goal == Goal::release && verdict->settled == Settled::executed) {
     raise(parts_,
-          parts_.dispatch.watch().settled({matter.item, matter.disk, matter.sent, read.sent_utc},
+          parts_.dispatch.watch().settled({matter.item, matter.disk, matter.sent, read.sent_utc,
+                                           matter.before == DiskStatus::available},
                                           sighting.status, read.answered_utc));
   }
   parts_.dispatch.move_state(

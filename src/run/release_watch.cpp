@@ -100,7 +100,7 @@ ReleaseWatch::Seen ReleaseWatch::saw(const AcceptedRelease& release, DiskStatus 
   // One that the reconciler has found in the database may not be watched; it is from now on, where
   // it has to be seen once more.
   auto found = watched_.find(release.item.value);
-  if (found == watched_.end() && status == DiskStatus::absent) {
+  if (found == watched_.end() && status == DiskStatus::absent && watched_.size() < k_most_watched) {
     found = watched_.try_emplace(release.item.value, Watched{release, {}}).first;
   }
   Watched own{release, {}};
@@ -114,7 +114,7 @@ ReleaseWatch::Seen ReleaseWatch::saw(const AcceptedRelease& release, DiskStatus 
   bool done = false;
   if (in_bin(status)) {
     const std::chrono::milliseconds kept = sent - release.answered;
-    prove_bin(kept, seen.alarms);
+    if (release.was_available || status == DiskStatus::recycling) prove_bin(kept, seen.alarms);
     done = status == DiskStatus::recycled && kept >= k_watched_for;
     watched.next_read = std::max(watched.next_read, release.answered + k_watched_for);
   } else if (status == DiskStatus::absent && !watched.seen_absent) {
@@ -133,7 +133,7 @@ std::vector<ForeignRelease> ReleaseWatch::settled(const AcceptedRelease& release
                                                   UtcTime answered) {
   const std::lock_guard lock(mutex_);
   std::vector<ForeignRelease> alarms;
-  if (in_bin(status)) prove_bin({}, alarms);
+  if (release.was_available && in_bin(status)) prove_bin({}, alarms);
   if (beyond_bin(status)) judge_gone({release, answered - release.sent, status}, alarms);
   return alarms;
 }

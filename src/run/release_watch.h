@@ -24,6 +24,8 @@ struct AcceptedRelease {
   DiskId disk;
   UtcTime sent;
   UtcTime answered;
+  /// It was seen AVAILABLE before: where it is RECYCLED now, our call has put it there.
+  bool was_available = true;
 };
 
 /// A sign that somebody else releases disks of the account.

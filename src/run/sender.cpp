@@ -178,11 +178,12 @@ Due Sender::send() {
     if (!parts_.dispatch.is_fresh(*item_, slot_.at)) return end_stale();
     return SleepUntil{slot_.at};
   }
-  // Another process may have held the lock of their common pace for as long.
+  parts_.dispatch.departed(*item_);
+  // Another process may have held the lock of their common pace for as long, or an actor of this
+  // one that of the dispatch.
   if (!is_fresh_now()) return end_stale();
   const Departure departure = parts_.log.departs(*open_);
   under_way_ = true;
-  parts_.dispatch.departed(*item_);
   blanking_ = Blanking(parts_.caller.credential, request.of(departure));
   parts_.transport.start(lane_, request.of(departure));
   parts_.gate.left(departed_, parts_.clock.steady_now());

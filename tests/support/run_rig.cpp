@@ -14,7 +14,8 @@ const Caller& RunRig::made_up_caller() {
 
 RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job_spec,
                Transport& transport, const Clock& clock, std::chrono::milliseconds max_delay,
-               const Caller& caller, const std::filesystem::path& marks_folder)
+               const Caller& caller, const std::filesystem::path& marks_folder,
+               std::optional<std::chrono::nanoseconds> longest_look)
     : file_(file),
       run_(run),
       writer_(open_audit_for_writing(file)),
@@ -30,7 +31,8 @@ RunRig::RunRig(const std::filesystem::path& file, const RunRecord& run, const Jo
       gate(job.rate, static_cast<std::uint64_t>(run.description.random_seed), nullptr,
            clock.steady_now()),
       clock_guard(clock.utc_now(), clock.steady_now()),
-      dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed)),
+      dispatch(gate, job, at_start, static_cast<std::uint64_t>(run.description.random_seed),
+               longest_look),
       log(std::move(writer_), run.id, id_, max_delay, log_listeners(gate, dispatch),
           AttemptLog::k_intent_delay, std::move(marks_)),
       parts{log, transport, clock, clock_guard, caller, gate, dispatch, job} {}

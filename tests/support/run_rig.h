@@ -18,7 +18,8 @@ class RunRig {
   RunRig(const std::filesystem::path& file, const RunRecord& run, const JobSpec& job,
          Transport& transport, const Clock& clock,
          std::chrono::milliseconds max_delay = AttemptLog::k_max_delay,
-         const Caller& caller = made_up_caller(), const std::filesystem::path& marks_folder = {});
+         const Caller& caller = made_up_caller(), const std::filesystem::path& marks_folder = {},
+         std::optional<std::chrono::nanoseconds> longest_look = std::nullopt);
 
   /// A key pair that no server knows.
   [[nodiscard]] static const Caller& made_up_caller();

@@ -658,6 +658,30 @@ TEST_F(CourseTest, LooksCostATenthOfTheCallsAtMostAndReadBackWhatIsSentMeanwhile
   }
 }
 
+/// Each look waits for its slot behind a call, and each call behind a look.
+TEST_F(CourseTest, ComesToItsEndAtVeryLowRatesAndWithShortLooks) {
+  for (const auto& [rate, longest] : {std::pair(0.03, std::optional<std::chrono::nanoseconds>()),
+                                      {0.2, std::chrono::nanoseconds(seconds(2))},
+                                      {2.0, std::chrono::nanoseconds(seconds(2))}}) {
+    SCOPED_TRACE(rate);
+    file_ = directory_ / ("audit-" + std::to_string(rate) + ".db");
+    enrol_disks(numbered_disks(30));
+    std::map<std::string, DiskStatus> disks;
+    for (const std::string& disk : numbered_disks(30)) disks[disk] = DiskStatus::available;
+    AccountTransport account(disks);
+    JobSpec spec = job();
+    spec.rate.per_second = rate;
+    spec.in_flight = 4;
+    RunRig rig(file_, run_, spec, account, clock_, AttemptLog::k_max_delay,
+               RunRig::made_up_caller(), {}, longest);
+    static_cast<void>(
+        rig.course(CourseKind::send_and_reconcile, drive_with_fake_clock(clock_, rig.dispatch)));
+    static_cast<void>(rig.log.close());
+    EXPECT_EQ(counts()[ItemState::released], 30);
+    EXPECT_LE(account.reads(), 60);
+  }
+}
+
 TEST_F(CourseTest, ReadsAHundredDisksBackWithOneCall) {
   std::map<std::string, DiskStatus> disks;
   for (const std::string& disk : numbered_disks(250)) disks[disk] = DiskStatus::available;

@@ -141,6 +141,16 @@ TEST_F(ReleaseWatchTest, ABinThatIsKnownFromEarlierRunsCounts) {
   EXPECT_THAT(see(released(1), DiskStatus::deleting, 4s).alarms, SizeIs(1));
 }
 
+/// Sent unseen, it may have been there from a time when the account had a bin.
+TEST_F(ReleaseWatchTest, ADiskThatWasSentUnseenProvesNoBinByLyingInIt) {
+  AcceptedRelease unseen = released(1);
+  unseen.was_available = false;
+  see(unseen, DiskStatus::recycled, 1s);
+  EXPECT_THAT(see(released(2), DiskStatus::deleting, 4s).alarms, IsEmpty());
+  see(unseen, DiskStatus::recycling, 5s);
+  EXPECT_THAT(see(released(3), DiskStatus::deleting, 4s).alarms, SizeIs(1));
+}
+
 TEST_F(ReleaseWatchTest, WatchesABoundedNumberOfDisks) {
   const int most = static_cast<int>(ReleaseWatch::k_most_watched);
   for (int item = 1; item <= most + 5; ++item) watch_.accepted(released(item));
