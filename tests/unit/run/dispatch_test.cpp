@@ -206,14 +206,14 @@ TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
 
 /// A list of whole pages ends with one that is empty, which nobody else sees.
 TEST_F(WideDispatchTest, TheEndOfTheListWakesSendersWhoWaitForWork) {
-  begin(500, 10'000, 4);
+  begin(500, 50, 4);
   settle(std::chrono::milliseconds(0));
   while (take_batch() > 0) {
     for (std::size_t i = batches_.back().size(); i > 0; --i) {
-      if (batches_.size() == 6 && i == 1) break;  // the last one of the list
+      if (batches_.size() == 10 && i == 1) break;  // the last one of the list
       rig_->dispatch.settled_unsent(ItemState::already_gone);
     }
-    if (batches_.size() == 6) break;
+    if (batches_.size() == 10) break;
   }
   rig_->dispatch.settled_unsent(ItemState::already_gone);
   const Dispatch::Next waiting = rig_->dispatch.next(now_);
