@@ -24,6 +24,13 @@ class ClaimsUnusable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What was claimed is in no store any more that others would look at: it was deleted, renamed or
+/// replaced. Whoever is at work must stop.
+class ClaimsLost : public ClaimsUnusable {
+ public:
+  using ClaimsUnusable::ClaimsUnusable;
+};
+
 /// What is claimed, within one account. The account is the endpoint's host[:port]: disk ids are
 /// unique among all accounts of an endpoint, and credentials, which differ from user to user, do
 /// not tell whose account it is.

@@ -385,9 +385,9 @@ struct SqliteClaims::Private {
 
   void require_in_place() const {
     if (database->displacement()) {
-      refuse(place,
-             "it was deleted, renamed or replaced while this process worked with it. Put the "
-             "original back, or start again without it.");
+      throw ClaimsLost("claims store " + shown(file_in(place)) +
+                       ": it was deleted, renamed or replaced while this process worked with it. "
+                       "Put the original back, or start again without it.");
     }
   }
 

@@ -114,17 +114,22 @@ ClaimKeeper::Page ClaimKeeper::claim(std::vector<PendingItem> items) {
   return page;
 }
 
-void ClaimKeeper::ended(const AttemptEvent& event) noexcept {
+std::optional<std::string> ClaimKeeper::ended(const AttemptEvent& event) {
   try {
     const std::lock_guard lock(mutex_);
     if (auto change = change_of(event)) changes_.push_back(std::move(*change));
     const SteadyTime now = clock_.steady_now();
-    if (changes_.size() < k_changes_a_commit && now - written_ < k_changes_wait) return;
+    if (changes_.size() < k_changes_a_commit && now - written_ < k_changes_wait) {
+      return std::nullopt;
+    }
     written_ = now;
     write_changes();
-  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+  } catch (const ClaimsLost& error) {
+    return error.what();
+  } catch (const ClaimsUnusable&) {  // NOLINT(bugprone-empty-catch)
     // Where the store cannot be used any more, the next page of claims says so.
   }
+  return std::nullopt;
 }
 
 void ClaimKeeper::write_changes() {

@@ -35,9 +35,9 @@ class ClaimKeeper {
   /// the page may be sent.
   [[nodiscard]] Page claim(std::vector<PendingItem> items);
 
-  /// An attempt has ended. Does not throw: a claim that cannot be changed keeps others out for
-  /// longer.
-  void ended(const AttemptEvent& event) noexcept;
+  /// An attempt has ended. Why nothing more may be sent, where the claims were lost; else nullopt:
+  /// a claim that cannot be changed keeps others out for longer.
+  [[nodiscard]] std::optional<std::string> ended(const AttemptEvent& event);
 
   /// How many disks were skipped by this invocation, by the holder's database.
   struct Skipped {

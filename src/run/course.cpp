@@ -146,7 +146,12 @@ std::string run_course(const RunParts& parts, const RunRecord& run, CourseKind k
   ::malloc_trim(0);
   std::mutex mutex;
   const AttemptObserver one_at_a_time = [&](const AttemptEvent& event) {
-    if (parts.claims != nullptr) parts.claims->ended(event);
+    if (parts.claims != nullptr) {
+      // What is claimed and not sent yet may be claimed by others now.
+      if (const auto lost = parts.claims->ended(event)) {
+        parts.dispatch.stop({EndReason::stopped, "claims_unusable", *lost});
+      }
+    }
     const std::lock_guard lock(mutex);
     if (observer.attempt) observer.attempt(event);
   };

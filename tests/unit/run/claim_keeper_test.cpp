@@ -244,6 +244,27 @@ TEST_F(ClaimKeeperTest, NothingIsSentOnceTheStoreIsGone) {
   EXPECT_EQ(counts()[ItemState::pending], 1);
 }
 
+/// Another database would be granted in a new store what is claimed here.
+TEST_F(ClaimKeeperTest, StopsAmidAPageWhenTheStoreIsLost) {
+  const std::vector<std::string> disks = numbered_disks(30);
+  enrol_disks(disks);
+  AccountTransport account(all_of(disks, DiskStatus::available));
+  const auto claims = session("mine");
+  account.on_release = [&](const std::string&) -> std::optional<Reply> {
+    if (account.releases().size() == 2) {
+      std::filesystem::remove(directory_ / "claims" / "claims.db");
+    }
+    return std::nullopt;
+  };
+  JobSpec spec = job();
+  spec.rate.per_second = 2;
+  const auto stop = course(account, spec, *claims);
+  ASSERT_TRUE(stop);
+  EXPECT_EQ(stop->cause, "claims_unusable");
+  EXPECT_LE(account.releases().size(), 8u);
+  EXPECT_GE(counts()[ItemState::pending], 22);
+}
+
 TEST_F(ClaimKeeperTest, TellsTheStoreOnceASecondHowAttemptsEnded) {
   const auto claims = session("mine");
   ClaimKeeper keeper(*claims, clock_, false);
@@ -255,7 +276,7 @@ TEST_F(ClaimKeeperTest, TellsTheStoreOnceASecondHowAttemptsEnded) {
     event.disk_id = disk;
     event.outcome = outcome;
     event.scope = scope;
-    keeper.ended(event);
+    EXPECT_FALSE(keeper.ended(event));
   };
   ended("a", Outcome::accepted);
   ended("b", Outcome::unknown);
