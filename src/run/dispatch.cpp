@@ -89,6 +89,9 @@ void Dispatch::refill() {
     // Senders may wait for work that is not to come.
     if (page.items.empty()) announce_change();
   }
+  // Two databases that work on one list would call the same disks at the same time, each by a look
+  // from before the other's call. In an order of its own each sees what the other has released.
+  std::ranges::shuffle(page.items, random_);
   std::ranges::move(page.items, std::back_inserter(page_));
 }
 

@@ -229,6 +229,7 @@ TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
   ASSERT_EQ(take_batch(), 2u);
   Dispatch& dispatch = rig_->dispatch;
   const SteadyTime later = now_ + dispatch.look_valid_for();
+  const DiskId second = batches_.back()[1].pending.disk;
   dispatch.ready(std::move(batches_.back()[0]), Stage::release, {now_, now_});
   dispatch.ready(std::move(batches_.back()[1]), Stage::release, {later, later});
   WorkItem old = std::get<WorkItem>(dispatch.next(now_));
@@ -237,7 +238,7 @@ TEST_F(WideDispatchTest, AnItemThatHasGrownOldIsExchangedForOneThatIsFresh) {
   EXPECT_FALSE(dispatch.is_fresh(old, too_late));
   std::optional<WorkItem> fresh = dispatch.exchange_stale(std::move(old), too_late, too_late);
   ASSERT_TRUE(fresh);
-  EXPECT_EQ(fresh->pending.disk, disk_id("disk-1"));
+  EXPECT_EQ(fresh->pending.disk, second);
   EXPECT_EQ(dispatch.progress(too_late).in_flight, 1);
   // Both old ones are to be looked at again, and nobody has them.
   EXPECT_FALSE(
