@@ -178,7 +178,8 @@ class KillTest : public ReleaseTest, public ::testing::WithParamInterface<int> {
  protected:
   /// One run: started, killed `kills` times at random moments, then resumed to its end.
   void live_through(int kills, bool faults, std::mt19937& random) {
-    for (const char* file : {"a.db", "a.db-wal", "a.db-shm"}) std::filesystem::remove(path(file));
+    for (const char* file : {"a.db", "a.db-wal", "a.db-shm", "a.db.anchors"})
+      std::filesystem::remove(path(file));
     serve(faults ? k_faults : k_no_faults);
     const int disks = 40 * kills;
     const std::vector<std::string> flags{"--rate",

@@ -96,6 +96,12 @@ FaultShape refused_certificate(std::string name) {
   return made;
 }
 
+FaultShape refused_by_proxy(std::string name) {
+  FaultShape made = stops(std::move(name), StopCause::proxy, {});
+  made.release.outcome = Outcome::not_sent;
+  return made;
+}
+
 FaultShape until_timeout(FaultShape made) {
   made.until_timeout = true;
   return made;
@@ -407,9 +413,9 @@ void add_connecting(std::vector<FaultShape>& all) {
       detoured(refused_certificate("certificate_of_unknown_ca"), in_between(serve, unknown_ca)));
 
   all.push_back(detoured(accepted("proxy_tunnel"), through_proxy({})));
-  all.push_back(detoured(not_sent("proxy_refuses"),
+  all.push_back(detoured(refused_by_proxy("proxy_refuses"),
                          through_proxy("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")));
-  all.push_back(detoured(not_sent("proxy_wants_password"),
+  all.push_back(detoured(refused_by_proxy("proxy_wants_password"),
                          through_proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")));
   all.push_back(detoured(not_sent("proxy_head_cut"), through_proxy("HTTP/1.1 20")));
   all.push_back(detoured(not_sent("proxy_not_http"), through_proxy("SSH-2.0-x\r\n")));
