@@ -208,7 +208,7 @@ def resume_once(setting, history, left):
             measured = processes.measure(
                 [setting.program, "resume", "--db", f"{folder}/audit.db", "--endpoint", endpoint,
                  "--ca-file", ca_file, *UNLIMITED, "--in-flight", IN_FLIGHT, "--max-disks",
-                 1_000_000_000, "-q", "--no-verify"],
+                 1_000_000_000, "-q", "--no-verify", "--accept-credential"],
                 common.environment(folder), folder, 900)
             arrivals = [at for at, action in servers.requests_in(ledger) if action == "ReleaseDisk"]
     if len(arrivals) != left:

@@ -326,8 +326,9 @@ std::int64_t count_other_releases(Database& database, std::int64_t archive) {
       "SELECT disk_id, stage, archive_id, run_id FROM archived_release WHERE archive_id = ?1";
   std::int64_t others = 0;
   for (const auto& [left, right] : {std::pair(told, remembered), std::pair(remembered, told)}) {
-    Statement count = database.prepare("SELECT count(*) FROM (SELECT * FROM (" + left +
-                                       ") EXCEPT SELECT * FROM (" + right + "))");
+    std::string sql = "SELECT count(*) FROM (SELECT * FROM (";
+    sql.append(left).append(") EXCEPT SELECT * FROM (").append(right).append("))");
+    Statement count = database.prepare(sql);
     count.bind(1, archive);
     if (count.step()) others += count.integer(0);
   }

@@ -114,12 +114,14 @@ void DatabaseRegister::require_the_only_name() const {
         continue;
       }
       const std::string known = visible(entry->path.string());
-      throw AuditUnusable("audit database " + visible(path_.string()) + ": is the same file as " +
-                          known +
-                          ", where it was last worked on\n  why:  SQLite finds the write-ahead log "
-                          "by the name: through another name (a bind mount) the latest records are "
-                          "missing, and the file can be ruined\n  fix:  use --db " +
-                          known + "\nNothing was sent or written.");
+      std::string text = "audit database ";
+      text.append(visible(path_.string())).append(": is the same file as ").append(known);
+      text +=
+          ", where it was last worked on\n  why:  SQLite finds the write-ahead log by the name: "
+          "through another name (a bind mount) the latest records are missing, and the file can be "
+          "ruined\n  fix:  use --db ";
+      text.append(known).append("\nNothing was sent or written.");
+      throw AuditUnusable(text);
     }
   }
 }

@@ -71,7 +71,9 @@ const std::vector<Expected>& versions() {
 
 SchemaDifferences compare(Database& database, std::string_view schema, const Expected& expected) {
   SchemaDifferences found;
-  const auto problem = [&](std::string text) { found.problems.push_back("schema: " + text); };
+  const auto problem = [&](const std::string& text) {
+    found.problems.push_back("schema: " + text);
+  };
   const Definitions here = definitions_in(database, schema, [&](const std::string& name) {
     problem(visible(name) + " is there twice");
     found.has_our_tables = false;

@@ -773,7 +773,7 @@ class Verifier {
     // says which layout they have looks the same in all.
     if (mark == others.end() && !derived_layout_is_ours(database_)) return;
     for (const auto& [name, definition] : others) {
-      if (!definition.empty()) found(name + " was changed: " + definition);
+      if (!definition.empty()) found(std::string(name).append(" was changed: ").append(definition));
     }
     if (!others.empty() || !derived_tables_are_there(database_)) return;
     for (const std::string& difference : derived_differences(database_)) found(difference);
