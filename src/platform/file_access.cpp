@@ -18,7 +18,7 @@ namespace {
 
 std::string mode_text(mode_t mode) {
   std::array<char, 8> digits{};
-  std::snprintf(digits.data(), digits.size(), "%04o", mode & 07777U);
+  static_cast<void>(std::snprintf(digits.data(), digits.size(), "%04o", mode & 07777U));
   return digits.data();
 }
 

@@ -80,8 +80,9 @@ std::optional<std::int64_t> FileLock::holder_of(const std::filesystem::path& fil
   if (::stat(file.c_str(), &status) != 0) return std::nullopt;
   // "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF", the device in hex.
   std::array<char, 64> place{};
-  std::snprintf(place.data(), place.size(), "%02x:%02x:%ju", major(status.st_dev),
-                minor(status.st_dev), static_cast<std::uintmax_t>(status.st_ino));
+  static_cast<void>(std::snprintf(place.data(), place.size(), "%02x:%02x:%ju", major(status.st_dev),
+                                  minor(status.st_dev),
+                                  static_cast<std::uintmax_t>(status.st_ino)));
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
     std::istringstream words(line);

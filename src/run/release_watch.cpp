@@ -23,8 +23,9 @@ std::string in_words(std::chrono::milliseconds time) {
 void ReleaseWatch::accepted(AcceptedRelease release) {
   const std::lock_guard lock(mutex_);
   if (watched_.size() >= k_most_watched) return;
+  const std::int64_t item = release.item.value;
   const UtcTime at = release.answered;
-  watched_.try_emplace(release.item.value, Watched{std::move(release), at});
+  watched_.try_emplace(item, Watched{std::move(release), at});
 }
 
 std::vector<AcceptedRelease> ReleaseWatch::take(std::size_t most, UtcTime now) {

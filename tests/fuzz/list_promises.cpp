@@ -86,8 +86,10 @@ void require_same(const ListReading& one, const ListReading& other, const std::s
 // What tells a file that is no text, or begins one, must stay at the beginning, and so must a line
 // that names the delimiter; and a blank line with spaces in it is a row of one empty cell.
 bool may_be_moved(std::string_view text) {
-  return !text.empty() && static_cast<unsigned char>(text.front()) < 0x80 &&
-         std::string_view("PB%<(\r\n").find(text.front()) == std::string_view::npos &&
+  if (text.empty()) return false;
+  const auto first = static_cast<unsigned char>(text.front());
+  return first < 0x80 && (first >= 0x20 || first == '\t') &&
+         std::string_view("PB%<(").find(text.front()) == std::string_view::npos &&
          !text.starts_with("SQLite") && text.substr(0, 4).find('\0') == std::string_view::npos &&
          !named_delimiter(text.substr(0, first_line_end(text)));
 }
