@@ -428,7 +428,7 @@ class Verifier {
     if (!keys.begun && entry.id > 1) {
       check_taken(entry.kind, entry.id - 1);
     } else if (!is_next && tell) {
-      problem("chain: block " + std::to_string(block) + " goes on with " + name_of(entry) +
+      problem("chain: block " + std::to_string(block) + " continues with " + name_of(entry) +
               ", not with " +
               (keys.last == k_highest ? "a later one" : std::to_string(keys.last + 1)));
     }
@@ -697,7 +697,7 @@ class Verifier {
       if (has_own_keys(reader.table().kind)) compare(reader.table().kind, reader.rows());
     }
     compare(EvidenceKind::items, items_read_);
-    // Ranges that overlap could be made to take for ever.
+    // Ranges that overlap could be made to take without end.
     if (!archived_->problems().empty()) return;
     if (const std::int64_t others = count_other_releases(database_, own); others != 0) {
       problem(

@@ -129,7 +129,7 @@ void add_anchor_flags(cxxopts::Options& options, const char* group) {
 /// Flags of the commands that may accept what was lost: run, resume, settle.
 void add_rollback_flags(cxxopts::Options& options, const Command& command) {
   options.add_options("Calls")("accept-rollback",
-                               "go on with a database that its anchors contradict; needs --reason");
+                               "use a database that its anchors contradict; needs --reason");
   // settle has it for marks as well.
   if (command.name == "settle") return;
   options.add_options("Calls")("reason", "why the rollback is accepted; is recorded",

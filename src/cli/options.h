@@ -53,7 +53,7 @@ struct Options {
 
   // settle: marks of different disks
   std::vector<Mark> marks;
-  // run, resume, settle: to go on with a database that is not the one that its anchors name
+  // run, resume, settle: to use a database that is not the one that its anchors name
   bool accept_rollback = false;
   // Of marks and of accept_rollback: it is there with either, and with neither it is not. UTF-8
   // without control characters, not blank, at most k_max_reason_bytes long.

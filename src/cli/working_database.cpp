@@ -67,11 +67,11 @@ std::optional<AcceptedRollback> require_none_or_accepted(
     throw AuditUnusable(
         found +
         "\n  fix:  put the newest copy of the database back, with its -wal file, and run the "
-        "command again. If it is lost for good, `run`, `resume` and `settle` go on with what is "
+        "command again. If it is lost for good, `run`, `resume` and `settle` use what is "
         "there, and record it, with --accept-rollback --reason \"TEXT\"\nNothing was sent or "
         "written.");
   }
-  say(options, "warning: " + found + "\n--accept-rollback: going on with what is there");
+  say(options, "warning: " + found + "\n--accept-rollback: using what is there");
   AcceptedRollback accepted{{DecisionKind::approve, std::nullopt, "rollback_accepted",
                              *options.reason + "; " + positions(first)},
                             {}};

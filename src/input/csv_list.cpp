@@ -64,7 +64,7 @@ class CsvRowReader {
                                 std::to_string(columns_));
     } else if (column_ >= cells.size()) {
       output_.problem(line, "the row has " + count_cells(cells.size()) +
-                                ", and the disk id belongs into cell " +
+                                ", and the disk id is expected in cell " +
                                 std::to_string(column_ + 1) + ": a disk id is missing");
     } else {
       take_id(line, cells[column_], "");

@@ -429,7 +429,7 @@ class RootMembers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, RootM
 
 namespace {
 
-/// "; found U+FEFF (byte order mark)" where the text goes on with what a person does not see.
+/// "; found U+FEFF (byte order mark)" where the text continues with what a person does not see.
 std::string found_here(std::string_view rest) {
   const std::string name = name_odd_character(rest);
   return name.empty() ? "" : "; found " + name;

@@ -696,11 +696,11 @@ TEST_F(VerificationTest, KeysAreNeitherUsedAgainNorLeftOut) {
       open_audit_for_reading(file_).query_integer("SELECT max(decision_id) FROM decision") + 1;
   EXPECT_THAT(with_decision(next), IsEmpty());
   EXPECT_THAT(with_decision(next + 1),
-              Contains(HasSubstr("goes on with decision " + std::to_string(next + 1))));
+              Contains(HasSubstr("continues with decision " + std::to_string(next + 1))));
   constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
   EXPECT_THAT(with_decision(k_highest),
-              Contains(HasSubstr("goes on with decision " + std::to_string(k_highest))));
-  EXPECT_THAT(with_decision(-5), Contains(HasSubstr("goes on with decision -5")));
+              Contains(HasSubstr("continues with decision " + std::to_string(k_highest))));
+  EXPECT_THAT(with_decision(-5), Contains(HasSubstr("continues with decision -5")));
 }
 
 TEST_F(VerificationTest, AListThatReachesBeyondAllNumbersIsFound) {

@@ -136,7 +136,7 @@ TEST(CsvListTest, SaysWhatIsWrongAndWhatToDo) {
        "row is a header, name its column with --column",
        {}},
       {"name,diskId\na,11\nb\n",
-       "3: the row has 1 cell, and the disk id belongs into cell 2: a disk id is missing",
+       "3: the row has 1 cell, and the disk id is expected in cell 2: a disk id is missing",
        {}},
       {"diskId,name\n11,a\n12,b,c\n", "3: the row has 3 cells where the first row has 2", {}},
       {"11\n12,x\n", "2: the row has 2 cells where the first row has 1", {}},

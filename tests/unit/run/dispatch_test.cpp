@@ -123,35 +123,37 @@ TEST_F(WideDispatchTest, ScoutsLookAgainWhenWhatTheyBroughtIsNearlyUsedUp) {
   EXPECT_EQ(take_batch(), 10u);
 }
 
-TEST_F(WideDispatchTest, NoMoreItemsAreWithSendersThanHaveTheirSlotsSoon) {
-  begin(100, 2, 100);
-  settle(std::chrono::milliseconds(0));
-  ASSERT_EQ(take_batch(), 10u);
-  see_batch();
-  WorkItem first = std::get<WorkItem>(rig_->dispatch.next(now_));
-  static_cast<void>(rig_->dispatch.next(now_));
-  const Dispatch::Next waiting = rig_->dispatch.next(now_);
-  ASSERT_TRUE(std::holds_alternative<AwaitWork>(waiting));
-  rig_->dispatch.departed(first);
-  EXPECT_NE(rig_->dispatch.version(), std::get<AwaitWork>(waiting).seen) << "nobody is woken";
-  EXPECT_TRUE(std::holds_alternative<WorkItem>(rig_->dispatch.next(now_)));
+/// As many items are with senders as may be, and one more sender waits.
+class FullDispatchTest : public WideDispatchTest {
+ protected:
+  FullDispatchTest() {
+    begin(100, 2, 100);
+    settle(std::chrono::milliseconds(0));
+    EXPECT_EQ(take_batch(), 10u);
+    see_batch();
+    first_ = std::get<WorkItem>(rig_->dispatch.next(now_));
+    static_cast<void>(rig_->dispatch.next(now_));
+    waits_since_ = std::get<AwaitWork>(rig_->dispatch.next(now_)).seen;
+  }
+  void expect_room() {
+    EXPECT_NE(rig_->dispatch.version(), waits_since_) << "nobody is woken";
+    EXPECT_TRUE(std::holds_alternative<WorkItem>(rig_->dispatch.next(now_)));
+  }
+
+  std::optional<WorkItem> first_;
+  std::uint64_t waits_since_ = 0;
+};
+
+TEST_F(FullDispatchTest, AnItemThatDepartsMakesRoomForAnother) {
+  rig_->dispatch.departed(*first_);
+  expect_room();
 }
 
-/// One that ends unsent makes room as well.
-TEST_F(WideDispatchTest, AnItemThatEndsUnsentMakesRoomForAnother) {
-  begin(100, 2, 100);
-  settle(std::chrono::milliseconds(0));
-  ASSERT_EQ(take_batch(), 10u);
-  see_batch();
-  WorkItem first = std::get<WorkItem>(rig_->dispatch.next(now_));
-  static_cast<void>(rig_->dispatch.next(now_));
-  const Dispatch::Next waiting = rig_->dispatch.next(now_);
-  ASSERT_TRUE(std::holds_alternative<AwaitWork>(waiting));
+TEST_F(FullDispatchTest, AnItemThatEndsUnsentMakesRoomForAnother) {
   Classification unsent;
   unsent.outcome = Outcome::not_sent;
-  static_cast<void>(rig_->dispatch.ended(std::move(first), unsent, now_));
-  EXPECT_NE(rig_->dispatch.version(), std::get<AwaitWork>(waiting).seen);
-  EXPECT_TRUE(std::holds_alternative<WorkItem>(rig_->dispatch.next(now_)));
+  static_cast<void>(rig_->dispatch.ended(*std::move(first_), unsent, now_));
+  expect_room();
 }
 
 /// At no further call.
