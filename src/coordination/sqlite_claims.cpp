@@ -26,6 +26,8 @@ constexpr std::int64_t k_version = 1;
 
 /// The byte that whoever makes the file has locked. Databases have higher ones.
 constexpr std::uint64_t k_making = 0;
+/// Making takes milliseconds. Who has stopped amid it (SIGSTOP) must not stop all others.
+constexpr std::chrono::seconds k_longest_making{10};
 
 /// Part of the program like the audit database's, but without migrations: what is in it has expired
 /// before long, so another version begins anew.
@@ -315,7 +317,7 @@ struct SqliteClaims::Private {
                      ": the same file under another path, or a copy of it. Nothing was sent; wait "
                      "until that process has ended.");
     }
-    locks.lock(k_making);
+    locks.lock(k_making, k_longest_making);
     database.emplace(open_store(place, access));
     locks.unlock(k_making);
     begin_session();

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <thread>
 
 namespace diskrelease {
 namespace {
@@ -53,10 +54,15 @@ bool ByteLocks::try_lock(std::uint64_t byte) {
   return true;
 }
 
-void ByteLocks::lock(std::uint64_t byte) {
-  struct flock lock = lock_on(byte, F_WRLCK);
-  while (::fcntl(descriptor_, F_OFD_SETLKW, &lock) != 0) {
-    if (errno != EINTR) fail("lock");
+void ByteLocks::lock(std::uint64_t byte, std::chrono::milliseconds longest) {
+  // The kernel can wait without end or not at all.
+  constexpr std::chrono::milliseconds pause{5};
+  for (auto waited = std::chrono::milliseconds(0); !try_lock(byte); waited += pause) {
+    if (waited >= longest) {
+      errno = ETIMEDOUT;
+      fail("another process has had the lock for too long");
+    }
+    std::this_thread::sleep_for(pause);
   }
 }
 

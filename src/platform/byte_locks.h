@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 
@@ -22,8 +23,9 @@ class ByteLocks {
 
   /// False = somebody else has it. Throws std::system_error when the kernel refuses the lock.
   [[nodiscard]] bool try_lock(std::uint64_t byte);
-  /// Waits for as long as somebody else has it.
-  void lock(std::uint64_t byte);
+  /// Waits while somebody else has it, at most for that time: a process that is stopped keeps what
+  /// it has. Throws std::system_error as try_lock() does, and with ETIMEDOUT.
+  void lock(std::uint64_t byte, std::chrono::milliseconds longest);
   void unlock(std::uint64_t byte);
 
   /// Whether somebody else has it.

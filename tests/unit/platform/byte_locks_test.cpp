@@ -33,6 +33,23 @@ TEST(ByteLocksTest, EachByteIsHadByOneAndGoesBackWithIt) {
   EXPECT_EQ(std::filesystem::file_size(directory / "locks"), 0U);
 }
 
+/// As of a process that was stopped.
+TEST(ByteLocksTest, WaitsForALockNoLongerThanItWasTold) {
+  const TemporaryDirectory directory;
+  ByteLocks one(directory / "locks", 0600, ::getegid());
+  ByteLocks two(directory / "locks", 0600, ::getegid());
+  ASSERT_TRUE(one.try_lock(7));
+  try {
+    two.lock(7, std::chrono::milliseconds(10));
+    ADD_FAILURE() << "both have it";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::timed_out);
+  }
+  one.unlock(7);
+  two.lock(7, std::chrono::milliseconds(0));
+  EXPECT_FALSE(one.try_lock(7));
+}
+
 TEST(ByteLocksTest, RefusesALink) {
   const TemporaryDirectory directory;
   std::ofstream(directory / "file") << "kept";
