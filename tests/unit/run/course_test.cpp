@@ -682,6 +682,20 @@ TEST_F(CourseTest, ComesToItsEndAtVeryLowRatesAndWithShortLooks) {
   }
 }
 
+/// Another credential may be that of another account.
+TEST_F(CourseTest, ABinIsKnownFromRunsOfTheSameCredentialAndEndpointAlone) {
+  enrol_disks({"a"});
+  AccountTransport account({{"a", DiskStatus::available}});
+  EXPECT_EQ(course(account).problem, "");
+  Database reader = open_audit_for_reading(file_);
+  const std::string& credential = RunRig::made_up_caller().credential.id;
+  const std::string& endpoint = run_.description.endpoint;
+  EXPECT_TRUE(has_seen_bin(reader, {endpoint, credential}, run_.created));
+  EXPECT_FALSE(has_seen_bin(reader, {endpoint, "AKOTHER0002"}, run_.created));
+  EXPECT_FALSE(has_seen_bin(reader, {"elsewhere", credential}, run_.created));
+  EXPECT_FALSE(has_seen_bin(reader, {endpoint, credential}, run_.created + seconds(1)));
+}
+
 TEST_F(CourseTest, ReadsAHundredDisksBackWithOneCall) {
   std::map<std::string, DiskStatus> disks;
   for (const std::string& disk : numbered_disks(250)) disks[disk] = DiskStatus::available;

@@ -1,5 +1,6 @@
 #include "run/dispatch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "audit/audit_file.h"
@@ -204,6 +205,46 @@ TEST_F(WideDispatchTest, AnItemThatIsDoneWakesNobodyWhoCouldDoNothing) {
   EXPECT_NE(rig_->dispatch.version(), retry) << "it was the last one";
   EXPECT_TRUE(std::holds_alternative<Finished>(rig_->dispatch.next(now_)));
   EXPECT_EQ(take_batch(), 0u);
+}
+
+/// So that two databases over one list do not call the same disks at the same time.
+TEST_F(WideDispatchTest, APageIsWorkedOnInAnOrderOfTheRunsOwn) {
+  std::vector<std::string> listed;
+  for (int i = 0; i < 90; ++i) listed.push_back("disk-" + std::to_string(i));
+  begin(90, 1'000, 4);
+  const auto order_of = [&](std::uint64_t seed) {
+    Dispatch dispatch(rig_->gate, rig_->job, {}, seed);
+    dispatch.open(PendingFeed(open_audit_for_reading(file_), run_));
+    dispatch.seen_in_place();
+    std::vector<std::string> order;
+    const Dispatch::NextBatch next = dispatch.next_batch(now_, clock_.utc_now());
+    for (const WorkItem& item : std::get<LookBatch>(next).items) {
+      order.push_back(item.pending.disk.text());
+    }
+    return order;
+  };
+  const std::vector<std::string> one = order_of(1);
+  EXPECT_NE(one, listed);
+  EXPECT_NE(one, order_of(2));
+  EXPECT_EQ(one, order_of(1)) << "a run is repeated exactly";
+  EXPECT_THAT(one, testing::UnorderedElementsAreArray(listed));
+}
+
+/// Claims of a page keep other databases away from its disks.
+TEST_F(WideDispatchTest, AtLowRatesAPageHoldsWhatIsSentInAnHour) {
+  begin(1, 1, 1);
+  for (const auto& [rate, expected] : {std::pair(0.002, 7), {0.1, 360}, {2.0, 500}}) {
+    JobSpec spec;
+    spec.rate.per_second = rate;
+    Dispatch dispatch(rig_->gate, spec, {}, 1);
+    std::int64_t asked = 0;
+    dispatch.open([&](std::int64_t limit) {
+      asked = limit;
+      return ItemPage{{}, 0, true};
+    });
+    static_cast<void>(dispatch.next_batch(now_, clock_.utc_now()));
+    EXPECT_EQ(asked, expected) << rate;
+  }
 }
 
 /// A list of whole pages ends with one that is empty, which nobody else sees.
