@@ -167,6 +167,9 @@ std::optional<SteadyTime> DiskReader::ended(const Reply& reply, const Blanking& 
       return finish(std::move(reading));
     case DescribeReading::Kind::throttled:
       parts_.gate.throttled(departed, now, reading.retry_after);
+      // The same once more: who begins anew with each refusal may never get as far as the last
+      // read.
+      asks_ = asked;
       if (++throttled_ >= k_max_throttled) return finish(std::move(reading));
       // A server may ask for no pause, and refuse all the same.
       not_before_ = throttled_ == 1 ? now : now + backoff(throttled_ - 1);

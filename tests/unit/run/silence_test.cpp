@@ -176,6 +176,21 @@ TEST_F(SilenceTest, DisksThatAreGoneFromAnAccountThatIsShownAreReleased) {
   EXPECT_LE(account.controls(), 3) << "one for each round at most";
 }
 
+/// A server that lets two requests pass and refuses the third: each read before a control would
+/// otherwise cost the control its place.
+TEST_F(SilenceTest, AControlThatIsRefusedForRateIsRepeatedAndNotBegunAnew) {
+  enrol_disks(k_disks);
+  AccountTransport account(all_available());
+  leave_unknown(account);
+  for (const std::string& disk : k_disks) account.set(disk, DiskStatus::absent);
+  account.on_describe = [](int number) -> std::optional<Reply> {
+    if (number % 3 == 0) return error_reply(429, "REQUEST_LIMIT_EXCEEDED");
+    return std::nullopt;
+  };
+  course(account, job(), CourseKind::reconcile_only);
+  EXPECT_EQ(counts()[ItemState::released], 5);
+}
+
 TEST_F(SilenceTest, AnAbsentDiskIsNotReleasedWhereTheBinKeepsTheOthers) {
   enrol_disks(k_disks);
   AccountTransport account(all_available());
