@@ -80,7 +80,7 @@ class ClaimKeeperTest : public ::testing::Test {
     try {
       follow_audit(claims, database, clock_.utc_now());
     } catch (const ClaimsUnusable&) {
-      EXPECT_EQ(rig.gate.stop_reason()->cause, "claims_unusable");
+      EXPECT_EQ(rig.gate.stop_reason().value_or(RunStop{}).cause, "claims_unusable");
     }
     EXPECT_THAT(record_problems_in(file_), IsEmpty());
     return rig.gate.stop_reason();

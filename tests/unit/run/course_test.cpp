@@ -674,6 +674,15 @@ TEST_F(CourseTest, ComesToItsEndAtVeryLowRatesAndWithShortLooks) {
     spec.in_flight = 4;
     RunRig rig(file_, run_, spec, account, clock_, AttemptLog::k_max_delay,
                RunRig::made_up_caller(), {}, longest);
+    // With each request others take slots, as processes do that share the pace.
+    account.on_release = [&](const std::string&) -> std::optional<Reply> {
+      for (int i = 0; i < 2; ++i) static_cast<void>(rig.gate.reserve(clock_.steady_now()));
+      return std::nullopt;
+    };
+    account.on_describe = [&](int) -> std::optional<Reply> {
+      for (int i = 0; i < 2; ++i) static_cast<void>(rig.gate.reserve(clock_.steady_now()));
+      return std::nullopt;
+    };
     static_cast<void>(
         rig.course(CourseKind::send_and_reconcile, drive_with_fake_clock(clock_, rig.dispatch)));
     static_cast<void>(rig.log.close());
