@@ -679,7 +679,8 @@ TEST_F(CourseTest, ComesToItsEndAtVeryLowRatesAndWithShortLooks) {
       for (int i = 0; i < 2; ++i) static_cast<void>(rig.gate.reserve(clock_.steady_now()));
       return std::nullopt;
     };
-    account.on_describe = [&](int) -> std::optional<Reply> {
+    account.on_describe = [&](int number) -> std::optional<Reply> {
+      if (number > 100) rig.dispatch.stop({EndReason::failed, "looks_without_end", ""});
       for (int i = 0; i < 2; ++i) static_cast<void>(rig.gate.reserve(clock_.steady_now()));
       return std::nullopt;
     };
