@@ -13,12 +13,12 @@
 #include <random>
 #include <string>
 
-#include "audit/audit_file.h"
-#include "audit/chain.h"
-#include "audit/derived_tables.h"
-#include "audit/enrolment.h"
-#include "audit/run_records.h"
+#include "derived/derived_tables.h"
+#include "evidence/chain.h"
 #include "platform/clock.h"
+#include "record/audit_file.h"
+#include "record/enrolment.h"
+#include "record/run_records.h"
 
 namespace diskrelease {
 namespace {

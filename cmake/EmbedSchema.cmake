@@ -1,7 +1,7 @@
 # Writes schema/NNNN_name.sql files as one C++ array of raw string literals, in the order of their numbers, and
 # schema/derived.sql as one more literal.
 list(SORT INPUTS)
-set(text "#include \"audit/embedded_schema.h\"\n\nnamespace diskrelease {\n\nconst std::vector<Migration>& embedded_migrations() {\n  static const std::vector<Migration> migrations = {\n")
+set(text "#include \"evidence/embedded_schema.h\"\n\nnamespace diskrelease {\n\nconst std::vector<Migration>& embedded_migrations() {\n  static const std::vector<Migration> migrations = {\n")
 foreach(input IN LISTS INPUTS)
   get_filename_component(name "${input}" NAME_WE)
   file(READ "${input}" sql)

@@ -4,10 +4,10 @@
 
 #include <iostream>
 
-#include "audit/run_queries.h"
 #include "cli/invocation.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
+#include "queries/run_queries.h"
 
 namespace diskrelease {
 namespace {

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "audit/database.h"
-#include "audit/run_records.h"
 #include "cli/callee.h"
 #include "cli/options.h"
 #include "model/job_spec.h"
+#include "model/run_record.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

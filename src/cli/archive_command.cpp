@@ -1,18 +1,18 @@
 #include <iostream>
 #include <utility>
 
-#include "audit/archive.h"
-#include "audit/audit_file.h"
-#include "audit/chain.h"
-#include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "cli/new_file.h"
 #include "cli/working_database.h"
+#include "custody/archive.h"
+#include "custody/verification.h"
+#include "evidence/chain.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
 #include "platform/host.h"
+#include "record/audit_file.h"
 #include "report/json_object.h"
 
 namespace diskrelease {

@@ -4,15 +4,16 @@
 #include <charconv>
 #include <iostream>
 
-#include "audit/archive.h"
-#include "audit/audit_file.h"
-#include "audit/joined_evidence.h"
 #include "cli/working_database.h"
+#include "custody/archive.h"
+#include "custody/joined_evidence.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/file_access.h"
 #include "platform/host.h"
+#include "queries/find_run.h"
+#include "record/audit_file.h"
 
 namespace diskrelease {
 

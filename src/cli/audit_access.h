@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <optional>
 
-#include "audit/database.h"
-#include "audit/run_records.h"
 #include "cli/options.h"
+#include "model/run_record.h"
 #include "platform/time_zone.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -1,16 +1,16 @@
 #include <filesystem>
 #include <iostream>
 
-#include "audit/anchor_file.h"
-#include "audit/audit_file.h"
-#include "audit/audit_stats.h"
-#include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "cli/new_file.h"
+#include "custody/archive_list.h"
+#include "custody/audit_stats.h"
+#include "custody/verification.h"
+#include "evidence/anchor_file.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
-#include "report/archive_list.h"
+#include "record/audit_file.h"
 #include "report/json_object.h"
 
 namespace diskrelease {

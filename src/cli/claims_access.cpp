@@ -5,6 +5,7 @@
 #include "coordination/sqlite_claims.h"
 #include "model/visible_text.h"
 #include "platform/host.h"
+#include "record/run_records.h"
 #include "run/dispatch.h"
 
 namespace diskrelease {

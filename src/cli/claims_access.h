@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "audit/database.h"
-#include "audit/run_records.h"
 #include "cli/options.h"
 #include "coordination/claims.h"
+#include "model/run_record.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

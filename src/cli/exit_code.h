@@ -2,8 +2,8 @@
 
 #include <exception>
 
-#include "audit/run_records.h"
 #include "model/progress.h"
+#include "model/run_record.h"
 
 namespace diskrelease {
 

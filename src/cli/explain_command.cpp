@@ -1,12 +1,12 @@
 #include <iostream>
 
 #include "api/classify.h"
-#include "audit/disk_history.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
+#include "queries/disk_history.h"
 #include "report/disk_story.h"
 #include "report/table.h"
 

@@ -4,16 +4,16 @@
 #include <cstring>
 #include <iostream>
 
-#include "audit/anchor_file.h"
-#include "audit/audit_file.h"
-#include "audit/schema_check.h"
-#include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
+#include "custody/evidence_bundle.h"
+#include "custody/verification.h"
+#include "evidence/anchor_file.h"
+#include "evidence/schema_check.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
-#include "report/evidence_bundle.h"
+#include "record/audit_file.h"
 #include "report/json_object.h"
 
 namespace diskrelease {

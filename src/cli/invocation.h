@@ -5,15 +5,16 @@
 #include <optional>
 #include <string>
 
-#include "audit/anchor_file.h"
-#include "audit/run_records.h"
 #include "cli/callee.h"
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/stop_request.h"
 #include "cli/working_database.h"
+#include "evidence/anchor_file.h"
 #include "model/job_spec.h"
+#include "model/run_record.h"
 #include "run/course.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -2,13 +2,13 @@
 #include <array>
 #include <iostream>
 
-#include "audit/log_query.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "input/suggestion.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
+#include "queries/log_query.h"
 #include "report/table.h"
 
 namespace diskrelease {

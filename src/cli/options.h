@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "audit/log_query.h"
 #include "model/disk_id.h"
 #include "model/job_spec.h"
+#include "queries/log_query.h"
 #include "report/table.h"
 
 namespace diskrelease {

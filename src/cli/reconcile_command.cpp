@@ -3,13 +3,14 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "audit/log_query.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "input/provider_log.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
+#include "queries/find_run.h"
+#include "queries/log_query.h"
 #include "report/json_object.h"
 #include "report/reconciliation.h"
 #include "report/table.h"

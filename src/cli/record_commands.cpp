@@ -1,13 +1,14 @@
 #include <iostream>
 
 #include "api/classify.h"
-#include "audit/run_queries.h"
 #include "cli/audit_access.h"
 #include "cli/claims_access.h"
 #include "cli/commands.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
+#include "queries/find_run.h"
+#include "queries/run_queries.h"
 #include "report/json_object.h"
 #include "report/summary.h"
 #include "report/table.h"

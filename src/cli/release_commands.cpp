@@ -2,9 +2,6 @@
 #include <iostream>
 #include <random>
 
-#include "audit/database.h"
-#include "audit/enrolment.h"
-#include "audit/run_queries.h"
 #include "cli/approval.h"
 #include "cli/audit_access.h"
 #include "cli/callee.h"
@@ -21,6 +18,11 @@
 #include "model/visible_text.h"
 #include "platform/host.h"
 #include "platform/stop_signals.h"
+#include "queries/find_run.h"
+#include "queries/run_queries.h"
+#include "record/enrolment.h"
+#include "record/run_records.h"
+#include "store/database.h"
 
 namespace diskrelease {
 namespace {

@@ -5,12 +5,12 @@
 #include <sstream>
 #include <utility>
 
-#include "audit/sql_question.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
 #include "input/descriptor_buffer.h"
 #include "model/errors.h"
 #include "platform/clock.h"
+#include "queries/sql_question.h"
 #include "report/rows.h"
 #include "report/table.h"
 

@@ -1,15 +1,15 @@
 #include <algorithm>
 #include <iostream>
 
-#include "audit/archive.h"
-#include "audit/audit_file.h"
-#include "audit/verification.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
+#include "custody/archive.h"
+#include "custody/archive_list.h"
+#include "custody/verification.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
-#include "report/archive_list.h"
+#include "record/audit_file.h"
 #include "report/json_object.h"
 
 namespace diskrelease {

@@ -7,18 +7,18 @@
 #include <iostream>
 #include <utility>
 
-#include "audit/anchor_check.h"
-#include "audit/archive.h"
-#include "audit/audit_file.h"
-#include "audit/database_register.h"
 #include "cli/audit_access.h"
 #include "cli/invocation.h"
+#include "custody/archive.h"
+#include "evidence/anchor_check.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
 #include "platform/file_access.h"
 #include "platform/host.h"
+#include "record/audit_file.h"
+#include "record/database_register.h"
 
 namespace diskrelease {
 namespace {
@@ -96,7 +96,12 @@ std::shared_ptr<AnchorWriter> open_anchors(
   }
   places.file = anchor_path(options);
   places.log_socket = options.anchor_syslog;
-  places.registered = std::move(database_register);
+  if (database_register) {
+    // That it cannot be written keeps nobody from working.
+    places.on_append = [known = std::move(database_register)](const Anchor& anchor) {
+      static_cast<void>(known->enter(anchor));
+    };
+  }
   return std::make_shared<AnchorWriter>(std::move(places));
 }
 

@@ -6,11 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "audit/anchor_file.h"
-#include "audit/database.h"
-#include "audit/run_records.h"
 #include "cli/options.h"
+#include "evidence/anchor_file.h"
+#include "model/run_record.h"
 #include "platform/file_lock.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

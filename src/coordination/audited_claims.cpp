@@ -1,4 +1,5 @@
 #include "coordination/audited_claims.h"
+#include "record/run_records.h"
 
 #include "platform/sha256.h"
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "audit/database.h"
-#include "audit/run_records.h"
 #include "coordination/claims.h"
+#include "model/run_record.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

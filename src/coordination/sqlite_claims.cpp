@@ -11,12 +11,12 @@
 #include <system_error>
 #include <utility>
 
-#include "audit/database.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "model/visible_text.h"
 #include "platform/byte_locks.h"
 #include "platform/sha256.h"
+#include "store/database.h"
 
 namespace diskrelease {
 namespace {

@@ -3,8 +3,8 @@
 #include <iosfwd>
 #include <string>
 
-#include "audit/disk_history.h"
 #include "platform/time_zone.h"
+#include "queries/disk_history.h"
 #include "report/summary.h"
 
 namespace diskrelease {

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "audit/report_queries.h"
+#include "queries/report_queries.h"
 #include "report/html.h"
 #include "report/report_page.h"
 #include "report/svg_chart.h"

@@ -8,6 +8,7 @@
 
 #include "model/job_spec.h"
 #include "report/summary.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

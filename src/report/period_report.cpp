@@ -3,7 +3,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "audit/report_queries.h"
+#include "queries/find_run.h"
+#include "queries/report_queries.h"
 #include "report/html.h"
 #include "report/html_report.h"
 #include "report/report_page.h"

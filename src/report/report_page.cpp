@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "audit/anchor_file.h"
+#include "evidence/anchor_file.h"
 #include "platform/sha256.h"
 #include "report/page_source.h"
 

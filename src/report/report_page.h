@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "audit/chain.h"
-#include "audit/report_queries.h"
+#include "evidence/chain.h"
+#include "queries/report_queries.h"
 #include "report/html.h"
 #include "report/html_report.h"
 #include "report/svg_chart.h"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "audit/database.h"
 #include "report/table.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

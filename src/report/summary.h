@@ -7,8 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "audit/chain.h"
-#include "audit/run_queries.h"
+#include "evidence/chain.h"
+#include "queries/run_queries.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <vector>
 
-#include "audit/run_queries.h"
-#include "audit/run_records.h"
 #include "coordination/claims.h"
 #include "model/progress.h"
+#include "model/run_record.h"
 #include "platform/clock.h"
+#include "queries/run_queries.h"
 
 namespace diskrelease {
 

@@ -8,8 +8,8 @@
 #include <mutex>
 #include <utility>
 
-#include "audit/run_queries.h"
 #include "platform/host.h"
+#include "queries/run_queries.h"
 #include "run/reconciler.h"
 #include "run/scout.h"
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "audit/run_records.h"
+#include "model/run_record.h"
 #include "run/drive.h"
 #include "run/run_parts.h"
 #include "run/sender.h"

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "audit/run_records.h"
 #include "model/job_spec.h"
+#include "model/run_record.h"
 #include "model/time.h"
 #include "pacing/pace_state.h"
 #include "pacing/pacer.h"

@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "api/classify.h"
-#include "audit/run_queries.h"
-#include "audit/run_records.h"
 #include "model/job_spec.h"
 #include "model/progress.h"
+#include "model/run_record.h"
 #include "pacing/circuit_breaker.h"
 #include "pacing/retry_policy.h"
+#include "queries/run_queries.h"
 #include "run/departure_gate.h"
 #include "run/drive.h"
 #include "run/look_ahead.h"

@@ -6,10 +6,10 @@
 #include <variant>
 #include <vector>
 
-#include "audit/attempt_log.h"
 #include "model/time.h"
 #include "net/transport.h"
 #include "platform/clock.h"
+#include "record/attempt_log.h"
 
 namespace diskrelease {
 

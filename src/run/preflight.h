@@ -3,10 +3,10 @@
 #include <string_view>
 #include <variant>
 
-#include "audit/run_records.h"
 #include "model/attempt.h"
 #include "model/goal.h"
 #include "model/observation.h"
+#include "model/run_record.h"
 
 namespace diskrelease {
 

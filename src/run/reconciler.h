@@ -3,11 +3,12 @@
 #include <optional>
 #include <string>
 
-#include "audit/run_queries.h"
+#include "queries/run_queries.h"
 #include "run/disk_reader.h"
 #include "run/drive.h"
 #include "run/release_watch.h"
 #include "run/run_parts.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -6,10 +6,10 @@
 #include <cstddef>
 
 #include "api/calls.h"
-#include "audit/attempt_log.h"
 #include "model/job_spec.h"
 #include "net/transport.h"
 #include "platform/clock.h"
+#include "record/attempt_log.h"
 #include "run/claim_keeper.h"
 #include "run/clock_guard.h"
 #include "run/departure_gate.h"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit_file.h"
 #include "platform/clock.h"
+#include "record/audit_file.h"
 #include "support/archivable_run.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"

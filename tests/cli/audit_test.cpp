@@ -8,11 +8,11 @@
 #include <set>
 #include <sstream>
 
-#include "audit/audit_file.h"
-#include "audit/derived_tables.h"
-#include "audit/run_records.h"
+#include "derived/derived_tables.h"
 #include "input/list_reader.h"
+#include "model/run_record.h"
 #include "platform/clock.h"
+#include "record/audit_file.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
 #include "support/places.h"

@@ -8,11 +8,11 @@
 #include <map>
 #include <sstream>
 
-#include "audit/anchor_file.h"
-#include "audit/audit_file.h"
-#include "audit/chain.h"
-#include "audit/run_records.h"
+#include "evidence/anchor_file.h"
+#include "evidence/chain.h"
 #include "platform/ed25519.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "support/child_process.h"
 #include "support/enrolled_run.h"
 #include "support/forger.h"

@@ -11,9 +11,9 @@
 #include <random>
 #include <set>
 
-#include "audit/audit_file.h"
-#include "audit/log_query.h"
-#include "audit/run_queries.h"
+#include "queries/log_query.h"
+#include "queries/run_queries.h"
+#include "record/audit_file.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
 #include "support/places.h"

@@ -9,9 +9,9 @@
 #include <regex>
 #include <sstream>
 
-#include "audit/audit_file.h"
-#include "audit/database.h"
+#include "record/audit_file.h"
 #include "sandbox/sandbox.h"
+#include "store/database.h"
 #include "support/child_process.h"
 #include "support/places.h"
 #include "support/temporary_directory.h"

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit_file.h"
 #include "platform/host.h"
+#include "record/audit_file.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
 #include "support/connect_proxy.h"

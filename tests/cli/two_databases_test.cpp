@@ -9,7 +9,7 @@
 #include <map>
 #include <memory>
 
-#include "audit/audit_file.h"
+#include "record/audit_file.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
 #include "support/places.h"

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit_file.h"
-#include "audit/chain.h"
-#include "audit/derived_tables.h"
+#include "derived/derived_tables.h"
+#include "evidence/chain.h"
+#include "record/audit_file.h"
 #include "sandbox/sandbox.h"
 #include "support/child_process.h"
 #include "support/places.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "audit/database.h"
 #include "coordination/sqlite_claims.h"
+#include "store/database.h"
 #include "support/enrolled_run.h"
 #include "support/faulty_vfs.h"
 #include "support/temporary_directory.h"

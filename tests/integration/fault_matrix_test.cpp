@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit_file.h"
 #include "platform/clock.h"
 #include "platform/host.h"
+#include "record/audit_file.h"
 #include "sandbox/fault.h"
 #include "support/enrolled_run.h"
 #include "support/fault_shapes.h"

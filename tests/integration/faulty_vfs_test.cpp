@@ -10,8 +10,8 @@
 #include <stdexcept>
 #include <vector>
 
-#include "audit/database.h"
 #include "model/errors.h"
+#include "store/database.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {

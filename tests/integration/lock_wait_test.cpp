@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "audit/audit_file.h"
+#include "record/audit_file.h"
 #include "support/audit_error.h"
 #include "support/faulty_vfs.h"
 #include "support/temporary_directory.h"

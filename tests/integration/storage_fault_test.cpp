@@ -15,11 +15,13 @@
 #include <utility>
 #include <vector>
 
-#include "audit/audit_file.h"
-#include "audit/log_query.h"
-#include "audit/run_queries.h"
 #include "model/errors.h"
 #include "platform/host.h"
+#include "queries/find_run.h"
+#include "queries/log_query.h"
+#include "queries/run_queries.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "run/clock_guard.h"
 #include "run/departure_gate.h"
 #include "run/dispatch.h"

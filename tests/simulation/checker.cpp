@@ -9,8 +9,8 @@
 #include <optional>
 #include <set>
 
-#include "audit/run_queries.h"
 #include "model/observation.h"
+#include "queries/run_queries.h"
 
 namespace diskrelease::simulation {
 namespace {

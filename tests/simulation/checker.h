@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "audit/database.h"
-#include "audit/run_records.h"
+#include "model/run_record.h"
 #include "simulation/simulation.h"
 #include "simulation/world.h"
+#include "store/database.h"
 
 namespace diskrelease::simulation {
 

@@ -4,9 +4,10 @@
 #include <optional>
 
 #include "api/calls.h"
-#include "audit/attempt_log.h"
-#include "audit/audit_file.h"
-#include "audit/run_queries.h"
+#include "queries/run_queries.h"
+#include "record/attempt_log.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "run/clock_guard.h"
 #include "support/enrolled_run.h"
 #include "support/run_rig.h"

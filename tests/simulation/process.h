@@ -6,8 +6,8 @@
 #include <string>
 
 #include "api/calls.h"
-#include "audit/run_records.h"
 #include "model/job_spec.h"
+#include "model/run_record.h"
 #include "run/course.h"
 #include "simulation/model_server.h"
 #include "simulation/scheduler.h"

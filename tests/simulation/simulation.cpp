@@ -6,11 +6,11 @@
 #include <mutex>
 #include <optional>
 
-#include "audit/audit_file.h"
-#include "audit/derived_tables.h"
-#include "audit/run_queries.h"
+#include "derived/derived_tables.h"
 #include "model/errors.h"
 #include "platform/host.h"
+#include "queries/run_queries.h"
+#include "record/audit_file.h"
 #include "run/release_watch.h"
 #include "simulation/checker.h"
 #include "simulation/process.h"

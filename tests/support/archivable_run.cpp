@@ -6,9 +6,10 @@
 #include <fstream>
 #include <vector>
 
-#include "audit/attempt_log.h"
-#include "audit/audit_file.h"
-#include "audit/verification.h"
+#include "custody/verification.h"
+#include "record/attempt_log.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "support/enrolled_run.h"
 
 namespace diskrelease {

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
-#include "audit/archive.h"
-#include "audit/run_records.h"
+#include "custody/archive.h"
+#include "model/run_record.h"
 
 namespace diskrelease {
 

@@ -2,7 +2,8 @@
 
 #include <variant>
 
-#include "audit/enrolment.h"
+#include "record/enrolment.h"
+#include "record/run_records.h"
 
 namespace diskrelease {
 

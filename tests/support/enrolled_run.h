@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "audit/run_records.h"
 #include "model/disk_id.h"
+#include "model/run_record.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -1,13 +1,14 @@
 #include "support/forger.h"
+#include "evidence/embedded_schema.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "audit/archive.h"
-#include "audit/audit_file.h"
-#include "audit/derived_tables.h"
-#include "audit/extract.h"
-#include "audit/raw_rows.h"
+#include "custody/archive.h"
+#include "custody/extract.h"
+#include "derived/derived_tables.h"
+#include "record/audit_file.h"
+#include "store/raw_rows.h"
 
 namespace diskrelease {
 namespace {

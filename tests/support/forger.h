@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "audit/chain.h"
-#include "audit/database.h"
+#include "evidence/chain.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

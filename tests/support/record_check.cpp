@@ -1,7 +1,7 @@
 #include "support/record_check.h"
 
-#include "audit/derived_tables.h"
-#include "audit/verification.h"
+#include "custody/verification.h"
+#include "derived/derived_tables.h"
 
 namespace diskrelease {
 

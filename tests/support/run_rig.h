@@ -4,9 +4,10 @@
 #include <memory>
 #include <string>
 
-#include "audit/audit_file.h"
-#include "audit/run_queries.h"
+#include "queries/run_queries.h"
+#include "record/audit_file.h"
 #include "run/course.h"
+#include "store/database.h"
 
 namespace diskrelease {
 

@@ -18,20 +18,22 @@ struct Room {
 
 /// The order of the rooms. A file may include its own room and every room of a lower layer.
 constexpr std::array k_rooms = {
-    Room{"model", 0},  Room{"platform", 1}, Room{"net", 1},     Room{"input", 2},
-    Room{"pacing", 2}, Room{"audit", 2},    Room{"api", 2},     Room{"coordination", 3},
-    Room{"run", 4},    Room{"report", 4},   Room{"sandbox", 4}, Room{"cli", 5},
+    Room{"model", 0},   Room{"platform", 1}, Room{"net", 1},          Room{"store", 2},
+    Room{"input", 2},   Room{"pacing", 2},   Room{"api", 2},          Room{"evidence", 3},
+    Room{"sandbox", 3}, Room{"derived", 4},  Room{"queries", 5},      Room{"record", 6},
+    Room{"report", 6},  Room{"custody", 7},  Room{"coordination", 7}, Room{"run", 8},
+    Room{"cli", 9},
 };
 
 /// src/main.cpp stands alone above all rooms.
-constexpr Room k_main = {"main.cpp", 6};
+constexpr Room k_main = {"main.cpp", 10};
 
 constexpr std::string_view k_rules =
     "The rules for src/:\n"
     "  1. A file is src/main.cpp or lies in a room. A room includes itself and lower layers:\n"
-    "     model <- platform, net <- input, pacing, audit, api <- coordination <- run, report,\n"
-    "     sandbox <- cli <- main. Rooms of one layer do not know each other. Paths are relative to "
-    "src/.\n"
+    "     model <- platform, net <- store, input, pacing, api <- evidence, sandbox <- derived <-\n"
+    "     queries <- record, report <- custody, coordination <- run <- cli <- main. Rooms of one\n"
+    "     layer do not know each other. Paths are relative to src/.\n"
     "  2. Poco and cxxopts are named in .cpp files only, and in a header whose first line is\n"
     "     \"// Private to ROOM.\"; only files of that room include such a header.\n"
     "  3. The clocks are read through Clock by run, sandbox and cli. Only platform and sandbox\n"

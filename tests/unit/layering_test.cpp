@@ -48,7 +48,7 @@ void expect_each(const std::vector<Case>& cases) {
     SCOPED_TRACE(c.path + ": " + c.text);
     const std::vector<SourceFile> files = {
         {c.path, c.text},
-        {"src/audit/attempt_log.h", "#pragma once\n"},
+        {"src/record/attempt_log.h", "#pragma once\n"},
         {"src/net/dialling.h", "// Private to net.\n#pragma once\n#include <Poco/Net/Socket.h>\n"}};
     if (c.finding.empty()) {
       EXPECT_THAT(findings(files), IsEmpty());
@@ -69,8 +69,16 @@ TEST(LayeringTest, TheSourcesOfThisProjectKeepTheRules) {
 
 TEST(LayeringTest, EveryArrowBetweenTwoRoomsPointsToALowerLayer) {
   const std::vector<std::vector<std::string>> layers = {
-      {"model"},        {"platform", "net"},          {"input", "pacing", "audit", "api"},
-      {"coordination"}, {"run", "report", "sandbox"}, {"cli"},
+      {"model"},
+      {"platform", "net"},
+      {"store", "input", "pacing", "api"},
+      {"evidence", "sandbox"},
+      {"derived"},
+      {"queries"},
+      {"record", "report"},
+      {"custody", "coordination"},
+      {"run"},
+      {"cli"},
   };
   for (std::size_t from = 0; from < layers.size(); ++from) {
     for (std::size_t to = 0; to < layers.size(); ++to) {
@@ -100,15 +108,15 @@ TEST(LayeringTest, MainMayIncludeEveryRoomAndNoRoomMayIncludeMain) {
 }
 
 TEST(LayeringTest, AnIncludeIsSeenInEveryWayItCanBeWritten) {
-  const std::string finding = "src/model/x.h:1: includes \"audit/attempt_log.h\"";
+  const std::string finding = "src/model/x.h:1: includes \"record/attempt_log.h\"";
   expect_each({
-      {"src/model/x.h", "#include \"audit/attempt_log.h\"", finding},
-      {"src/model/x.h", "  #  include\t\"audit/attempt_log.h\"  // why\n", finding},
-      {"src/model/x.h", "/* a */ #include \"audit/attempt_log.h\"\n", finding},
-      {"src/model/x.h", "#include <audit/attempt_log.h>\n", finding},
-      {"src/model/x.h", "#include \"audit/attempt_log.h\"\r\n", finding},
+      {"src/model/x.h", "#include \"record/attempt_log.h\"", finding},
+      {"src/model/x.h", "  #  include\t\"record/attempt_log.h\"  // why\n", finding},
+      {"src/model/x.h", "/* a */ #include \"record/attempt_log.h\"\n", finding},
+      {"src/model/x.h", "#include <record/attempt_log.h>\n", finding},
+      {"src/model/x.h", "#include \"record/attempt_log.h\"\r\n", finding},
       {"src/model/x.h", "#include HEADER\n", "an include that cannot be read"},
-      {"src/model/x.h", "#include \"../audit/attempt_log.h\"\n", "names no room"},
+      {"src/model/x.h", "#include \"../record/attempt_log.h\"\n", "names no room"},
       {"src/model/x.h", "#include \"y.h\"\n", "names no room"},
       {"src/model/x.h", "#include \"cellar/y.h\"\n", "names no room"},
   });
@@ -116,19 +124,19 @@ TEST(LayeringTest, AnIncludeIsSeenInEveryWayItCanBeWritten) {
 
 TEST(LayeringTest, AnIncludeInACommentOrATextIsNone) {
   expect_each({
-      {"src/model/x.h", "// #include \"audit/attempt_log.h\"\n", ""},
-      {"src/model/x.h", "/*\n#include \"audit/attempt_log.h\"\n*/\n", ""},
-      {"src/model/x.h", "auto s = R\"(\n#include \"audit/attempt_log.h\"\n)\";\n", ""},
+      {"src/model/x.h", "// #include \"record/attempt_log.h\"\n", ""},
+      {"src/model/x.h", "/*\n#include \"record/attempt_log.h\"\n*/\n", ""},
+      {"src/model/x.h", "auto s = R\"(\n#include \"record/attempt_log.h\"\n)\";\n", ""},
       {"src/model/x.h", "#include <net/if.h>\n#include <vector>\n", ""},
   });
 }
 
 TEST(LayeringTest, ATextOrACharacterDoesNotHideWhatFollows) {
-  const std::string finding = "src/model/x.cpp:2: includes \"audit/attempt_log.h\"";
+  const std::string finding = "src/model/x.cpp:2: includes \"record/attempt_log.h\"";
   for (const char* before :
        {R"(auto a = "/*";)", R"(auto a = '"';)", R"(auto a = '\'';)", R"(auto a = "\"";)",
         R"(auto a = 1'000;)", R"x(auto a = R"(")";)x", "/* \" */", "// '"}) {
-    expect_each({{"src/model/x.cpp", std::string(before) + "\n#include \"audit/attempt_log.h\"\n",
+    expect_each({{"src/model/x.cpp", std::string(before) + "\n#include \"record/attempt_log.h\"\n",
                   finding}});
   }
 }
@@ -173,9 +181,9 @@ TEST(LayeringTest, ClocksAreReadWhereThePlanHasIt) {
       {"src/net/x.cpp", steady + "steady_now();", ""},
       {"src/net/x.cpp", wall, "reads a clock of its own (system_clock)"},
       {"src/net/x.cpp", through, "reads the clock (utc_now)"},
-      {"src/audit/x.cpp", "clock->steady_now();", "reads the clock (steady_now)"},
-      {"src/audit/x.cpp", steady, "reads a clock of its own (steady_clock)"},
-      {"src/audit/x.cpp", "ready.wait_for(lock, delay);\n", ""},
+      {"src/record/x.cpp", "clock->steady_now();", "reads the clock (steady_now)"},
+      {"src/record/x.cpp", steady, "reads a clock of its own (steady_clock)"},
+      {"src/record/x.cpp", "ready.wait_for(lock, delay);\n", ""},
       {"src/run/x.cpp", steady, "reads a clock of its own (steady_clock)"},
       {"src/api/x.cpp", "using C = std::chrono::system_clock; auto t = C::now();",
        "reads a clock of its own (C)"},

@@ -5,9 +5,10 @@
 
 #include <memory>
 
-#include "audit/attempt_log.h"
-#include "audit/audit_file.h"
 #include "coordination/sqlite_claims.h"
+#include "record/attempt_log.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "support/enrolled_run.h"
 #include "support/temporary_directory.h"
 

@@ -13,8 +13,8 @@
 #include <map>
 #include <thread>
 
-#include "audit/database.h"
 #include "model/errors.h"
+#include "store/database.h"
 #include "support/enrolled_run.h"
 #include "support/temporary_directory.h"
 

@@ -8,9 +8,10 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "audit/anchor_file.h"
-#include "audit/audit_file.h"
+#include "evidence/anchor_file.h"
 #include "model/visible_text.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "report/html.h"
 #include "support/enrolled_run.h"
 #include "support/temporary_directory.h"

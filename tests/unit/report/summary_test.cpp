@@ -6,7 +6,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "audit/audit_file.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "report/progress_line.h"
 #include "support/enrolled_run.h"
 #include "support/temporary_directory.h"

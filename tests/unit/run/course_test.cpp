@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "record/run_records.h"
 #include "run/disk_reader.h"
 #include "support/account_transport.h"
 #include "support/enrolled_run.h"

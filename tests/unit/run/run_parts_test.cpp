@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "audit/audit_file.h"
+#include "record/audit_file.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/run_rig.h"

@@ -10,10 +10,11 @@
 #include <memory>
 #include <set>
 
-#include "audit/audit_file.h"
-#include "audit/log_query.h"
-#include "audit/run_queries.h"
 #include "model/errors.h"
+#include "queries/log_query.h"
+#include "queries/run_queries.h"
+#include "record/audit_file.h"
+#include "record/run_records.h"
 #include "support/enrolled_run.h"
 #include "support/fake_clock.h"
 #include "support/run_rig.h"

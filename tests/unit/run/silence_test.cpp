@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/calls.h"
+#include "record/run_records.h"
 #include "run/course.h"
 #include "support/account_transport.h"
 #include "support/enrolled_run.h"
