@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -30,7 +29,10 @@ std::optional<DatabaseRegister::Entry> read_entry(const std::filesystem::path& f
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
   std::ifstream in(file, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
+  std::ostringstream read;
+  read << in.rdbuf();
+  const std::string text = read.str();
+  if (text.empty()) return std::nullopt;
   const std::size_t first = text.find('\n');
   const std::size_t second = first == std::string::npos ? first : text.find('\n', first + 1);
   if (second == std::string::npos || text.back() != '\n' || !text.starts_with(k_form)) {
