@@ -7,7 +7,7 @@
 CREATE TABLE run (
   run_id          INTEGER PRIMARY KEY,
   name            TEXT    NOT NULL,
-  goal            TEXT    NOT NULL CHECK (goal IN ('release', 'purge')),
+  goal            TEXT    NOT NULL,
   endpoint        TEXT    NOT NULL,
   sandbox         INTEGER NOT NULL CHECK (sandbox IN (0, 1)),
   list_source     TEXT    NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE attempt (
   item_id        INTEGER NOT NULL REFERENCES item,
   invocation_id  INTEGER NOT NULL REFERENCES invocation,
   attempt_number INTEGER NOT NULL CHECK (attempt_number >= 1),
-  stage          INTEGER NOT NULL CHECK (stage IN (1, 2)),
+  stage          INTEGER NOT NULL CHECK (stage >= 1),
   intent_utc_ms  INTEGER NOT NULL,
   -- The latest observation of the item at that moment: what was known of the disk before. NULL = nothing.
   -- Observations of the item with a higher id were made after the request.
@@ -109,7 +109,7 @@ WHERE outcome <> 'accepted';
 CREATE TABLE disk_read (
   read_id         INTEGER PRIMARY KEY,
   invocation_id   INTEGER NOT NULL REFERENCES invocation,
-  purpose         TEXT    NOT NULL CHECK (purpose IN ('preflight', 'settle', 'verify')),
+  purpose         TEXT    NOT NULL,
   disk_count      INTEGER NOT NULL CHECK (disk_count BETWEEN 1 AND 100),
   result          TEXT    NOT NULL CHECK (result IN ('complete', 'throttled', 'failed', 'stop')),
   http_status     INTEGER,
@@ -163,7 +163,7 @@ CREATE TABLE decision (
   run_id         INTEGER NOT NULL REFERENCES run,
   invocation_id  INTEGER NOT NULL REFERENCES invocation,
   item_id        INTEGER REFERENCES item,
-  kind           TEXT    NOT NULL CHECK (kind IN ('approve', 'skip', 'give_up', 'reject', 'already_gone', 'stop')),
+  kind           TEXT    NOT NULL,
   reason         TEXT    NOT NULL,
   detail         TEXT,
   observation_id INTEGER REFERENCES observation,
@@ -196,8 +196,7 @@ CREATE TABLE archive (
 -- of an attempt also its outcome and its verdict.
 CREATE TABLE archived_rows (
   archive_id INTEGER NOT NULL REFERENCES archive,
-  kind       TEXT    NOT NULL CHECK (kind IN ('run', 'item', 'invocation', 'attempt', 'disk_read', 'observation',
-                                              'decision')),
+  kind       TEXT    NOT NULL,
   first_id   INTEGER NOT NULL,
   last_id    INTEGER NOT NULL CHECK (last_id >= first_id),
   PRIMARY KEY (archive_id, kind, first_id)
@@ -206,7 +205,7 @@ CREATE TABLE archived_rows (
 -- What "never twice" has to know of them: the disks and stages for which a call was accepted, or may have taken effect.
 CREATE TABLE archived_release (
   disk_id    TEXT    NOT NULL,
-  stage      INTEGER NOT NULL CHECK (stage IN (1, 2)),
+  stage      INTEGER NOT NULL CHECK (stage >= 1),
   archive_id INTEGER NOT NULL REFERENCES archive,
   run_id     INTEGER NOT NULL,
   PRIMARY KEY (disk_id, stage, archive_id)
@@ -240,11 +239,27 @@ BEGIN
   FROM item AS wanted WHERE wanted.item_id = NEW.item_id;
 END;
 
--- The second stage destroys for good: only for goal purge, and only for a disk that this item's latest observation,
+-- Lists that a later version may lengthen. A trigger can be replaced; a table of evidence never changes.
+CREATE TRIGGER run_has_known_goal BEFORE INSERT ON run WHEN NEW.goal NOT IN ('release', 'purge')
+BEGIN
+  SELECT RAISE(ABORT, 'run.goal is none of release, purge');
+END;
+CREATE TRIGGER disk_read_has_known_purpose BEFORE INSERT ON disk_read
+WHEN NEW.purpose NOT IN ('preflight', 'settle', 'verify')
+BEGIN
+  SELECT RAISE(ABORT, 'disk_read.purpose is none of preflight, settle, verify');
+END;
+CREATE TRIGGER decision_has_known_kind BEFORE INSERT ON decision
+WHEN NEW.kind NOT IN ('approve', 'skip', 'give_up', 'reject', 'already_gone', 'stop')
+BEGIN
+  SELECT RAISE(ABORT, 'decision.kind is none of approve, skip, give_up, reject, already_gone, stop');
+END;
+
+-- The second stage destroys for good, and there is no third: only for goal purge, and only for a disk that this item's latest observation,
 -- made after its first stage, has shown in the recycle bin.
 CREATE TRIGGER attempt_destroys_only_recycled BEFORE INSERT ON attempt
-WHEN NEW.stage = 2
-  AND NOT EXISTS (
+WHEN NEW.stage <> 1
+  AND NOT (NEW.stage = 2 AND EXISTS (
     SELECT 1
     FROM item
     JOIN run ON run.run_id = item.run_id AND run.goal = 'purge'
@@ -253,7 +268,7 @@ WHEN NEW.stage = 2
     WHERE item.item_id = NEW.item_id
       AND observation.status = 'RECYCLED'
       AND observation.observation_id >
-            (SELECT coalesce(max(observation_id), 0) FROM attempt WHERE attempt.item_id = item.item_id AND stage = 1))
+            (SELECT coalesce(max(observation_id), 0) FROM attempt WHERE attempt.item_id = item.item_id AND stage = 1)))
 BEGIN
   SELECT RAISE(ABORT, 'never by accident: the disk was not seen in the recycle bin after its first release');
 END;
@@ -426,7 +441,8 @@ FROM (
           WHERE observation.item_id = item.item_id AND observation_id > coalesce(latest.observation_id, 0)
           ORDER BY observation_id DESC LIMIT 1 OFFSET 1) AS seen_earlier,
          (SELECT CASE decision.kind WHEN 'skip' THEN 'skipped' WHEN 'give_up' THEN 'failed'
-                                    WHEN 'reject' THEN 'rejected' ELSE 'already_gone' END
+                                    WHEN 'reject' THEN 'rejected'
+                                    WHEN 'already_gone' THEN 'already_gone' END
           FROM decision
           WHERE decision.item_id = item.item_id AND decision.kind <> 'approve' AND decision.kind <> 'stop'
           ORDER BY decision.decision_id DESC LIMIT 1) AS decided,

@@ -3,7 +3,6 @@
 
 #include "cli/audit_access.h"
 #include "cli/commands.h"
-#include "cli/new_file.h"
 #include "cli/working_database.h"
 #include "custody/archive.h"
 #include "custody/verification.h"
@@ -12,6 +11,7 @@
 #include "model/visible_text.h"
 #include "platform/clock.h"
 #include "platform/host.h"
+#include "platform/new_file.h"
 #include "record/audit_file.h"
 #include "report/json_object.h"
 

@@ -3,13 +3,13 @@
 
 #include "cli/audit_access.h"
 #include "cli/commands.h"
-#include "cli/new_file.h"
 #include "custody/archive_list.h"
 #include "custody/audit_stats.h"
 #include "custody/verification.h"
 #include "evidence/anchor_file.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
+#include "platform/new_file.h"
 #include "record/audit_file.h"
 #include "report/json_object.h"
 

@@ -125,6 +125,16 @@ void print(const Options& options, const Summary& summary) {
 
 }  // namespace
 
+namespace {
+
+InvocationOrigin origin_of(const InvocationPlan& plan) {
+  ProcessOrigin process = process_origin();
+  return {std::move(process.login_user), std::move(process.sudo_user), std::move(process.terminal),
+          std::move(process.ssh_client), plan.reason};
+}
+
+}  // namespace
+
 void say(const Options& options, const std::string& text) {
   if (!options.quiet) std::cerr << text << '\n';
 }
@@ -143,6 +153,7 @@ InvocationId begin_recorded(const InvocationPlan& plan, Database& database, cons
   description.credential_id = credential_id;
   description.credential_source = credential_source;
   description.settings_json = write_settings(plan.settings);
+  description.origin = origin_of(plan);
   const SystemClock clock;
   const InvocationId invocation = begin_invocation(database, run.id, description, clock.utc_now());
   record_decision(database, run.id, invocation, plan.approval, clock.utc_now());

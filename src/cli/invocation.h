@@ -29,6 +29,7 @@ struct InvocationPlan {
   std::shared_ptr<AnchorWriter> anchors;
   std::optional<DecisionRecord> credential_approval;  ///< of one that is new to the run
   std::optional<AcceptedRollback> rollback;
+  std::string reason = {};  ///< --reason; may be empty
 };
 
 /// What stands in the place of a credential's id where no call is made.

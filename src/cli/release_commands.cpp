@@ -189,7 +189,7 @@ ExitCode run_command(const Options& options) {
   enrolment.reset();
   return work_on(options,
                  {"run", CourseKind::send_and_reconcile, settings, spec, approval, path,
-                  work.anchors, credential_approval, work.rollback},
+                  work.anchors, credential_approval, work.rollback, options.reason.value_or("")},
                  callee, std::move(work.database), *run, signals);
 }
 
@@ -249,7 +249,7 @@ ExitCode resume_command(const Options& options) {
   const auto credential_approval = approve_credential(options, database, *run, callee);
   return work_on(options,
                  {"resume", CourseKind::send_and_reconcile, settings, spec, approval, path,
-                  work.anchors, credential_approval, work.rollback},
+                  work.anchors, credential_approval, work.rollback, options.reason.value_or("")},
                  callee, std::move(work.database), *run, signals);
 }
 
@@ -276,7 +276,8 @@ ExitCode settle_command(const Options& options) {
                       path,
                       work.anchors,
                       std::nullopt,
-                      work.rollback};
+                      work.rollback,
+                      options.reason.value_or("")};
   if (!options.marks.empty()) return mark(options, plan, database, *run);
   refuse_mixed_database(database, options.sandbox);
   // Sending again is for `resume`: here nothing is sent.

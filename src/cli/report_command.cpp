@@ -3,11 +3,11 @@
 #include "api/classify.h"
 #include "cli/audit_access.h"
 #include "cli/commands.h"
-#include "cli/new_file.h"
 #include "input/job_file.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/clock.h"
+#include "platform/new_file.h"
 #include "report/html_report.h"
 #include "report/json_object.h"
 

@@ -21,23 +21,34 @@
 namespace diskrelease {
 namespace {
 
+/// What can be archived by its own keys, items included.
+constexpr bool has_ranges(const Kind& kind) {
+  return kind.keys == Keys::own && kind.entered != Entered::by_archive;
+}
+
+/// SQL: the run that a row of a table belongs to, by the columns of the table.
+std::string run_of(const Kind& kind) {
+  if (kind.owner == EvidenceKind::run) return "run_id";
+  const Kind& owner = kind_of(kind.owner);
+  const std::string key(key_of(owner));
+  std::string sql = "(SELECT ";
+  sql.append(run_of(owner)).append(" FROM ").append(owner.table).append(" WHERE ");
+  sql.append(owner.table).append(".").append(key).append(" = ");
+  sql.append(kind.table).append(".").append(key).append(")");
+  return sql;
+}
+
 /// The runs of the newest row of each table whose keys SQLite gives out.
 std::set<std::int64_t> runs_with_newest_rows(Database& database) {
-  Statement select = database.prepare(
-      "SELECT max(run_id) FROM run"
-      " UNION SELECT run_id FROM item WHERE item_id = (SELECT max(item_id) FROM item)"
-      " UNION SELECT run_id FROM invocation"
-      "  WHERE invocation_id = (SELECT max(invocation_id) FROM invocation)"
-      " UNION SELECT run_id FROM attempt JOIN item USING (item_id)"
-      "  WHERE attempt_id = (SELECT max(attempt_id) FROM attempt)"
-      " UNION SELECT run_id FROM disk_read JOIN invocation USING (invocation_id)"
-      "  WHERE read_id = (SELECT max(read_id) FROM disk_read)"
-      " UNION SELECT run_id FROM observation JOIN item USING (item_id)"
-      "  WHERE observation_id = (SELECT max(observation_id) FROM observation)"
-      " UNION SELECT run_id FROM decision"
-      "  WHERE decision_id = (SELECT max(decision_id) FROM decision)");
   std::set<std::int64_t> runs;
-  while (select.step()) runs.insert(select.integer(0));
+  for (const Kind& kind : k_kinds) {
+    if (!has_ranges(kind)) continue;
+    std::string sql = "SELECT ";
+    sql.append(run_of(kind)).append(" FROM ").append(kind.table).append(" ORDER BY ");
+    sql.append(key_of(kind)).append(" DESC LIMIT 1");
+    Statement select = database.prepare(sql);
+    if (select.step()) runs.insert(select.integer(0));
+  }
   return runs;
 }
 
@@ -54,57 +65,65 @@ class RangeWriter {
   }
 
   void write() {
-    for (const RunRecord& run : runs_) {
-      run_ids_.insert(run.id.value);
-      // Each run by itself: the chain enters its items by themselves, too.
-      insert("item", run.first_item.value, run.first_item.value + run.item_count - 1);
+    for (const RunRecord& run : runs_) run_ids_.insert(run.id.value);
+    for (const Kind& kind : k_kinds) {
+      if (!has_ranges(kind)) continue;
+      if (kind.kind == EvidenceKind::items) {
+        write_items();
+      } else {
+        write(kind);
+      }
     }
-    const auto is_run = [this](std::int64_t run) { return run_ids_.contains(run); };
-    // Runs have their items in the order of their ids.
-    const auto has_item = [this](std::int64_t item) {
-      const auto behind = std::ranges::upper_bound(
-          runs_, item, {}, [](const RunRecord& run) { return run.first_item.value; });
-      return behind != runs_.begin() &&
-             item < std::prev(behind)->first_item.value + std::prev(behind)->item_count;
-    };
-    write("run", "SELECT run_id, run_id FROM run ORDER BY 1", is_run);
-    std::unordered_set<std::int64_t> invocations;
-    write("invocation", "SELECT invocation_id, run_id, invocation_id FROM invocation ORDER BY 1",
-          is_run, &invocations);
-    write("attempt", "SELECT attempt_id, item_id FROM attempt NOT INDEXED ORDER BY 1", has_item);
-    write("disk_read", "SELECT read_id, invocation_id FROM disk_read ORDER BY 1",
-          [&](std::int64_t invocation) { return invocations.contains(invocation); });
-    write("observation", "SELECT observation_id, item_id FROM observation NOT INDEXED ORDER BY 1",
-          has_item);
-    write("decision", "SELECT decision_id, run_id FROM decision ORDER BY 1", is_run);
   }
 
  private:
+  /// Each run by itself: the chain enters its items by themselves, too.
+  void write_items() {
+    for (const RunRecord& run : runs_) {
+      insert(kind_of(EvidenceKind::items).table, run.first_item.value,
+             run.first_item.value + run.item_count - 1);
+    }
+  }
+
   void insert(std::string_view kind, std::int64_t first, std::int64_t last) {
     insert_.bind(2, kind).bind(3, first).bind(4, last).run();
   }
 
-  /// Columns of the query: the key, by which it is ordered, and what `belongs` is asked for.
-  template <class Belongs>
-  void write(std::string_view kind, std::string_view query, const Belongs& belongs,
-             std::unordered_set<std::int64_t>* found = nullptr) {
-    Statement rows = database_.prepare(query);
+  [[nodiscard]] bool belongs(EvidenceKind owner, std::int64_t key) const {
+    if (owner == EvidenceKind::run) return run_ids_.contains(key);
+    if (owner != EvidenceKind::items) return keys_[owner].contains(key);
+    // Runs have their items in the order of their ids.
+    const auto behind = std::ranges::upper_bound(
+        runs_, key, {}, [](const RunRecord& run) { return run.first_item.value; });
+    return behind != runs_.begin() &&
+           key < std::prev(behind)->first_item.value + std::prev(behind)->item_count;
+  }
+
+  /// A pass over the keys of a table, and what their rows belong to.
+  void write(const Kind& kind) {
+    const bool is_owner = std::ranges::any_of(k_kinds, [&](const Kind& other) {
+      return other.owner == kind.kind && has_ranges(other) && other.kind != kind.kind;
+    });
+    std::string sql = "SELECT ";
+    sql.append(key_of(kind)).append(", ").append(key_of(kind_of(kind.owner))).append(" FROM ");
+    sql.append(kind.table).append(" NOT INDEXED ORDER BY 1");
+    Statement rows = database_.prepare(sql);
     std::int64_t first = 0;
     std::int64_t last = 0;
     const auto end_range = [&] {
-      if (first != 0) insert(kind, first, last);
+      if (first != 0) insert(kind.table, first, last);
       first = 0;
     };
     while (rows.step()) {
       const std::int64_t id = rows.integer(0);
-      if (!belongs(rows.integer(1))) {
+      if (!belongs(kind.owner, rows.integer(1))) {
         end_range();
         continue;
       }
       if (first != 0 && id != last + 1) end_range();
       if (first == 0) first = id;
       last = id;
-      if (found != nullptr) found->insert(id);
+      if (is_owner && kind.kind != EvidenceKind::run) keys_[kind.kind].insert(id);
     }
     end_range();
   }
@@ -113,6 +132,7 @@ class RangeWriter {
   std::vector<RunRecord> runs_;
   Statement insert_;
   std::unordered_set<std::int64_t> run_ids_;
+  ByKind<std::unordered_set<std::int64_t>> keys_;  ///< of rows that others belong to
 };
 
 /// For which disks and stages nothing may be sent any more, by the rows of archive ?1: what
@@ -146,7 +166,9 @@ std::int64_t blocks_to_empty(Database& database, const ArchivedRows& archived) {
     for (std::size_t i = 0; i < entries.size() / k_entry_size; ++i) {
       const ChainEntry entry = entry_at(entries, i);
       // Archives are entered once more with each later one.
-      if (entry.kind != EvidenceKind::archive && !archived.contains(entry.kind, entry.id)) {
+      const Kind* const kind = find_kind(entry.kind);
+      if (kind == nullptr) return last;
+      if (kind->entered != Entered::by_archive && !archived.contains(entry.kind, entry.id)) {
         return last;
       }
     }
@@ -155,36 +177,17 @@ std::int64_t blocks_to_empty(Database& database, const ArchivedRows& archived) {
   return last;
 }
 
-/// The tables with rows of evidence, by the kind of archived_rows that decides about them.
-struct MovedTable {
-  std::string_view table;
-  std::string_view kind;
-  std::string_view key;
-};
-constexpr std::array k_moved_tables{
-    MovedTable{"decision", "decision", "decision_id"},
-    MovedTable{"verdict", "attempt", "attempt_id"},
-    MovedTable{"outcome", "attempt", "attempt_id"},
-    MovedTable{"attempt", "attempt", "attempt_id"},
-    MovedTable{"observation", "observation", "observation_id"},
-    MovedTable{"disk_read", "disk_read", "read_id"},
-    MovedTable{"invocation_end", "invocation", "invocation_id"},
-    MovedTable{"invocation", "invocation", "invocation_id"},
-    MovedTable{"duplicate_line", "run", "run_id"},
-    MovedTable{"item", "item", "item_id"},
-    MovedTable{"run", "run", "run_id"},
-};
-
-/// Calls `use` with a statement for each range of rows of a table; `verb` is what begins it.
+/// Calls `use` with a statement for each range of rows of a kind; `verb` is what begins it.
 template <class Use>
-void for_ranges(Database& database, std::int64_t archive, const MovedTable& moved,
-                const std::string& verb, const Use& use) {
+void for_ranges(Database& database, std::int64_t archive, const Kind& kind, const std::string& verb,
+                const Use& use) {
   Statement ranges = database.prepare(
       "SELECT first_id, last_id FROM archived_rows WHERE archive_id = ?1 AND kind = ?2"
       " ORDER BY first_id");
-  ranges.bind(1, archive).bind(2, moved.kind);
-  Statement rows = database.prepare(verb + " FROM " + std::string(moved.table) + " WHERE " +
-                                    std::string(moved.key) + " BETWEEN ?1 AND ?2");
+  ranges.bind(1, archive).bind(2, kind_of(archived_with(kind.kind)).table);
+  std::string sql = verb;
+  sql.append(" FROM ").append(kind.table).append(" WHERE ").append(key_of(kind));
+  Statement rows = database.prepare(sql + " BETWEEN ?1 AND ?2");
   while (ranges.step()) {
     rows.bind(1, ranges.integer(0)).bind(2, ranges.integer(1));
     use(rows);
@@ -201,17 +204,20 @@ void make_sealed(Database& source, std::int64_t archive, const std::filesystem::
     target.execute(std::string(migration.sql));
   }
   const std::vector<std::string> triggers = take_triggers(target);
-  for (const MovedTable& moved : k_moved_tables) {
-    std::optional<RowCopy> copy;
-    for_ranges(source, archive, moved, "SELECT *", [&](Statement& rows) {
-      if (!copy) copy.emplace(target, moved.table, rows.columns());
-      copy->copy_all(rows);
-    });
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered == Entered::by_archive) continue;
+    RowCopy copy(target, kind.table, kind.columns);
+    for_ranges(source, archive, kind, "SELECT " + std::string(kind.columns),
+               [&](Statement& rows) { copy.copy_all(rows); });
   }
-  for (const std::string_view table : {"archive", "archived_rows", "archived_release", "chain"}) {
-    Statement rows = source.prepare("SELECT * FROM " + std::string(table));
-    RowCopy(target, table, rows.columns()).copy_all(rows);
-  }
+  const auto copy_whole = [&](std::string_view table, std::string_view columns) {
+    std::string sql = "SELECT ";
+    Statement rows = source.prepare(sql.append(columns).append(" FROM ").append(table));
+    RowCopy(target, table, columns).copy_all(rows);
+  };
+  copy_whole(kind_of(EvidenceKind::archive).table, kind_of(EvidenceKind::archive).columns);
+  for (const ArchivePart& part : k_archive_parts) copy_whole(part.table, part.columns);
+  copy_whole("chain", "block_id, entries, hash");
   target.execute("INSERT INTO disk_item SELECT disk_id, item_id FROM item ORDER BY 1, 2");
   put_triggers(target, triggers);
   make_derived_tables(target);
@@ -227,8 +233,9 @@ void remove_rows(Database& database, const ArchiveRecord& archive) {
       "SELECT last_id FROM archived_rows WHERE archive_id = ?1 AND kind = 'item'"
       " AND first_id <= item_id ORDER BY first_id DESC LIMIT 1), 0)");
   disks.bind(1, archive.id).run();
-  for (const MovedTable& moved : k_moved_tables) {
-    for_ranges(database, archive.id, moved, "DELETE", [](Statement& rows) { rows.run(); });
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered == Entered::by_archive) continue;
+    for_ranges(database, archive.id, kind, "DELETE", [](Statement& rows) { rows.run(); });
   }
   Statement empty = database.prepare("UPDATE chain SET entries = x'' WHERE block_id <= ?1");
   empty.bind(1, archive.emptied_blocks).run();

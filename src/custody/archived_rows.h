@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,7 +30,7 @@ class ArchivedRows {
     return find(kind, id) != nullptr;
   }
 
-  /// All ranges that decide about a kind, in order. Precondition: not for archives.
+  /// All ranges that decide about a kind, in order; none for archives.
   [[nodiscard]] const std::vector<Range>& ranges(EvidenceKind kind) const noexcept;
 
   /// How many rows an archive has taken, of what decides about a kind.
@@ -41,9 +40,7 @@ class ArchivedRows {
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
 
  private:
-  static constexpr std::size_t k_kinds = 7;
-
-  std::array<std::vector<Range>, k_kinds> ranges_;
+  ByKind<std::vector<Range>> ranges_;
   std::vector<std::string> problems_;
 };
 

@@ -2,33 +2,31 @@
 
 #include <string>
 
+#include "evidence/schema_check.h"
+
 namespace diskrelease {
 
 AuditStats read_stats(Database& database) {
   const Snapshot snapshot(database);
   AuditStats stats;
-  stats.schema_version = database.query_integer("PRAGMA user_version");
+  stats.schema_version = schema_version(database);
   stats.free_bytes =
       database.query_integer("PRAGMA freelist_count") * database.query_integer("PRAGMA page_size");
   stats.head = read_chain_head(database);
   stats.archives = read_archives(database);
-  // Keys begin with 1 and have no gaps, unless rows were archived; three tables have keys of
-  // others.
-  const auto rows = [&](const EvidenceTable& table) {
-    const bool has_own_key = stats.archives.empty() && table.kind != EvidenceKind::invocation_end &&
-                             table.kind != EvidenceKind::outcome &&
-                             table.kind != EvidenceKind::verdict;
-    return database.query_integer(has_own_key ? "SELECT coalesce(max(" + std::string(table.key) +
-                                                    "), 0) FROM " + std::string(table.name)
-                                              : "SELECT count(*) FROM " + std::string(table.name));
-  };
-  for (const EvidenceTable& table : k_evidence_tables) {
-    stats.tables.push_back({table.name, rows(table)});
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered == Entered::by_archive) continue;
+    std::string sql = "SELECT ";
+    if (kind.kind == EvidenceKind::items) {
+      sql += "coalesce(sum(item_count), 0) FROM run";
+    } else if (kind.keys == Keys::own && stats.archives.empty()) {
+      // They begin with 1 and have no gaps, unless rows were archived.
+      sql.append("coalesce(max(").append(key_of(kind)).append("), 0) FROM ").append(kind.table);
+    } else {
+      sql.append("count(*) FROM ").append(kind.table);
+    }
+    stats.tables.push_back({kind.table, database.query_integer(sql)});
   }
-  stats.tables.push_back(
-      {"item", database.query_integer("SELECT coalesce(sum(item_count), 0) FROM run")});
-  stats.tables.push_back(
-      {"duplicate_line", database.query_integer("SELECT count(*) FROM duplicate_line")});
   Statement span = database.prepare(
       "SELECT (SELECT min(created_utc_ms) FROM run), (SELECT max(ended_utc_ms) FROM"
       " invocation_end)");

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "custody/embedded_bundle.h"
-#include "evidence/chain.h"
+#include "evidence/kinds.h"
 #include "model/errors.h"
 #include "model/visible_text.h"
 #include "platform/sha256.h"
@@ -25,28 +25,31 @@ namespace {
 /// What is in a bundle to be read, as a query of its extract.
 struct ReadableFile {
   std::string_view name;
-  std::string_view query;
+  std::string query;
 };
-constexpr std::array k_readable_files{
-    ReadableFile{"items", "SELECT * FROM item_state ORDER BY item_id"},
-    ReadableFile{"attempts", "SELECT * FROM attempt_log ORDER BY attempt_id"},
-    ReadableFile{"invocations",
-                 "SELECT * FROM invocation LEFT JOIN invocation_end USING (invocation_id)"
-                 " ORDER BY invocation_id"},
-    ReadableFile{"reads", "SELECT * FROM disk_read ORDER BY read_id"},
-    ReadableFile{"observations",
-                 "SELECT item.disk_id, observation.*, disk_read.purpose, disk_read.request_id,"
-                 " disk_read.finished_utc_ms AS read_utc_ms"
-                 " FROM observation JOIN item USING (item_id) JOIN disk_read USING (read_id)"
-                 " ORDER BY observation_id"},
-    ReadableFile{"verdicts",
-                 "SELECT item.disk_id, attempt.attempt_number, verdict.*"
-                 " FROM verdict JOIN attempt USING (attempt_id) JOIN item USING (item_id)"
-                 " ORDER BY attempt_id"},
-    ReadableFile{"decisions",
-                 "SELECT item.disk_id, decision.* FROM decision LEFT JOIN item USING (item_id)"
-                 " ORDER BY decision_id"},
-};
+std::vector<ReadableFile> readable_files() {
+  std::vector<ReadableFile> files;
+  for (const Kind& kind : k_kinds) {
+    if (kind.exported.empty()) continue;
+    files.push_back(
+        {kind.exported, kind.export_query.empty()
+                            ? select_rows(kind, " ORDER BY " + std::string(key_of(kind)))
+                            : std::string(kind.export_query)});
+  }
+  return files;
+}
+
+/// A kind as check.sh takes it: what begins its entries, its table, its key, its columns.
+std::string words_of(const Kind& kind) {
+  std::array<char, 3> number{};
+  static_cast<void>(
+      std::snprintf(number.data(), number.size(), "%02X", static_cast<unsigned>(kind.kind)));
+  std::string columns(kind.columns);
+  std::erase(columns, ',');
+  std::string words(number.data());
+  words.append(" ").append(kind.table).append(" ").append(key_of(kind)).append(" ");
+  return words.append(columns);
+}
 
 constexpr std::string_view k_manifest = "manifest.sha256";
 
@@ -116,7 +119,7 @@ std::string json_query(Database& extract, const ReadableFile& file) {
     fields += "', ";
     fields += select.name(i);
   }
-  return "SELECT json_object(" + fields + ") FROM (" + std::string(file.query) + ")";
+  return "SELECT json_object(" + fields + ") FROM (" + file.query + ")";
 }
 
 void write_lines(Database& extract, const std::string& query, const std::filesystem::path& path) {
@@ -155,14 +158,35 @@ void replace(std::string& text, std::string_view place, const std::string& by) {
 }
 
 void write_check(Database& extract, const std::filesystem::path& file) {
+  std::string rows;
+  std::string bulk;
+  std::string left_out;
+  std::string numbers;
+  for (const Kind& kind : k_kinds) {
+    const std::string words = words_of(kind) + '\n';
+    numbers.append(numbers.empty() ? "" : "|").append(words.substr(0, 2));
+    if (kind.entered == Entered::by_row) rows += words;
+    if (kind.entered == Entered::with_its_run) bulk += words;
+    // What belongs to a row here, and would have its entry even where it was left out.
+    if (kind.kind == EvidenceKind::items || kind.keys == Keys::of_owner) {
+      const Kind& owner = kind.kind == EvidenceKind::items ? kind : kind_of(kind.owner);
+      left_out.append(left_out.empty() ? "" : " UNION ALL ").append("SELECT printf('");
+      left_out.append(words.substr(0, 2)).append("-%016X', ").append(key_of(owner));
+      left_out.append(") FROM ").append(owner.table);
+    }
+  }
   std::string readable;
   std::string names;
-  for (const ReadableFile& each : k_readable_files) {
+  for (const ReadableFile& each : readable_files()) {
     names.append(names.empty() ? "" : "|").append(each.name);
     readable += "readable " + std::string(each.name) + " \"" + json_query(extract, each) + "\"\n";
   }
   std::string text(k_bundle_check);
   replace(text, "@SCHEMA@", schema_digest(extract));
+  replace(text, "@ROWS@\n", rows);
+  replace(text, "@BULK@\n", bulk);
+  replace(text, "@LEFT_OUT@", left_out);
+  replace(text, "@NUMBERS@", numbers);
   replace(text, "@READABLE@\n", readable);
   replace(text, "@READABLE_NAMES@", names);
   write_file(file, text);
@@ -197,7 +221,7 @@ ExtractedChain write_bundle(Database& database, const RunRecord& run, const Bund
   {
     Database extract(extract_file, Database::Access::read_only);
     write_lines(extract, "SELECT disk_id FROM item ORDER BY item_id", folder / "list.txt");
-    for (const ReadableFile& file : k_readable_files) {
+    for (const ReadableFile& file : readable_files()) {
       const std::string name(file.name);
       write_csv(extract, file, folder / (name + ".csv"));
       write_lines(extract, json_query(extract, file), folder / (name + ".ndjson"));

@@ -1,10 +1,11 @@
 #include "custody/extract.h"
 
+#include <optional>
 #include <string_view>
-#include <vector>
 
 #include "evidence/chain.h"
 #include "evidence/embedded_schema.h"
+#include "evidence/schema_check.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "store/raw_rows.h"
@@ -12,33 +13,19 @@
 namespace diskrelease {
 namespace {
 
-/// Which rows of each table are the run's; the numbers are those of the run.
-struct TableRows {
-  std::string_view table;
-  std::string condition;
-};
-std::vector<TableRows> rows_of(const RunRecord& run) {
-  const std::string of_run = "run_id = " + std::to_string(run.id.value);
-  const std::string of_items = "item_id BETWEEN " + std::to_string(run.first_item.value) + " AND " +
-                               std::to_string(run.first_item.value + run.item_count - 1);
-  const std::string of_attempts =
-      "attempt_id IN (SELECT attempt_id FROM attempt WHERE " + of_items + ")";
-  const std::string of_invocations =
-      "invocation_id IN (SELECT invocation_id FROM invocation WHERE " + of_run + ")";
-  return {{"run", of_run},
-          {"item", of_items},
-          {"duplicate_line", of_run},
-          // By the items, since by itself it would be read from end to end.
-          {"disk_item",
-           "(disk_id, item_id) IN (SELECT disk_id, item_id FROM item WHERE " + of_items + ")"},
-          {"invocation", of_run},
-          {"invocation_end", of_invocations},
-          {"attempt", of_items},
-          {"outcome", of_attempts},
-          {"disk_read", of_invocations},
-          {"observation", of_items},
-          {"verdict", of_attempts},
-          {"decision", of_run}};
+/// SQL: which rows of a kind are the run's. By its bounds where there are any, since a look at each
+/// row of a large table takes long.
+std::string rows_of(const Kind& kind, const RunRecord& run) {
+  const Kind& owner = kind_of(kind.owner);
+  if (owner.kind == EvidenceKind::run) return "run_id = " + std::to_string(run.id.value);
+  if (owner.kind == EvidenceKind::items) {
+    return "item_id BETWEEN " + std::to_string(run.first_item.value) + " AND " +
+           std::to_string(run.first_item.value + run.item_count - 1);
+  }
+  const std::string key(key_of(owner));
+  std::string sql = key;
+  sql.append(" IN (SELECT ").append(key).append(" FROM ").append(owner.table).append(" WHERE ");
+  return sql.append(rows_of(owner, run)).append(")");
 }
 
 void make_tables(Database& target) {
@@ -56,18 +43,19 @@ class OfRun {
       : run_(run.id.value),
         first_item_(run.first_item.value),
         last_item_(run.first_item.value + run.item_count - 1) {
-    for (const EvidenceTable& table : k_evidence_tables) {
-      looks_.push_back(target.prepare("SELECT 1 FROM " + std::string(table.name) + " WHERE " +
-                                      std::string(table.key) + " = ?1"));
+    for (const Kind& kind : k_kinds) {
+      if (kind.entered != Entered::by_row) continue;
+      std::string sql = "SELECT 1 FROM ";
+      sql.append(kind.table).append(" WHERE ").append(key_of(kind)).append(" = ?1");
+      looks_[kind.kind].emplace(target.prepare(sql));
     }
   }
 
   bool has(const ChainEntry& entry) {
     if (entry.kind == EvidenceKind::duplicate_lines) return entry.id == run_;
     if (entry.kind == EvidenceKind::items) return entry.id >= first_item_ && entry.id <= last_item_;
-    const auto place = static_cast<std::size_t>(entry.kind) - 1;
-    if (place >= looks_.size()) return false;
-    Statement& look = looks_[place];
+    if (find_kind(entry.kind) == nullptr || !looks_[entry.kind]) return false;
+    Statement& look = *looks_[entry.kind];
     look.bind(1, entry.id);
     const bool found = look.step();
     look.reset();
@@ -78,7 +66,7 @@ class OfRun {
   std::int64_t run_;
   std::int64_t first_item_;
   std::int64_t last_item_;
-  std::vector<Statement> looks_;  ///< in the order of k_evidence_tables
+  ByKind<std::optional<Statement>> looks_;  ///< of what is entered row by row
 };
 
 ExtractedChain copy_chain(Database& source, Database& target, const RunRecord& run) {
@@ -118,10 +106,11 @@ ExtractedChain copy_chain(Database& source, Database& target, const RunRecord& r
                         std::to_string(run.id.value) +
                         " is not in the hash chain; see `diskrelease audit verify`");
   }
-  Statement wanted =
-      source.prepare("SELECT * FROM chain WHERE block_id BETWEEN ?1 AND ?2 ORDER BY block_id");
+  Statement wanted = source.prepare(
+      "SELECT block_id, entries, hash FROM chain WHERE block_id BETWEEN ?1 AND ?2"
+      " ORDER BY block_id");
   wanted.bind(1, chain.first_block).bind(2, chain.last_block);
-  RowCopy copy(target, "chain", wanted.columns());
+  RowCopy copy(target, "chain", "block_id, entries, hash");
   copy.copy_all(wanted);
   return chain;
 }
@@ -138,12 +127,12 @@ ExtractedChain make_extract(Database& source, const RunRecord& run,
   {
     Transaction transaction(target);
     make_tables(target);
-    for (const TableRows& rows : rows_of(run)) {
-      Statement select =
-          source.prepare("SELECT * FROM " + std::string(rows.table) + " WHERE " + rows.condition);
-      RowCopy copy(target, rows.table, select.columns());
-      copy.copy_all(select);
+    for (const Kind& kind : k_kinds) {
+      if (kind.entered == Entered::by_archive || kind.since > schema_version(source)) continue;
+      Statement select = source.prepare(select_rows(kind, " WHERE " + rows_of(kind, run)));
+      RowCopy(target, kind.table, kind.columns).copy_all(select);
     }
+    target.execute("INSERT INTO disk_item SELECT disk_id, item_id FROM item ORDER BY 1, 2");
     chain = copy_chain(source, target, run);
     target.execute(
         "PRAGMA application_id = " + std::to_string(k_extract_application_id) +

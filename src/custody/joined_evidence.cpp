@@ -1,7 +1,9 @@
 #include "custody/joined_evidence.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "custody/archive.h"
@@ -30,18 +32,8 @@ Part examine(const std::filesystem::path& path) {
   return {path, head.chain, head.block, sealed_archive(database) != 0};
 }
 
-/// The tables and views of a database that are a row's only place. Chain and archives are in each
-/// of them; derived tables are about one database.
-std::vector<std::string> names_to_join(Database& database) {
-  Statement select = database.prepare(
-      "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view')"
-      " AND name IN ('run', 'item', 'duplicate_line', 'disk_item', 'invocation', 'invocation_end',"
-      "  'attempt', 'outcome', 'disk_read', 'observation', 'verdict', 'decision', 'attempt_log',"
-      "  'item_state', 'run_summary')");
-  std::vector<std::string> names;
-  while (select.step()) names.emplace_back(select.text(0));
-  return names;
-}
+/// Views of one database's rows, that need no other one.
+constexpr std::array k_views_to_join{"attempt_log", "item_state", "run_summary"};
 
 /// Whether a sealed file is on record in main: otherwise rows of it may be there as well.
 void require_on_record(Database& database, const std::string& schema,
@@ -57,38 +49,84 @@ void require_on_record(Database& database, const std::string& schema,
   }
 }
 
-/// All schemas, with a condition for each.
-std::string union_of(const std::vector<std::string>& schemas, const std::string& name,
-                     const std::string& condition = {}) {
+/// A database that is read with others, by the name that it is attached with.
+struct Schema {
+  std::string name;
+  std::int64_t version;
+};
+
+bool has_column(Database& database, const Schema& schema, std::string_view table,
+                const std::string& column) {
+  Statement look = database.prepare("SELECT 1 FROM pragma_table_info(?1, ?2) WHERE name = ?3");
+  look.bind(1, table).bind(2, schema.name).bind(3, column);
+  return look.step();
+}
+
+/// The rows of all schemas. What an older version of a view does not have is NULL.
+std::string union_of(Database& database, const std::vector<Schema>& schemas, std::string_view view,
+                     std::string_view condition = {}) {
   std::string sql;
-  for (const std::string& schema : schemas) {
-    if (!sql.empty()) sql += " UNION ALL ";
-    sql.append("SELECT * FROM ").append(schema).append(".").append(name);
-    sql += condition;
+  for (const Schema& schema : schemas) {
+    std::string columns;
+    for (const std::string& column : columns_of_view(view)) {
+      if (!columns.empty()) columns += ", ";
+      if (!has_column(database, schema, view, column)) columns += "NULL AS ";
+      columns += column;
+    }
+    sql.append(sql.empty() ? "SELECT " : " UNION ALL SELECT ").append(columns).append(" FROM ");
+    sql.append(schema.name).append(".").append(view).append(condition);
   }
   return sql;
 }
 
-void join(Database& database, const std::vector<std::string>& schemas) {
-  for (const std::string& name : names_to_join(database)) {
-    database.execute("CREATE TEMP VIEW " + name + " AS " + union_of(schemas, name));
+/// The same for a table of evidence, of the schemas that have it.
+std::string union_of(const std::vector<Schema>& schemas, const Kind& kind) {
+  std::string sql;
+  for (const Schema& schema : schemas) {
+    if (kind.since > schema.version) continue;
+    sql.append(sql.empty() ? "SELECT " : " UNION ALL SELECT ").append(kind.columns);
+    sql.append(" FROM ").append(schema.name).append(".").append(kind.table);
+  }
+  return sql;
+}
+
+void make_view(Database& database, std::string_view name, const std::string& select) {
+  // What stood for a newer version.
+  std::string sql = "DROP VIEW IF EXISTS temp.";
+  sql.append(name).append("; CREATE TEMP VIEW ").append(name).append(" AS ").append(select);
+  database.execute(sql);
+}
+
+/// Chain and archives are in each of the databases, and those of main are asked; derived tables are
+/// about one database.
+void join(Database& database, const std::vector<Schema>& schemas) {
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered == Entered::by_archive) continue;
+    const std::string all = union_of(schemas, kind);
+    // What none of them has is there as an empty table.
+    if (!all.empty()) make_view(database, kind.table, all);
+  }
+  std::string disks;
+  for (const Schema& schema : schemas) {
+    disks.append(disks.empty() ? "SELECT" : " UNION ALL SELECT");
+    disks.append(" disk_id, item_id FROM ").append(schema.name).append(".disk_item");
+  }
+  make_view(database, "disk_item", disks);
+  for (const std::string_view view : k_views_to_join) {
+    make_view(database, view, union_of(database, schemas, view));
   }
   // Of archives main tells; of those that are joined nothing.
-  database.execute("CREATE TEMP VIEW disk_history AS " +
-                   union_of(schemas, "disk_history", " WHERE kind <> 'archived'") +
-                   " UNION ALL SELECT * FROM main.disk_history WHERE kind = 'archived'"
-                   " AND run_id NOT IN (SELECT run_id FROM temp.run)");
+  const std::string history =
+      union_of(database, schemas, "disk_history", " WHERE kind <> 'archived'");
+  make_view(
+      database, "disk_history",
+      history + " UNION ALL " +
+          union_of(database, {schemas.front()}, "disk_history",
+                   " WHERE kind = 'archived' AND run_id NOT IN (SELECT run_id FROM temp.run)"));
   // A day may be in several of them: these two are made again from what is joined.
   for (const std::string_view name : {"daily_totals", "error_totals"}) {
-    std::string sql;
-    {
-      Statement select = database.prepare("SELECT sql FROM main.sqlite_schema WHERE name = ?1");
-      select.bind(1, name);
-      if (select.step()) sql = select.text(0);
-    }
-    constexpr std::string_view k_create = "CREATE VIEW";
-    if (!sql.starts_with(k_create)) continue;
-    database.execute("CREATE TEMP VIEW" + sql.substr(k_create.size()));
+    const std::string definition = definition_of_view(name);
+    make_view(database, name, definition);
   }
 }
 
@@ -125,16 +163,17 @@ Database open_joined_evidence(const std::filesystem::path& path,
     return left.last_block > right.last_block;
   });
   Database database = open_evidence_for_reading(parts.front().path);
-  std::vector<std::string> schemas{"main"};
+  std::vector<Schema> schemas{{"main", schema_version(database)}};
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    schemas.push_back("archive_" + std::to_string(i));
-    database.attach(parts[i].path, schemas.back());
-    require_our_schema(database, schemas.back());
+    const std::string name = "archive_" + std::to_string(i);
+    database.attach(parts[i].path, name);
+    require_our_schema(database, name);
+    schemas.push_back({name, schema_version(database, name)});
   }
   // Everything is of one moment: an archiving that goes on meanwhile moves rows.
   database.execute("BEGIN");
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    require_on_record(database, schemas[i], parts[i].path);
+    require_on_record(database, schemas[i].name, parts[i].path);
   }
   join(database, schemas);
   return database;

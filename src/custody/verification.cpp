@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <deque>
 #include <exception>
 #include <limits>
 #include <map>
@@ -74,31 +73,29 @@ class IdSet {
 /// their keys but for few.
 class RowReader {
  public:
-  RowReader(Database& database, const EvidenceTable& table)
-      : table_(table),
-        all_(database.prepare("SELECT * FROM " + std::string(table.name) + " ORDER BY " +
-                              std::string(table.key))),
-        one_(database.prepare("SELECT * FROM " + std::string(table.name) + " WHERE " +
-                              std::string(table.key) + " = ?1")) {
+  RowReader(Database& database, const Kind& kind)
+      : kind_(kind),
+        all_(database.prepare(select_rows(kind, " ORDER BY " + std::string(key_of(kind))))),
+        one_(database.prepare(select_rows(kind, " WHERE " + std::string(key_of(kind)) + " = ?1"))) {
     step();
   }
 
-  [[nodiscard]] const EvidenceTable& table() const { return table_; }
+  [[nodiscard]] const Kind& kind() const { return kind_; }
   [[nodiscard]] std::int64_t rows() const { return rows_; }
 
   enum class Found { fitting, other, missing, again };
   /// Looks for the row of an entry; its canonical text is in text() afterwards.
   Found look(const ChainEntry& entry) {
     text_.clear();
-    // The key is the first column of every table.
+    // The key is the first column of every kind.
     while (at_row_ && all_.integer(0) < entry.id && seen_.contains(all_.integer(0))) step();
     if (at_row_ && all_.integer(0) == entry.id) {
-      append_canonical(text_, table_.name, all_);
+      append_canonical(text_, kind_.table, all_);
       step();
     } else {
       one_.bind(1, entry.id);
       const bool found = one_.step();
-      if (found) append_canonical(text_, table_.name, one_);
+      if (found) append_canonical(text_, kind_.table, one_);
       one_.reset();
       if (!found) return Found::missing;
     }
@@ -113,9 +110,9 @@ class RowReader {
   template <class Tell>
   bool others(Database& database, const Tell& tell) {
     // Not by an index, which may know less than the table.
-    const std::string from = " FROM " + std::string(table_.name) + " NOT INDEXED";
+    const std::string from = " FROM " + std::string(kind_.table) + " NOT INDEXED";
     if (database.query_integer("SELECT count(*)" + from) == rows_) return true;
-    Statement keys = database.prepare("SELECT " + std::string(table_.key) + from);
+    Statement keys = database.prepare("SELECT " + std::string(key_of(kind_)) + from);
     while (keys.step()) {
       if (!seen_.contains(keys.integer(0))) tell(keys.integer(0));
     }
@@ -125,7 +122,7 @@ class RowReader {
  private:
   void step() { at_row_ = all_.step(); }
 
-  const EvidenceTable& table_;
+  const Kind& kind_;
   Statement all_;
   Statement one_;
   bool at_row_ = false;
@@ -184,33 +181,10 @@ class IntegrityCheck {
 
 constexpr std::int64_t k_highest = std::numeric_limits<std::int64_t>::max();
 
-/// Whether the keys of a kind are given out one after the other, so that the chain has them in
-/// their order and without gaps; others are keys of the row that theirs belongs to.
-bool has_own_keys(EvidenceKind kind) noexcept {
-  switch (kind) {
-    case EvidenceKind::run:
-    case EvidenceKind::invocation:
-    case EvidenceKind::attempt:
-    case EvidenceKind::disk_read:
-    case EvidenceKind::observation:
-    case EvidenceKind::decision:
-    case EvidenceKind::items:
-      return true;
-    case EvidenceKind::invocation_end:
-    case EvidenceKind::outcome:
-    case EvidenceKind::verdict:
-    case EvidenceKind::duplicate_lines:
-    case EvidenceKind::archive:
-      break;
-  }
-  return false;
-}
-
-std::string_view name_of(EvidenceKind kind) noexcept {
-  if (kind == EvidenceKind::items) return "item";
-  if (kind == EvidenceKind::duplicate_lines) return "duplicate lines of run";
-  if (kind == EvidenceKind::archive) return "archive";
-  return k_evidence_tables[static_cast<std::size_t>(kind) - 1].name;
+/// Whether the chain has the keys of a kind in their order and without gaps; others are keys of the
+/// row that theirs belongs to.
+bool has_own_keys(const Kind& kind) noexcept {
+  return kind.keys == Keys::own && kind.entered != Entered::by_archive;
 }
 
 std::string name_of(const ChainEntry& entry) {
@@ -241,7 +215,11 @@ std::int64_t count_unseen_blocks(const Verification& found, std::span<const Veri
 class Verifier {
  public:
   Verifier(Database& database, const std::vector<Anchor>& anchors, VerificationScope scope)
-      : database_(database), snapshot_(database), anchors_(anchors), scope_(scope) {
+      : database_(database),
+        snapshot_(database),
+        version_(schema_version(database)),
+        anchors_(anchors),
+        scope_(scope) {
     for (const Anchor& anchor : anchors_) anchors_by_block_.emplace(anchor.head.block, &anchor);
   }
 
@@ -251,7 +229,11 @@ class Verifier {
     if (!schema_.has_our_tables) return std::move(result_);
     look_at_archives();
     IntegrityCheck integrity(database_.path());
-    for (const EvidenceTable& table : k_evidence_tables) readers_.emplace_back(database_, table);
+    for (const Kind& kind : k_kinds) {
+      if (kind.since <= version_ && kind.entered == Entered::by_row) {
+        readers_[kind.kind].emplace(database_, kind);
+      }
+    }
     walk();
     check_keys();
     check_others();
@@ -262,11 +244,11 @@ class Verifier {
     result_.unseen_blocks = count_unseen_blocks(result_, {});
     for (std::string& text : integrity.problems()) problem(std::move(text));
     if (scope_ == VerificationScope::all) check_derived_tables();
-    for (const RowReader& reader : readers_) {
-      result_.tables.push_back({reader.table().name, reader.rows()});
+    for (const Kind& kind : k_kinds) {
+      if (readers_[kind.kind]) result_.tables.push_back({kind.table, readers_[kind.kind]->rows()});
     }
-    result_.tables.push_back({"item", items_read_});
-    result_.tables.push_back({"duplicate_line", duplicate_lines_});
+    result_.tables.push_back({kind_of(EvidenceKind::items).table, items_read_});
+    result_.tables.push_back({kind_of(EvidenceKind::duplicate_lines).table, duplicate_lines_});
     return std::move(result_);
   }
 
@@ -357,19 +339,19 @@ class Verifier {
   }
 
   void check(const ChainEntry& entry, std::int64_t block) {
-    if (entry.kind < EvidenceKind::run || entry.kind > EvidenceKind::archive) {
+    const Kind* const kind = find_kind(entry.kind);
+    if (kind == nullptr || kind->since > version_) {
       problem("chain: block " + std::to_string(block) + " has an entry of the unknown kind " +
               std::to_string(static_cast<int>(entry.kind)));
       return;
     }
-    if (entry.kind == EvidenceKind::archive) {
+    if (kind->entered == Entered::by_archive) {
       check_archive(entry, block);
       return;
     }
     const ArchivedRows::Range* const archived = archived_->find(entry.kind, entry.id);
     check_place(entry, block, archived);
     const std::int64_t before = result_.problem_count;
-    const auto place = static_cast<std::size_t>(entry.kind) - 1;
     std::int64_t last = entry.id;
     if (is_elsewhere(archived)) {
       if (entry.kind == EvidenceKind::run) end_list();
@@ -377,14 +359,14 @@ class Verifier {
         // Where the list ends is known of archives only.
         last = archived == nullptr ? k_highest : last_of_thousand(entry.id, archived->last);
       }
-    } else if (place < readers_.size()) {
-      check_row(readers_[place], entry, block);
+    } else if (readers_[entry.kind]) {
+      check_row(*readers_[entry.kind], entry, block);
     } else if (entry.kind == EvidenceKind::items) {
       last = check_items(entry, block);
     } else {
       check_duplicate_lines(entry, block);
     }
-    if (has_own_keys(entry.kind)) {
+    if (has_own_keys(*kind)) {
       follow_keys(entry, last, block, result_.problem_count == before);
     }
   }
@@ -415,14 +397,14 @@ class Verifier {
   // ---- keys
 
   /// How far the chain has come with the keys of a kind.
-  struct Keys {
+  struct KeysSoFar {
     std::int64_t last = 0;  ///< k_highest = not known
     std::int64_t highest_known = 0;
     bool begun = false;
   };
 
   void follow_keys(const ChainEntry& entry, std::int64_t last, std::int64_t block, bool tell) {
-    Keys& keys = keys_[static_cast<std::size_t>(entry.kind) - 1];
+    KeysSoFar& keys = keys_[entry.kind];
     const bool is_next =
         keys.last == k_highest ? entry.id > keys.highest_known : entry.id == keys.last + 1;
     if (!keys.begun && entry.id > 1) {
@@ -456,14 +438,14 @@ class Verifier {
 
   /// Archives have no rows that were not entered: their keys would be given out later.
   void check_keys() {
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      const auto kind = static_cast<EvidenceKind>(i + 1);
-      if (!has_own_keys(kind) || archived_->ranges(kind).empty()) continue;
-      const ArchivedRows::Range& range = archived_->ranges(kind).back();
-      if (keys_[i].last == k_highest || range.last <= keys_[i].highest_known) continue;
-      problem("archive " + std::to_string(range.archive) + ": has " + std::string(name_of(kind)) +
-              " " + std::to_string(range.last) + ", the chain has none behind " +
-              std::to_string(keys_[i].highest_known));
+    for (const Kind& kind : k_kinds) {
+      if (!has_own_keys(kind) || archived_->ranges(kind.kind).empty()) continue;
+      const ArchivedRows::Range& range = archived_->ranges(kind.kind).back();
+      const KeysSoFar& keys = keys_[kind.kind];
+      if (keys.last == k_highest || range.last <= keys.highest_known) continue;
+      problem("archive " + std::to_string(range.archive) + ": has " +
+              std::string(name_of(kind.kind)) + " " + std::to_string(range.last) +
+              ", the chain has none behind " + std::to_string(keys.highest_known));
     }
   }
 
@@ -474,7 +456,7 @@ class Verifier {
     const RowReader::Found found = reader.look(entry);
     if (found == RowReader::Found::fitting) return;
     const std::string name =
-        std::string(reader.table().name) + " " + std::to_string(entry.id) + ": ";
+        std::string(reader.kind().table) + " " + std::to_string(entry.id) + ": ";
     const std::string where = "block " + std::to_string(block);
     switch (found) {
       case RowReader::Found::fitting:
@@ -538,7 +520,7 @@ class Verifier {
       return entry.id;
     }
     const std::int64_t last = last_of_thousand(entry.id, list_->last);
-    if (!items_of_run_) items_of_run_.emplace(database_.prepare(k_select_items));
+    if (!items_of_run_) items_of_run_.emplace(database_.prepare(select_items()));
     items_of_run_->bind(1, entry.id).bind(2, last).bind(3, list_->run);
     Sha256 digest;
     std::int64_t count = 0;
@@ -583,7 +565,7 @@ class Verifier {
   }
 
   void check_duplicate_lines(const ChainEntry& entry, std::int64_t block) {
-    Statement rows = database_.prepare(k_select_duplicate_lines);
+    Statement rows = database_.prepare(select_duplicate_lines());
     rows.bind(1, entry.id);
     const DigestOfAll found = digest_of_all(rows, "duplicate_line");
     if (!duplicate_runs_.insert(entry.id)) {
@@ -659,12 +641,12 @@ class Verifier {
       before = archive;
     }
     for (const std::string& text : archived_->problems()) problem(text);
-    for (const std::string_view table : {"archived_rows", "archived_release"}) {
+    for (const ArchivePart& part : k_archive_parts) {
       const std::int64_t strange =
-          database_.query_integer("SELECT count(*) FROM " + std::string(table) +
+          database_.query_integer("SELECT count(*) FROM " + std::string(part.table) +
                                   " WHERE archive_id NOT IN (SELECT archive_id FROM archive)");
       if (strange != 0) {
-        problem(std::string(table) + ": " + std::to_string(strange) +
+        problem(std::string(part.table) + ": " + std::to_string(strange) +
                 " of its rows are of no archive");
       }
     }
@@ -693,8 +675,10 @@ class Verifier {
       problem(name + "has taken " + std::to_string(taken) + " rows of " +
               std::string(name_of(kind)) + " by its record, here are " + std::to_string(rows));
     };
-    for (const RowReader& reader : readers_) {
-      if (has_own_keys(reader.table().kind)) compare(reader.table().kind, reader.rows());
+    for (const Kind& kind : k_kinds) {
+      if (readers_[kind.kind] && has_own_keys(kind)) {
+        compare(kind.kind, readers_[kind.kind]->rows());
+      }
     }
     compare(EvidenceKind::items, items_read_);
     // Ranges that overlap could be made to take without end.
@@ -710,14 +694,16 @@ class Verifier {
   // ---- what the chain does not know
 
   void check_others() {
-    for (RowReader& reader : readers_) {
+    for (const Kind& kind : k_kinds) {
+      if (!readers_[kind.kind]) continue;
+      RowReader& reader = *readers_[kind.kind];
       const std::int64_t before = result_.problem_count;
       const bool complete = reader.others(database_, [&](std::int64_t id) {
-        problem(std::string(reader.table().name) + " " + std::to_string(id) +
+        problem(std::string(kind.table) + " " + std::to_string(id) +
                 ": is not in the chain, so it was not written by this program");
       });
       if (!complete && result_.problem_count == before) {
-        problem(std::string(reader.table().name) + ": has other rows than the chain");
+        problem(std::string(kind.table) + ": has other rows than the chain");
       }
     }
     if (database_.query_integer("SELECT count(*) FROM item NOT INDEXED") != items_read_) {
@@ -725,7 +711,7 @@ class Verifier {
           "SELECT item_id FROM item WHERE item_id > ?1 OR item_id < 1 OR NOT EXISTS"
           " (SELECT 1 FROM run WHERE run.run_id = item.run_id AND item.item_id BETWEEN"
           "  first_item_id AND first_item_id + item_count - 1)");
-      rows.bind(1, keys_[static_cast<std::size_t>(EvidenceKind::items) - 1].highest_known);
+      rows.bind(1, keys_[EvidenceKind::items].highest_known);
       const std::int64_t before = result_.problem_count;
       while (rows.step()) {
         problem("item " + std::to_string(rows.integer(0)) +
@@ -803,17 +789,18 @@ class Verifier {
 
   Database& database_;
   Snapshot snapshot_;
+  std::int64_t version_;
   const std::vector<Anchor>& anchors_;
   VerificationScope scope_;
   std::multimap<std::int64_t, const Anchor*> anchors_by_block_;
   Verification result_;
   SchemaDifferences schema_;
-  std::deque<RowReader> readers_;  ///< in the order of k_evidence_tables
+  ByKind<std::optional<RowReader>> readers_;  ///< of what is entered row by row
   std::optional<ArchivedRows> archived_;
   std::int64_t emptied_blocks_ = 0;  ///< whose entries may be away
   std::int64_t taken_blocks_ = 0;  ///< the same, with those that the file's own archive has emptied
   std::int64_t last_anchored_ = 0;
-  std::array<Keys, static_cast<std::size_t>(EvidenceKind::archive)> keys_;
+  ByKind<KeysSoFar> keys_;
   std::unique_ptr<List> list_;
   std::optional<Statement> items_of_run_;
   std::string text_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "model/errors.h"
@@ -15,12 +16,10 @@ namespace {
 /// Entries of one block at most: what is held in memory while a large transaction is entered.
 constexpr std::size_t k_most_entries = 4'096;
 
-const EvidenceTable* table_named(std::string_view name) noexcept {
-  const auto found = std::ranges::find(k_evidence_tables, name, &EvidenceTable::name);
-  return found == k_evidence_tables.end() ? nullptr : &*found;
+const Kind* kind_with_table(std::string_view table) noexcept {
+  const auto found = std::ranges::find(k_kinds, table, &Kind::table);
+  return found == k_kinds.end() ? nullptr : &*found;
 }
-
-std::size_t place_of(EvidenceKind kind) noexcept { return static_cast<std::size_t>(kind) - 1; }
 
 std::string_view bytes_of(const Sha256::Digest& digest) noexcept {
   return {digest.data(), digest.size()};
@@ -89,6 +88,16 @@ Sha256::Digest block_hash(std::string_view previous, std::string_view entries) {
   return digest.finish();
 }
 
+std::string select_items() {
+  return select_rows(kind_of(EvidenceKind::items),
+                     " WHERE item_id BETWEEN ?1 AND ?2 AND run_id = ?3 ORDER BY item_id");
+}
+
+std::string select_duplicate_lines() {
+  return select_rows(kind_of(EvidenceKind::duplicate_lines),
+                     " WHERE run_id = ?1 ORDER BY source_line, disk_id");
+}
+
 DigestOfAll digest_of_all(Statement& rows, std::string_view table) {
   Sha256 digest;
   DigestOfAll result;
@@ -115,11 +124,8 @@ std::string digest_of_hashes(Database& database, std::int64_t last) {
 Sha256::Digest archive_digest(Database& database, std::int64_t archive) {
   Sha256 digest;
   std::string text;
-  for (const auto& [table, order] :
-       {std::pair("archive", "archive_id"), std::pair("archived_rows", "kind, first_id"),
-        std::pair("archived_release", "disk_id, stage")}) {
-    Statement rows = database.prepare("SELECT * FROM " + std::string(table) +
-                                      " WHERE archive_id = ?1 ORDER BY " + order);
+  const auto take = [&](std::string_view table, const std::string& sql) {
+    Statement rows = database.prepare(sql);
     rows.bind(1, archive);
     while (rows.step()) {
       text.clear();
@@ -127,6 +133,14 @@ Sha256::Digest archive_digest(Database& database, std::int64_t archive) {
       text += '\n';
       digest.update(text);
     }
+  };
+  const Kind& kind = kind_of(EvidenceKind::archive);
+  take(kind.table, select_rows(kind, " WHERE archive_id = ?1"));
+  for (const ArchivePart& part : k_archive_parts) {
+    std::string sql = "SELECT ";
+    sql.append(part.columns).append(" FROM ").append(part.table);
+    sql.append(" WHERE archive_id = ?1 ORDER BY ").append(part.order);
+    take(part.table, sql);
   }
   return digest.finish();
 }
@@ -151,33 +165,25 @@ struct ChainWriter::Statements {
         insert(database.prepare("INSERT INTO chain (entries, hash) VALUES (?1, ?2)")),
         bounds(database.prepare("SELECT first_item_id, first_item_id + item_count - 1,"
                                 " duplicate_count FROM run WHERE run_id = ?1")),
-        items(database.prepare(k_select_items)),
-        duplicate_lines(database.prepare(k_select_duplicate_lines)) {
-    for (const EvidenceTable& table : k_evidence_tables) {
-      std::string sql = "SELECT * FROM ";
-      sql.append(table.name).append(" WHERE ").append(table.key);
-      sql.append(" BETWEEN ?1 AND ?2 ORDER BY ").append(table.key);
-      rows.push_back(database.prepare(sql));
-    }
-  }
+        items(database.prepare(select_items())),
+        duplicate_lines(database.prepare(select_duplicate_lines())) {}
 
   Statement last_hash;
   Statement insert;
   Statement bounds;
   Statement items;
   Statement duplicate_lines;
-  std::vector<Statement> rows;  ///< in the order of k_evidence_tables
+  ByKind<std::optional<Statement>> rows;
 };
 
 ChainWriter::ChainWriter() = default;
 ChainWriter::~ChainWriter() = default;
 
 void ChainWriter::inserted(std::string_view table, std::int64_t rowid) noexcept {
-  const EvidenceTable* const evidence = table_named(table);
-  if (evidence == nullptr) {
-    if (table == "archive") has_new_archive_ = true;
-    return;
-  }
+  const Kind* const evidence = kind_with_table(table);
+  if (evidence == nullptr) return;
+  if (evidence->entered == Entered::by_archive) has_new_archive_ = true;
+  if (evidence->entered != Entered::by_row) return;
   const auto latest =
       std::ranges::find(pending_.rbegin(), pending_.rend(), evidence->kind, &Range::kind);
   if (latest != pending_.rend() && latest->last + 1 == rowid) {
@@ -213,21 +219,31 @@ void ChainWriter::before_commit(Database& database) {
   has_new_archive_ = false;
 }
 
+Statement& ChainWriter::rows_of(Database& database, const Kind& kind) {
+  std::optional<Statement>& rows = statements_->rows[kind.kind];
+  if (!rows) {
+    const std::string key(key_of(kind));
+    rows.emplace(database.prepare(
+        select_rows(kind, " WHERE " + key + " BETWEEN ?1 AND ?2 ORDER BY " + key)));
+  }
+  return *rows;
+}
+
 void ChainWriter::enter_rows(Database& database, const Range& range) {
-  const std::size_t place = place_of(range.kind);
-  Statement& select = statements_->rows[place];
+  const Kind& kind = kind_of(range.kind);
+  Statement& select = rows_of(database, kind);
   select.reset();  // an earlier failure may have left it within its rows
   select.bind(1, range.first).bind(2, range.last);
   std::int64_t id = range.first;
   for (; select.step(); ++id) {
     text_.clear();
-    append_canonical(text_, k_evidence_tables[place].name, select);
+    append_canonical(text_, kind.table, select);
     enter(range.kind, id, text_);
   }
   select.reset();
   if (id != range.last + 1) {
     throw AuditUnusable("audit database " + shown(database.path()) + ": " +
-                        std::string(k_evidence_tables[place].name) + " " + std::to_string(id) +
+                        std::string(kind.table) + " " + std::to_string(id) +
                         " was inserted and is not there");
   }
 }
@@ -240,9 +256,8 @@ void ChainWriter::enter_list(std::int64_t run) {
   const std::int64_t last = bounds.integer(1);
   const bool has_duplicates = bounds.integer(2) > 0;
   bounds.reset();
-  const auto enter_all = [&](Statement& rows, std::string_view table, EvidenceKind kind,
-                             std::int64_t id) {
-    append_entry(entries_, {kind, id, digest_of_all(rows, table).digest});
+  const auto enter_all = [&](Statement& rows, EvidenceKind kind, std::int64_t id) {
+    append_entry(entries_, {kind, id, digest_of_all(rows, kind_of(kind).table).digest});
     rows.reset();
     if (entries_.size() >= k_most_entries * k_entry_size) end_block();
   };
@@ -250,11 +265,11 @@ void ChainWriter::enter_list(std::int64_t run) {
     statements_->items.bind(1, item)
         .bind(2, std::min(item + k_items_an_entry - 1, last))
         .bind(3, run);
-    enter_all(statements_->items, "item", EvidenceKind::items, item);
+    enter_all(statements_->items, EvidenceKind::items, item);
   }
   if (has_duplicates) {
     statements_->duplicate_lines.bind(1, run);
-    enter_all(statements_->duplicate_lines, "duplicate_line", EvidenceKind::duplicate_lines, run);
+    enter_all(statements_->duplicate_lines, EvidenceKind::duplicate_lines, run);
   }
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "evidence/kinds.h"
 #include "platform/sha256.h"
 #include "store/database.h"
 
@@ -17,41 +17,6 @@ namespace diskrelease {
 ///
 /// Every row of evidence has an entry in a block of the table `chain`; every block hashes the one
 /// before it. A block is part of the transaction whose rows it holds.
-
-/// What entries are about, by the byte that stands for it. Three are entered in bulk: a thousand
-/// items of one run, all duplicate lines of one run, an archive with all that is recorded of it.
-enum class EvidenceKind : std::uint8_t {
-  run = 1,
-  invocation = 2,
-  invocation_end = 3,
-  attempt = 4,
-  outcome = 5,
-  disk_read = 6,
-  observation = 7,
-  verdict = 8,
-  decision = 9,
-  items = 10,
-  duplicate_lines = 11,
-  archive = 12,
-};
-
-/// A table whose rows have an entry each.
-struct EvidenceTable {
-  EvidenceKind kind;
-  std::string_view name;
-  std::string_view key;  ///< its integer primary key
-};
-inline constexpr std::array k_evidence_tables{
-    EvidenceTable{EvidenceKind::run, "run", "run_id"},
-    EvidenceTable{EvidenceKind::invocation, "invocation", "invocation_id"},
-    EvidenceTable{EvidenceKind::invocation_end, "invocation_end", "invocation_id"},
-    EvidenceTable{EvidenceKind::attempt, "attempt", "attempt_id"},
-    EvidenceTable{EvidenceKind::outcome, "outcome", "attempt_id"},
-    EvidenceTable{EvidenceKind::disk_read, "disk_read", "read_id"},
-    EvidenceTable{EvidenceKind::observation, "observation", "observation_id"},
-    EvidenceTable{EvidenceKind::verdict, "verdict", "attempt_id"},
-    EvidenceTable{EvidenceKind::decision, "decision", "decision_id"},
-};
 
 inline constexpr std::int64_t k_items_an_entry = 1'000;
 
@@ -67,18 +32,17 @@ void append_entry(std::string& entries, const ChainEntry& entry);
 /// Precondition: `place` entries of k_entry_size stand before it.
 [[nodiscard]] ChainEntry entry_at(std::string_view entries, std::size_t place) noexcept;
 
-/// Appends the text that is hashed for a row: the name of its table, then each column in the order
-/// of the table's definition, as an SQL literal behind a vertical bar.
+/// Appends the text that is hashed for a row: the name of its table, then each of its frozen
+/// columns as an SQL literal behind a vertical bar. `row` has these columns, in their order
+/// (select_rows).
 void append_canonical(std::string& text, std::string_view table, const Statement& row);
 
 /// The hash of a block. `previous` is empty for the first one.
 [[nodiscard]] Sha256::Digest block_hash(std::string_view previous, std::string_view entries);
 
-/// Rows of bulk kinds, in the order in which they are hashed; the bindings are said with each.
-inline constexpr std::string_view k_select_items =  // first item, last item, run
-    "SELECT * FROM item WHERE item_id BETWEEN ?1 AND ?2 AND run_id = ?3 ORDER BY item_id";
-inline constexpr std::string_view k_select_duplicate_lines =  // run
-    "SELECT * FROM duplicate_line WHERE run_id = ?1 ORDER BY source_line, disk_id";
+/// Rows of bulk kinds, in the order in which they are hashed.
+[[nodiscard]] std::string select_items();            ///< bind: first item, last item, run
+[[nodiscard]] std::string select_duplicate_lines();  ///< bind: run
 
 /// Steps through all rows: what is hashed for them is the canonical text of each and a line feed.
 struct DigestOfAll {
@@ -124,6 +88,7 @@ class ChainWriter final : public InsertObserver {
   struct Statements;
 
   void enter_rows(Database& database, const Range& range);
+  Statement& rows_of(Database& database, const Kind& kind);
   void enter_list(std::int64_t run);
   void enter_archives(Database& database);
   void enter(EvidenceKind kind, std::int64_t id, std::string_view text);

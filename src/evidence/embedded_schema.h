@@ -19,7 +19,8 @@ struct Migration {
   std::string_view sql;
 };
 
-/// All migrations, ascending from 1 without a gap.
+/// All migrations, ascending from 1 without a gap. A migration adds tables, and replaces views,
+/// triggers and indexes; what a table of evidence is never changes (kinds.h).
 [[nodiscard]] const std::vector<Migration>& embedded_migrations();
 
 /// schema/derived.sql: drops the derived tables and makes them anew, empty, all in `main`.

@@ -43,11 +43,16 @@ struct Expected {
   Definitions all;  ///< with the derived tables
 };
 
-/// Of each version, from 1.
-std::vector<Expected> expected_definitions() {
+struct Versions {
+  std::vector<Expected> expected;                         ///< of each version, from 1
+  std::map<std::string, std::vector<std::string>> views;  ///< their columns, of the current version
+};
+
+Versions make_versions() {
   Database fresh(":memory:", Database::Access::in_memory);
   const auto ignore = [](const std::string&) {};
-  std::vector<Expected> versions;
+  Versions made;
+  std::vector<Expected>& versions = made.expected;
   for (const Migration& migration : embedded_migrations()) {
     fresh.execute(std::string(migration.sql));
     Definitions evidence = definitions_in(fresh, "main", ignore);
@@ -61,12 +66,22 @@ std::vector<Expected> expected_definitions() {
       if (!versions.back().evidence.contains(name)) expected.all.emplace(name, definition);
     }
   }
-  return versions;
+  Statement columns = fresh.prepare(
+      "SELECT view.name, info.name FROM sqlite_schema AS view, pragma_table_info(view.name) AS info"
+      " WHERE view.type = 'view' ORDER BY view.name, info.cid");
+  while (columns.step()) made.views[std::string(columns.text(0))].emplace_back(columns.text(1));
+  return made;
 }
 
-const std::vector<Expected>& versions() {
-  static const std::vector<Expected> all = expected_definitions();
+const Versions& versions() {
+  static const Versions all = make_versions();
   return all;
+}
+
+const Expected& expected_of(std::int64_t version) {
+  const std::vector<Expected>& expected = versions().expected;
+  const bool known = version >= 1 && version <= std::ssize(expected);
+  return known ? expected[static_cast<std::size_t>(version - 1)] : expected.back();
 }
 
 SchemaDifferences compare(Database& database, std::string_view schema, const Expected& expected) {
@@ -113,17 +128,42 @@ void require(Database& database, const SchemaDifferences& found) {
 
 }  // namespace
 
+int current_schema_version() { return embedded_migrations().back().version; }
+
+std::int64_t schema_version(Database& database, std::string_view schema) {
+  return database.query_integer("PRAGMA " + std::string(schema) + ".user_version");
+}
+
 SchemaDifferences compare_schema(Database& database, std::string_view schema) {
-  return compare(database, schema, versions().back());
+  return compare(database, schema, expected_of(schema_version(database, schema)));
 }
 
 void require_our_schema(Database& database, std::string_view schema) {
   require(database, compare_schema(database, schema));
 }
 
-void require_schema_of_version(Database& database, std::int64_t version) {
-  require(database,
-          compare(database, "main", versions().at(static_cast<std::size_t>(version - 1))));
+void shadow_newer_schema(Database& database) {
+  const Definitions& here = expected_of(schema_version(database)).evidence;
+  constexpr std::string_view k_create = "CREATE ";
+  // Tables first, since views ask them.
+  for (const std::string_view type : {"table ", "view "}) {
+    for (const auto& [name, definition] : versions().expected.back().evidence) {
+      if (!name.starts_with(type)) continue;
+      const auto known = here.find(name);
+      if (known != here.end() && known->second == definition) continue;
+      database.execute("CREATE TEMP " + definition.substr(k_create.size()));
+    }
+  }
+}
+
+std::vector<std::string> columns_of_view(std::string_view view) {
+  return versions().views.at(std::string(view));
+}
+
+std::string definition_of_view(std::string_view view) {
+  const std::string name(view);
+  const std::string beginning = "CREATE VIEW " + name + " AS\n";
+  return versions().expected.back().evidence.at("view " + name).substr(beginning.size());
 }
 
 }  // namespace diskrelease

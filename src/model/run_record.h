@@ -35,6 +35,16 @@ struct RunRecord {
   UtcTime created;
 };
 
+/// Where a process came from, as far as it is known; empty = not.
+struct InvocationOrigin {
+  std::string login_user;  ///< who logged in, as the kernel keeps it
+  std::string sudo_user;   ///< as the environment says: anybody can set it
+  std::string terminal;    ///< path of its device
+  std::string ssh_client;  ///< address, as the environment says
+  std::string reason;      ///< why it was started, in the words of who did
+  friend bool operator==(const InvocationOrigin&, const InvocationOrigin&) = default;
+};
+
 /// One process that works on a run.
 struct InvocationDescription {
   std::string command;  ///< the subcommand
@@ -46,6 +56,7 @@ struct InvocationDescription {
   std::string credential_id;  ///< an access key id or a token's fingerprint, never a secret
   std::string credential_source;
   std::string settings_json;  ///< effective settings of this invocation; no secrets
+  InvocationOrigin origin = {};
 };
 
 /// Why an invocation ended. Persisted as text.

@@ -91,6 +91,29 @@ ProcessIdentity process_identity() {
   return identity;
 }
 
+ProcessOrigin process_origin() {
+  ProcessOrigin origin;
+  origin.login_user = login_user();
+  std::array<char, 256> terminal{};
+  for (const int descriptor : {STDIN_FILENO, STDERR_FILENO}) {
+    if (!origin.terminal.empty()) break;
+    if (::ttyname_r(descriptor, terminal.data(), terminal.size()) == 0) {
+      origin.terminal = terminal.data();
+    }
+  }
+  if (const auto sudo = environment_variable("SUDO_USER")) {
+    origin.sudo_user = name_from_outside(*sudo);
+  }
+  if (const auto ssh = environment_variable("SSH_CONNECTION")) {
+    const std::string address = ssh->substr(0, ssh->find(' '));
+    constexpr std::string_view k_of_addresses = "0123456789abcdefABCDEF.:%";
+    if (address.size() <= 64 && address.find_first_not_of(k_of_addresses) == std::string::npos) {
+      origin.ssh_client = address;
+    }
+  }
+  return origin;
+}
+
 std::optional<BootId> boot_id() {
   std::ifstream in("/proc/sys/kernel/random/boot_id");
   std::string digits;

@@ -19,6 +19,17 @@ struct ProcessIdentity {
 
 [[nodiscard]] ProcessIdentity process_identity();
 
+/// Where this process comes from; empty = not known. The last two are what the environment says,
+/// which anybody can set: reduced to what a name or an address can have.
+struct ProcessOrigin {
+  std::string login_user;  ///< /proc/self/loginuid
+  std::string terminal;    ///< of standard input, else of standard error
+  std::string sudo_user;   ///< SUDO_USER
+  std::string ssh_client;  ///< the first word of SSH_CONNECTION
+};
+
+[[nodiscard]] ProcessOrigin process_origin();
+
 /// Login name of a user id, else the number.
 [[nodiscard]] std::string user_name(std::uint32_t id);
 

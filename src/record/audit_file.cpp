@@ -10,18 +10,18 @@
 #include "derived/derived_tables.h"
 #include "evidence/chain.h"
 #include "evidence/embedded_schema.h"
+#include "evidence/kinds.h"
 #include "evidence/schema_check.h"
 #include "model/errors.h"
 #include "model/shown_path.h"
 #include "platform/file_access.h"
+#include "platform/new_file.h"
 
 namespace diskrelease {
 namespace {
 
 /// 16 MiB.
 constexpr int k_checkpoint_pages = 4'000;
-
-int current_version() { return embedded_migrations().back().version; }
 
 std::string where(const std::filesystem::path& path) { return "audit database " + shown(path); }
 
@@ -59,11 +59,11 @@ std::int64_t checked_version(Database& database, bool may_be_sealed) {
                         ": is an SQLite file of another program (application_id " +
                         std::to_string(application) + "); it was not touched. Check --db.");
   }
-  const std::int64_t version = database.query_integer("PRAGMA user_version");
-  if (version > current_version()) {
+  const std::int64_t version = schema_version(database);
+  if (version > current_schema_version()) {
     throw AuditUnusable(where(database.path()) + ": has version " + std::to_string(version) +
                         ", this diskrelease understands versions up to " +
-                        std::to_string(current_version()) +
+                        std::to_string(current_schema_version()) +
                         "; it was not touched. Use the newer diskrelease.");
   }
   if (version == 1 &&
@@ -113,8 +113,40 @@ void vacuum_into(Database& database, const std::string& copy) {
   vacuum.bind(1, copy).run();
 }
 
+/// Whether a copy has the blocks of the chain and as many rows of each kind as the original.
+void require_whole_copy(Database& database, const std::filesystem::path& file) {
+  Database copy(file, Database::Access::read_only);
+  require_our_schema(copy);
+  Statement check = copy.prepare("PRAGMA integrity_check(1)");
+  std::string problem = check.step() && check.text(0) == "ok" ? "" : "it is damaged";
+  if (read_chain_head(copy).hash != read_chain_head(database).hash) {
+    problem = "its chain has another end";
+  }
+  for (const Kind& kind : k_kinds) {
+    if (kind.since > schema_version(database)) continue;
+    const std::string count = "SELECT count(*) FROM " + std::string(kind.table) + " NOT INDEXED";
+    if (copy.query_integer(count) != database.query_integer(count)) {
+      problem = "it has fewer rows of " + std::string(kind.table);
+    }
+  }
+  if (problem.empty()) return;
+  throw AuditUnusable("the copy " + shown(file) + " of " + where(database.path()) +
+                      " is not whole: " + problem + ". Nothing was changed.");
+}
+
 void back_up(Database& database, std::int64_t version) {
-  vacuum_into(database, database.path() + ".v" + std::to_string(version) + ".bak");
+  const std::string file = database.path() + ".v" + std::to_string(version) + ".bak";
+  try {
+    // One that an interrupted migration has left is as old as the database at most.
+    NewFile backup(file, true);
+    vacuum_into(database, backup.unfinished());
+    require_whole_copy(database, backup.unfinished());
+    backup.finish();
+  } catch (const UsageError& error) {
+    throw AuditUnusable(where(database.path()) + ": has the older version " +
+                        std::to_string(version) +
+                        ", and cannot be copied before it is migrated: " + error.what());
+  }
 }
 
 }  // namespace
@@ -154,9 +186,9 @@ Database open_and_migrate(const std::filesystem::path& path, const LockWaitListe
     return database;
   }
   const std::int64_t version = checked_version(database, false);
-  if (version > 0) require_schema_of_version(database, version);
+  if (version > 0) require_our_schema(database);
   set_durable(database);
-  if (version < current_version()) {
+  if (version < current_schema_version()) {
     back_up(database, version);
     apply_migrations(database, version);
   }
@@ -165,8 +197,7 @@ Database open_and_migrate(const std::filesystem::path& path, const LockWaitListe
 
 /// Nothing that a foreign file defines is run.
 void require_audit_database(Database& database) {
-  const std::int64_t version = checked_version(database, false);
-  if (version > 0) require_schema_of_version(database, version);
+  if (checked_version(database, false) > 0) require_our_schema(database);
 }
 
 }  // namespace
@@ -226,10 +257,9 @@ std::int64_t version_for_reading(Database& database) {
 Database open_for_verification(const std::filesystem::path& path) {
   require_file(path, FileUse::read);
   Database database(path, Database::Access::read_only);
-  const std::int64_t version = version_for_reading(database);
-  if (version < current_version()) {
-    throw AuditUnusable(where(path) + ": has the older version " + std::to_string(version) +
-                        "; `diskrelease run` or `resume` brings it up to date");
+  if (version_for_reading(database) < 1) {
+    throw AuditUnusable(where(path) +
+                        ": has no content yet; `diskrelease run` or `resume` makes its tables");
   }
   return database;
 }
@@ -237,6 +267,7 @@ Database open_for_verification(const std::filesystem::path& path) {
 Database open_evidence_for_reading(const std::filesystem::path& path) {
   Database database = open_for_verification(path);
   require_our_schema(database);
+  shadow_newer_schema(database);
   return database;
 }
 

@@ -18,11 +18,11 @@ void create_audit_database(const std::filesystem::path& path,
 using DatabaseInspector = std::function<void(Database&)>;
 
 /// Opens an existing audit database for the one writer: WAL, synchronous=FULL, both checked after
-/// setting. An older version is backed up beside the file and migrated in one transaction; derived
-/// tables are made again where they are missing, and brought up to date. Throws AuditUnusable for a
-/// missing file, one that this user may not write, one with several hard links, a file of another
-/// program, a sealed archive, a newer version, a damaged file, one whose tables, views or triggers
-/// are not those of this program. The caller holds the database's lock.
+/// setting. An older version is copied to FILE.vN.bak, whole and durable, then migrated in one
+/// transaction; derived tables are made again where they are missing, and brought up to date.
+/// Throws AuditUnusable for a missing file, one that this user may not write, one with several hard
+/// links, a file of another program, a sealed archive, a newer version, a damaged file, one whose
+/// tables, views or triggers are not those of this program. The caller holds the database's lock.
 ///
 /// `inspect` is called before anything is written, with a connection for reading; what it throws
 /// leaves the database as it was found. May be empty.
@@ -35,7 +35,7 @@ using DatabaseInspector = std::function<void(Database&)>;
 void require_audit_database(const std::filesystem::path& path,
                             const LockWaitListener& on_lock_wait = {});
 
-/// Opens an existing audit database of the current version or a sealed archive, read-only; may be
+/// Opens an existing audit database or a sealed archive, of any version, read-only; may be
 /// used while a writer works. Where derived tables are missing, it makes its own, which takes a
 /// while for a large database. Throws AuditUnusable as open_audit_for_writing() does: what is not
 /// ours in a file is never run.

@@ -73,6 +73,21 @@ Statement skip_one_archived(Database& database) {
       " GROUP BY mine.item_id RETURNING decision_id");
 }
 
+void record_origin(Database& database, InvocationId invocation, const InvocationOrigin& origin) {
+  if (origin == InvocationOrigin{}) return;
+  Statement insert = database.prepare(
+      "INSERT INTO invocation_origin (invocation_id, login_user, sudo_user, terminal, ssh_client,"
+      " reason) VALUES (?1, nullif(?2, ''), nullif(?3, ''), nullif(?4, ''), nullif(?5, ''),"
+      " nullif(?6, ''))");
+  insert.bind(1, invocation.value)
+      .bind(2, origin.login_user)
+      .bind(3, origin.sudo_user)
+      .bind(4, origin.terminal)
+      .bind(5, origin.ssh_client)
+      .bind(6, origin.reason);
+  insert.run();
+}
+
 }  // namespace
 
 InvocationId begin_invocation(Database& database, RunId run,
@@ -99,6 +114,7 @@ InvocationId begin_invocation(Database& database, RunId run,
       .bind(12, now);
   insert.run();
   const InvocationId id{database.last_insert_rowid()};
+  record_origin(database, id, invocation.origin);
   transaction.commit();
   return id;
 }

@@ -1,12 +1,15 @@
 #include "store/raw_rows.h"
 
+#include <algorithm>
+
 namespace diskrelease {
 namespace {
 
-std::string insertion(std::string_view table, int columns) {
-  std::string sql = "INSERT INTO " + std::string(table) + " VALUES (";
-  for (int i = 1; i <= columns; ++i) sql += (i == 1 ? "?" : ",?") + std::to_string(i);
-  return sql + ')';
+std::string insertion(std::string_view table, std::string_view columns) {
+  std::string sql = "INSERT INTO ";
+  sql.append(table).append(" (").append(columns).append(") VALUES (?");
+  for (const char c : columns) sql += c == ',' ? ", ?" : "";
+  return sql + ")";
 }
 
 }  // namespace
@@ -33,8 +36,9 @@ void put_triggers(Database& database, const std::vector<std::string>& definition
   for (const std::string& definition : definitions) database.execute(definition);
 }
 
-RowCopy::RowCopy(Database& target, std::string_view table, int columns)
-    : insert_(target.prepare(insertion(table, columns))), columns_(columns) {}
+RowCopy::RowCopy(Database& target, std::string_view table, std::string_view columns)
+    : insert_(target.prepare(insertion(table, columns))),
+      columns_(static_cast<int>(std::ranges::count(columns, ',')) + 1) {}
 
 void RowCopy::copy(const Statement& row) {
   for (int i = 0; i < columns_; ++i) {

@@ -14,11 +14,11 @@ namespace diskrelease {
 [[nodiscard]] std::vector<std::string> take_triggers(Database& database);
 void put_triggers(Database& database, const std::vector<std::string>& definitions);
 
-/// Copies rows of a query that selects all columns of `table`, value by value, into the table of
-/// that name in another database.
+/// Copies rows of a query that selects `columns`, which commas separate, value by value, into the
+/// table of that name in another database.
 class RowCopy {
  public:
-  RowCopy(Database& target, std::string_view table, int columns);
+  RowCopy(Database& target, std::string_view table, std::string_view columns);
 
   void copy(const Statement& row);
   /// What is left of the rows.

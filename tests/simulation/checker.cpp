@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 
+#include "evidence/kinds.h"
 #include "model/observation.h"
 #include "queries/run_queries.h"
 
@@ -766,32 +767,16 @@ class Check {
 }  // namespace
 
 Evidence Evidence::read(Database& database) {
-  static constexpr std::array<std::array<const char*, 3>, 10> k_tables = {{
-      {"run", "run_id", "goal, random_seed, first_item_id, item_count"},
-      {"item", "item_id", "run_id, disk_id, source_line"},
-      {"invocation", "invocation_id", "run_id, started_utc_ms"},
-      {"invocation_end", "invocation_id", "reason, detail, exit_code, ended_utc_ms"},
-      {"attempt", "attempt_id",
-       "item_id, invocation_id, attempt_number, stage, intent_utc_ms, observation_id"},
-      {"outcome", "attempt_id",
-       "outcome, scope, http_status, api_code, request_id, message, retry_after_ms, sent_utc_ms,"
-       " finished_utc_ms, latency_us"},
-      {"disk_read", "read_id",
-       "invocation_id, purpose, disk_count, result, http_status, api_code, request_id,"
-       " sent_utc_ms, finished_utc_ms"},
-      {"observation", "observation_id", "read_id, item_id, status, disk_type, portable"},
-      {"verdict", "attempt_id",
-       "invocation_id, settled, reason, observation_id, detail, decided_utc_ms"},
-      {"decision", "decision_id",
-       "run_id, invocation_id, item_id, kind, reason, detail, observation_id, decided_utc_ms"},
-  }};
   Evidence evidence;
-  for (const auto& [table, key, columns] : k_tables) {
-    Statement select = database.prepare(std::string("SELECT ") + key + ", json_array(" + columns +
-                                        ") FROM " + table);
+  for (const Kind& kind : k_kinds) {
+    const std::string table(kind.table);
+    Statement select = database.prepare("SELECT " + std::string(key_of(kind)) + ", json_array(" +
+                                        std::string(kind.columns) + ") FROM " + table);
     while (select.step()) {
-      evidence.rows_.emplace(std::string(table) + ' ' + std::to_string(select.integer(0)),
-                             select.text(1));
+      const bool has_key = kind.kind != EvidenceKind::duplicate_lines;
+      const std::string row(select.text(1));
+      evidence.rows_.emplace(table + " " + (has_key ? std::to_string(select.integer(0)) : row),
+                             row);
     }
   }
   return evidence;

@@ -40,6 +40,7 @@ InvocationId begin_test_invocation(Database& database, RunId run, UtcTime at,
   description.credential_id = credential;
   description.credential_source = "test";
   description.settings_json = "{}";
+  description.origin = {"", "operator", "", "192.0.2.1", "test"};
   return begin_invocation(database, run, description, at);
 }
 

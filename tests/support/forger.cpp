@@ -19,28 +19,16 @@ std::string list_of(const std::vector<std::int64_t>& runs) {
   return "(" + list + ")";
 }
 
-constexpr const char* k_items = "(SELECT item_id FROM item WHERE run_id IN ";
-constexpr const char* k_invocations = "(SELECT invocation_id FROM invocation WHERE run_id IN ";
-
-/// Which rows of a table are those of runs.
-std::string condition_of(std::string_view table, const std::string& runs) {
-  if (table == "attempt" || table == "observation" || table == "disk_item") {
-    return "item_id IN " + (k_items + runs) + ")";
-  }
-  if (table == "outcome" || table == "verdict") {
-    return "attempt_id IN (SELECT attempt_id FROM attempt WHERE item_id IN " + (k_items + runs) +
-           "))";
-  }
-  if (table == "disk_read" || table == "invocation_end") {
-    return "invocation_id IN " + (k_invocations + runs) + ")";
-  }
-  return "run_id IN " + runs;
+/// Which rows of a kind are those of runs.
+std::string condition_of(const Kind& kind, const std::string& runs) {
+  const Kind& owner = kind_of(kind.owner);
+  if (owner.kind == EvidenceKind::run) return "run_id IN " + runs;
+  std::string sql(key_of(owner));
+  sql.append(" IN (SELECT ").append(key_of(owner)).append(" FROM ").append(owner.table);
+  return sql.append(" WHERE ").append(condition_of(owner, runs)).append(")");
 }
 
-/// Children before their parents.
-constexpr const char* k_tables[]{"verdict",        "outcome",   "attempt",        "observation",
-                                 "disk_read",      "decision",  "invocation_end", "invocation",
-                                 "duplicate_line", "disk_item", "item",           "run"};
+bool is_of_a_run(const Kind& kind) { return kind.entered != Entered::by_archive; }
 
 }  // namespace
 
@@ -64,6 +52,7 @@ Forger::~Forger() {
 
 std::string Forger::entry(EvidenceKind kind, std::int64_t id) {
   ChainEntry made{kind, id, {}};
+  const Kind& of = kind_of(kind);
   if (kind == EvidenceKind::archive) {
     made.digest = archive_digest(database_, id);
   } else if (kind == EvidenceKind::items) {
@@ -72,22 +61,21 @@ std::string Forger::entry(EvidenceKind kind, std::int64_t id) {
         " first_item_id + item_count - 1");
     run.bind(1, id);
     static_cast<void>(run.step());
-    Statement rows = database_.prepare(k_select_items);
+    Statement rows = database_.prepare(select_items());
     rows.bind(1, id).bind(2, std::min(id + k_items_an_entry - 1, run.integer(1)));
     rows.bind(3, run.integer(0));
     made.digest = digest_of_all(rows, "item").digest;
   } else if (kind == EvidenceKind::duplicate_lines) {
-    Statement rows = database_.prepare(k_select_duplicate_lines);
+    Statement rows = database_.prepare(select_duplicate_lines());
     rows.bind(1, id);
     made.digest = digest_of_all(rows, "duplicate_line").digest;
   } else {
-    const EvidenceTable& table = k_evidence_tables[static_cast<std::size_t>(kind) - 1];
-    Statement row = database_.prepare("SELECT * FROM " + std::string(table.name) + " WHERE " +
-                                      std::string(table.key) + " = ?1");
+    Statement row =
+        database_.prepare(select_rows(of, " WHERE " + std::string(key_of(of)) + " = ?1"));
     row.bind(1, id);
     static_cast<void>(row.step());
     std::string text;
-    append_canonical(text, table.name, row);
+    append_canonical(text, of.table, row);
     Sha256 digest;
     digest.update(text);
     made.digest = digest.finish();
@@ -107,18 +95,17 @@ std::string Forger::entries_of_run(std::int64_t run) {
   for (std::int64_t item = first; item < first + count; item += k_items_an_entry) {
     entries += entry(EvidenceKind::items, item);
   }
-  if (number("SELECT count(*) FROM duplicate_line WHERE " + condition_of("duplicate_line", runs)) >
-      0) {
+  if (number("SELECT count(*) FROM duplicate_line WHERE run_id = " + std::to_string(run)) > 0) {
     entries += entry(EvidenceKind::duplicate_lines, run);
   }
-  for (const EvidenceTable& table : k_evidence_tables) {
-    if (table.kind == EvidenceKind::run) continue;
+  for (const Kind& kind : k_kinds) {
+    if (kind.kind == EvidenceKind::run || kind.entered != Entered::by_row) continue;
     std::vector<std::int64_t> ids;
-    Statement keys =
-        database_.prepare("SELECT " + std::string(table.key) + " FROM " + std::string(table.name) +
-                          " WHERE " + condition_of(table.name, runs) + " ORDER BY 1");
+    Statement keys = database_.prepare("SELECT " + std::string(key_of(kind)) + " FROM " +
+                                       std::string(kind.table) + " WHERE " +
+                                       condition_of(kind, runs) + " ORDER BY 1");
     while (keys.step()) ids.push_back(keys.integer(0));
-    for (const std::int64_t id : ids) entries += entry(table.kind, id);
+    for (const std::int64_t id : ids) entries += entry(kind.kind, id);
   }
   return entries;
 }
@@ -156,29 +143,38 @@ void Forger::rehash_from(std::int64_t block) {
   }
 }
 
-void Forger::remove_run(std::int64_t run) {
-  for (const char* table : k_tables) {
-    sql("DELETE FROM " + std::string(table) + " WHERE " + condition_of(table, list_of({run})));
-  }
-}
+void Forger::remove_run(std::int64_t run) { remove_rows(list_of({run}), ""); }
 
 void Forger::keep_runs(const std::vector<std::int64_t>& runs) {
-  for (const char* table : k_tables) {
-    sql("DELETE FROM " + std::string(table) + " WHERE NOT (" + condition_of(table, list_of(runs)) +
-        ")");
+  remove_rows(list_of(runs), "NOT ");
+}
+
+void Forger::remove_rows(const std::string& runs, const std::string& which) {
+  sql("DELETE FROM disk_item WHERE " + which +
+      "(item_id IN (SELECT item_id FROM item WHERE run_id IN " + runs + "))");
+  // What others belong to comes before them in the table of kinds, but for items.
+  std::vector<std::string> statements;
+  for (const Kind& kind : k_kinds) {
+    if (!is_of_a_run(kind)) continue;
+    std::string sql = "DELETE FROM ";
+    sql.append(kind.table).append(" WHERE ").append(which);
+    sql.append("(").append(condition_of(kind, runs)).append(")");
+    const bool owns = kind.kind == EvidenceKind::items || kind.kind == EvidenceKind::run;
+    statements.insert(owns ? statements.end() : statements.begin(), sql);
   }
+  for (const std::string& statement : statements) sql(statement);
 }
 
 void Forger::record_archive(std::int64_t archive, const std::vector<std::int64_t>& runs,
                             std::int64_t emptied_blocks, std::int64_t block) {
   const std::string id = std::to_string(archive);
   for (const std::int64_t run : runs) {
-    for (const char* table :
-         {"run", "item", "invocation", "attempt", "disk_read", "observation", "decision"}) {
-      const std::string key =
-          std::string(table) == "disk_read" ? "read_id" : std::string(table) + "_id";
+    for (const Kind& kind : k_kinds) {
+      if (!is_of_a_run(kind) || kind.keys != Keys::own) continue;
+      const std::string table(kind.table);
+      const std::string key(key_of(kind));
       sql("INSERT INTO archived_rows SELECT " + id + ", '" + table + "', min(" + key + "), max(" +
-          key + ") FROM " + table + " WHERE " + condition_of(table, list_of({run})) +
+          key + ") FROM " + table + " WHERE " + condition_of(kind, list_of({run})) +
           " HAVING count(*) > 0");
     }
   }

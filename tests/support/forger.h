@@ -51,6 +51,8 @@ class Forger {
   void empty_blocks(std::int64_t last);
 
  private:
+  void remove_rows(const std::string& runs, const std::string& which);
+
   std::filesystem::path file_;
   Database database_;
   std::vector<std::string> triggers_;

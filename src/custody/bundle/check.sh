@@ -16,6 +16,20 @@ export LC_ALL
 # What the tables and views of evidence.db must be: SHA-256 of their definitions.
 schema=@SCHEMA@
 
+# The kinds of rows that have an entry each: the number that begins it, table, key, columns in the order in which they are
+# hashed.
+rows_of_one_entry() {
+  cat <<'TEXT'
+@ROWS@
+TEXT
+}
+# The same of kinds that have an entry for many rows.
+rows_in_bulk() {
+  cat <<'TEXT'
+@BULK@
+TEXT
+}
+
 say() { printf '%s\n' "$*"; }
 fail() {
   printf 'NOT VERIFIED: %s\n' "$*" >&2
@@ -101,8 +115,9 @@ fi
   (SELECT count(*) FROM archived_release)')" = 0 ] || fail 'evidence.db has records of archives, which nothing here can check'
 [ "$(ask_safely 'SELECT count(*) FROM run')" = 1 ] || fail 'evidence.db has not one run'
 [ -z "$(ask_safely 'PRAGMA foreign_key_check')" ] || fail 'rows of evidence.db refer to others that are not there: they are of another run'
-tables='run invocation invocation_end attempt outcome disk_read observation verdict decision'
-for table in $tables item duplicate_line disk_item; do
+rows_of_one_entry >"$work/rows"
+rows_in_bulk >"$work/bulk"
+for table in $(cut -d' ' -f2 "$work/rows" "$work/bulk") disk_item; do
   columns=$(ask_safely "SELECT group_concat('instr(CAST(' || name || ' AS BLOB), x''00'')', ' OR ')
     FROM pragma_table_info('$table') WHERE type = 'TEXT'")
   [ -z "$columns" ] || [ "$(ask_safely "SELECT count(*) FROM $table WHERE $columns")" = 0 ] ||
@@ -125,34 +140,37 @@ say "chain      $(ask_safely "SELECT count(*) || ' blocks, ' || min(block_id) ||
 
 # ---- 5. each row has its entry in a block
 # The canonical text of a row: its table, then each column as SQL writes it, with bars between.
-canonical() {
-  ask_safely "SELECT '''$1''' || group_concat(' || ''|'' || quote(' || name || ')', '') FROM pragma_table_info('$1')"
+canonical() { # TABLE COLUMN...
+  text="'$1'"
+  shift
+  for column; do text="$text || '|' || quote($column)"; done
+  printf '%s' "$text"
 }
 : >"$work/computed"
-kind=0
-for table in $tables; do
-  kind=$((kind + 1))
-  key=$(ask_safely "SELECT name FROM pragma_table_info('$table') WHERE cid = 0")
-  text=$(canonical "$table")
+while read -r number table key columns; do
+  # shellcheck disable=SC2086  # a word a column
+  text=$(canonical "$table" $columns)
   # Some thousands at a time, so that the files of a large run need not all be there at once. By the
   # rows that are there: keys may stand as far apart as numbers go.
   first=$(ask_safely "SELECT min($key) FROM $table")
   while [ -n "$first" ]; do
     last=$(ask_safely "SELECT max($key) FROM (SELECT $key FROM $table WHERE $key >= $first ORDER BY $key LIMIT 20000)")
-    ask "SELECT count(writefile('$work/files/0$kind-' || printf('%016X', $key), $text)) FROM $table
+    ask "SELECT count(writefile('$work/files/$number-' || printf('%016X', $key), $text)) FROM $table
       WHERE $key BETWEEN $first AND $last" >/dev/null
     digests_in "$work/files" >>"$work/computed"
     first=$(ask_safely "SELECT min($key) FROM $table WHERE $key > $last")
   done
-done
+done <"$work/rows"
+# shellcheck disable=SC2046  # a word a column
+canonical_of() { canonical "$1" $(sed -n "s/^.. $1 [a-z_]* //p" "$work/bulk"); }
 ask "SELECT count(writefile('$work/files/0A-' || printf('%016X', first), text)) FROM (
        SELECT min(item_id) AS first, group_concat(text, char(10)) || char(10) AS text FROM (
          SELECT item_id, (item_id - (SELECT first_item_id FROM run)) / 1000 AS thousand,
-                $(canonical item) AS text FROM item ORDER BY item_id)
+                $(canonical_of item) AS text FROM item ORDER BY item_id)
        GROUP BY thousand)" >/dev/null
 ask "SELECT count(writefile('$work/files/0B-' || printf('%016X', run_id), text)) FROM (
        SELECT run_id, group_concat(text, char(10)) || char(10) AS text FROM (
-         SELECT run_id, $(canonical duplicate_line) AS text FROM duplicate_line
+         SELECT run_id, $(canonical_of duplicate_line) AS text FROM duplicate_line
          ORDER BY source_line, disk_id)
        GROUP BY run_id)" >/dev/null
 digests_in "$work/files" >>"$work/computed"
@@ -170,15 +188,12 @@ comm -13 "$work/computed" "$work/stored" >"$work/others"
 {
   sed 's/.*  //' "$work/computed"
   # What belongs to a row here, and would have its entry even where it was left out.
-  ask_safely "SELECT printf('05-%016X', attempt_id) FROM attempt UNION ALL SELECT printf('08-%016X', attempt_id) FROM attempt
-    UNION ALL SELECT printf('03-%016X', invocation_id) FROM invocation
-    UNION ALL SELECT printf('0A-%016X', item_id) FROM item
-    UNION ALL SELECT printf('0B-%016X', run_id) FROM run"
+  ask_safely "@LEFT_OUT@"
 } | sort -u >"$work/ours"
 sed 's/.*  //' "$work/others" | sort -u >"$work/strangers"
 comm -12 "$work/strangers" "$work/ours" >"$work/strange"
 [ ! -s "$work/strange" ] || fail "rows of this run were left out, or have another entry: $(tr '\n' ' ' <"$work/strange")"
-if grep -v '^0[1-9ABC]-' "$work/strangers" >"$work/strange"; then
+if grep -vE '^(@NUMBERS@)-' "$work/strangers" >"$work/strange"; then
   fail "the chain: there are entries of an unknown kind: $(tr '\n' ' ' <"$work/strange")"
 fi
 [ "$(ask_safely "SELECT (SELECT count(*) FROM (SELECT disk_id, item_id FROM item EXCEPT SELECT disk_id, item_id FROM disk_item)) = 0

@@ -248,8 +248,11 @@ std::size_t stride() { return std::getenv("DISKRELEASE_TAMPER") == nullptr ? 7 :
 TEST_F(VerificationTest, EveryChangedByteOfEveryRowIsFoundAndNamed) {
   Database database = lawless();
   std::vector<std::pair<std::string, std::string>> tables;
-  for (const EvidenceTable& table : k_evidence_tables) tables.emplace_back(table.name, table.key);
-  tables.emplace_back("item", "item_id");
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered == Entered::by_row || kind.kind == EvidenceKind::items) {
+      tables.emplace_back(kind.table, key_of(kind));
+    }
+  }
   std::size_t count = 0;
   std::size_t made = 0;
   for (const auto& [table, key] : tables) {
@@ -283,16 +286,17 @@ TEST_F(VerificationTest, EveryChangedByteOfEveryRowIsFoundAndNamed) {
 
 TEST_F(VerificationTest, EveryRemovedRowIsFoundAndNamed) {
   Database database = lawless();
-  for (const EvidenceTable& table : k_evidence_tables) {
-    const std::string key(table.key);
-    const std::int64_t last =
-        database.query_integer("SELECT max(" + key + ") FROM " + std::string(table.name));
+  for (const Kind& kind : k_kinds) {
+    if (kind.entered != Entered::by_row) continue;
+    const std::string key(key_of(kind));
+    const std::string table(kind.table);
+    const std::int64_t last = database.query_integer("SELECT max(" + key + ") FROM " + table);
+    EXPECT_GE(last, 1) << "no row of " << table;
     for (std::int64_t id = 1; id <= last; ++id) {
-      const std::string where =
-          " FROM " + std::string(table.name) + " WHERE " + key + " = " + std::to_string(id);
+      const std::string where = " FROM " + table + " WHERE " + key + " = " + std::to_string(id);
       if (database.query_integer("SELECT count(*)" + where) == 0) continue;
       EXPECT_THAT(after_sql(database, "DELETE" + where).problems,
-                  Contains(HasSubstr(row_name(table.name, id) + "is missing")));
+                  Contains(HasSubstr(row_name(table, id) + "is missing")));
     }
   }
   for (int item = 1; item <= 5; ++item) {
@@ -396,9 +400,9 @@ std::string cut_after(Database& database, std::int64_t block) {
     const std::string_view entries = select.text(0);
     for (std::size_t i = 0; i < entries.size() / k_entry_size; ++i) {
       const ChainEntry entry = entry_at(entries, i);
-      for (const EvidenceTable& table : k_evidence_tables) {
-        if (table.kind != entry.kind) continue;
-        sql += "DELETE FROM " + std::string(table.name) + " WHERE " + std::string(table.key) +
+      const Kind& kind = kind_of(entry.kind);
+      if (kind.entered == Entered::by_row) {
+        sql += "DELETE FROM " + std::string(kind.table) + " WHERE " + std::string(key_of(kind)) +
                " = " + std::to_string(entry.id) + ";";
       }
       if (entry.kind == EvidenceKind::items) sql += "DELETE FROM item; DELETE FROM disk_item;";

@@ -13,10 +13,12 @@
 #include "custody/audit_stats.h"
 #include "custody/verification.h"
 #include "evidence/chain.h"
+#include "evidence/schema_check.h"
 #include "model/errors.h"
 #include "record/run_records.h"
 #include "support/audit_error.h"
 #include "support/enrolled_run.h"
+#include "support/places.h"
 #include "support/temporary_directory.h"
 
 namespace diskrelease {
@@ -83,15 +85,14 @@ class AuditFileTest : public ::testing::Test {
   std::string reading_error() {
     return error_of([&] { static_cast<void>(open_audit_for_reading(file_)); });
   }
-  /// A database of ours as a version before the first would have left it, with one table.
+  /// A database as version 1 has left it, with every kind of row.
   void make_older_version() {
-    Database database(file_, Database::Access::create);
-    database.execute("PRAGMA application_id = " + std::to_string(k_audit_application_id));
+    std::filesystem::copy_file(source_folder() / "tests/fixtures/version_1/audit.db", file_);
   }
 
   TemporaryDirectory directory_;
   std::filesystem::path file_ = directory_ / "audit.db";
-  std::filesystem::path copy_ = directory_ / "audit.db.v0.bak";
+  std::filesystem::path copy_ = directory_ / "audit.db.v1.bak";
 };
 
 TEST_F(AuditFileTest, CreatesADatabaseForItsOwnerOnly) {
@@ -102,7 +103,7 @@ TEST_F(AuditFileTest, CreatesADatabaseForItsOwnerOnly) {
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   Database database = open_audit_for_writing(file_);
   EXPECT_EQ(database.query_integer("PRAGMA application_id"), k_audit_application_id);
-  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), current_schema_version());
   EXPECT_EQ(database.query_integer("PRAGMA synchronous"), 2);
   EXPECT_EQ(database.query_integer("PRAGMA foreign_keys"), 1);
   Statement journal = database.prepare("PRAGMA journal_mode");
@@ -156,15 +157,15 @@ TEST_F(AuditFileTest, RefusesTheDatabaseOfAnotherProgramAndLeavesItAsItIs) {
 
 TEST_F(AuditFileTest, RefusesANewerVersion) {
   create_audit_database(file_);
-  open_audit_for_writing(file_).execute("PRAGMA user_version = 2");
-  EXPECT_THAT(writing_error(), HasSubstr("has version 2"));
-  EXPECT_THAT(reading_error(), HasSubstr("has version 2"));
+  open_audit_for_writing(file_).execute("PRAGMA user_version = 99");
+  EXPECT_THAT(writing_error(), HasSubstr("has version 99"));
+  EXPECT_THAT(reading_error(), HasSubstr("has version 99"));
 }
 
 TEST_F(AuditFileTest, FinishesACreationThatWasCutOff) {
   std::ofstream(file_).flush();
   Database database = open_audit_for_writing(file_);
-  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), current_schema_version());
   EXPECT_EQ(database.query_integer("SELECT count(*) FROM run"), 0);
 }
 
@@ -192,11 +193,12 @@ TEST_F(AuditFileTest, BringsAnOlderVersionUpToDateAndKeepsACopyOfIt) {
   make_older_version();
   const Database database = open_audit_for_writing(file_);
   Database reader = open_audit_for_reading(file_);
-  EXPECT_EQ(reader.query_integer("PRAGMA user_version"), 1);
-  EXPECT_EQ(reader.query_integer("SELECT count(*) FROM run"), 0);
+  EXPECT_EQ(reader.query_integer("PRAGMA user_version"), current_schema_version());
+  EXPECT_EQ(reader.query_integer("SELECT count(*) FROM main.invocation_origin"), 0);
+  EXPECT_EQ(reader.query_integer("SELECT count(*) FROM run"), 1);
   Database copy(copy_, Database::Access::read_only);
-  EXPECT_EQ(copy.query_integer("PRAGMA user_version"), 0);
-  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM sqlite_schema"), 0);
+  EXPECT_EQ(copy.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(copy.query_integer("SELECT count(*) FROM outcome"), 2);
   EXPECT_EQ(copy.query_integer("PRAGMA application_id"), k_audit_application_id);
 }
 
@@ -204,25 +206,44 @@ TEST_F(AuditFileTest, AnOlderVersionWithWhatIsNotOursIsNotMigrated) {
   make_older_version();
   Database(file_, Database::Access::read_write).execute("CREATE TABLE theirs (a)");
   EXPECT_THAT(writing_error(), HasSubstr("table theirs does not belong to an audit database"));
+  EXPECT_FALSE(std::filesystem::exists(copy_));
   Database database(file_, Database::Access::read_only);
-  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 1);
 }
 
 TEST_F(AuditFileTest, LeavesAnOlderVersionAsItIsWhenItCannotBeCopied) {
   make_older_version();
-  Database(copy_, Database::Access::create).execute("CREATE TABLE theirs (a)");
-  EXPECT_THAT(writing_error(), HasSubstr("output file already exists"));
+  std::filesystem::create_directory(copy_);
+  EXPECT_THAT(writing_error(),
+              AllOf(HasSubstr("has the older version 1"), HasSubstr(copy_.string())));
   Database database(file_, Database::Access::read_only);
-  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
-  EXPECT_EQ(database.query_integer("SELECT count(*) FROM sqlite_schema"), 0);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(
+      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'invocation_origin'"),
+      0);
 }
 
-TEST_F(AuditFileTest, AReaderRefusesAnOlderVersionAndLeavesItAsItIs) {
+TEST_F(AuditFileTest, ACopyThatAnInterruptedMigrationHasLeftIsMadeAnew) {
   make_older_version();
-  EXPECT_THAT(reading_error(), HasSubstr("has the older version 0"));
+  std::ofstream(copy_) << "half of a copy";
+  static_cast<void>(open_audit_for_writing(file_));
+  Database copy(copy_, Database::Access::read_only);
+  EXPECT_EQ(copy.query_integer("PRAGMA user_version"), 1);
+}
+
+TEST_F(AuditFileTest, AReaderReadsAnOlderVersionAndLeavesItAsItIs) {
+  make_older_version();
+  {
+    Database reader = open_audit_for_reading(file_);
+    EXPECT_EQ(reader.query_integer("SELECT count(*) FROM invocation_origin"), 0);
+    EXPECT_EQ(reader.query_integer("SELECT count(*) FROM item_state WHERE state = 'released'"), 2);
+  }
   EXPECT_FALSE(std::filesystem::exists(copy_));
   Database database(file_, Database::Access::read_only);
-  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 0);
+  EXPECT_EQ(database.query_integer("PRAGMA user_version"), 1);
+  EXPECT_EQ(
+      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'invocation_origin'"),
+      0);
 }
 
 TEST_F(AuditFileTest, RefusesAFileSystemWithoutSharedMemory) {
@@ -361,7 +382,8 @@ TEST_F(AuditFileTest, StatsCountRowsAndTellTheSpan) {
   EXPECT_EQ(rows.at("invocation"), 2);
   EXPECT_EQ(rows.at("invocation_end"), 1);
   EXPECT_EQ(rows.at("outcome"), 0);
-  EXPECT_EQ(rows.size(), 11U);
+  EXPECT_EQ(rows.at("invocation_origin"), 2);
+  EXPECT_EQ(rows.size(), k_kinds.size() - 1) << "all but the archive's";
   EXPECT_EQ(stats.first_run, k_test_time);
   EXPECT_EQ(stats.last_end, k_test_time);
   EXPECT_EQ(stats.head.block, read_chain_head(database).block);

@@ -1,4 +1,4 @@
-#include "cli/new_file.h"
+#include "platform/new_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
