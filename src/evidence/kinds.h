@@ -138,15 +138,22 @@ inline constexpr std::array k_archive_parts{
     ArchivePart{"archived_release", "disk_id, stage, archive_id, run_id", "disk_id, stage"},
 };
 
+/// Its place in the table; k_kinds.size() for a byte that is no kind. For ByKind and the functions
+/// below: nobody else goes by it.
+[[nodiscard]] constexpr std::size_t place_of(EvidenceKind kind) noexcept {
+  std::size_t place = 0;
+  while (place < k_kinds.size() && k_kinds[place].kind != kind) ++place;
+  return place;
+}
 /// Null for a byte that is no kind.
 [[nodiscard]] constexpr const Kind* find_kind(EvidenceKind kind) noexcept {
-  for (const Kind& each : k_kinds) {
-    if (each.kind == kind) return &each;
-  }
-  return nullptr;
+  const std::size_t place = place_of(kind);
+  return place == k_kinds.size() ? nullptr : &k_kinds[place];
 }
 /// Precondition: `kind` is one of the enumerators.
-[[nodiscard]] constexpr const Kind& kind_of(EvidenceKind kind) noexcept { return *find_kind(kind); }
+[[nodiscard]] constexpr const Kind& kind_of(EvidenceKind kind) noexcept {
+  return k_kinds[place_of(kind)];
+}
 
 /// The key of a kind with keys of its own; else the key of its owner.
 [[nodiscard]] constexpr std::string_view key_of(const Kind& kind) noexcept {
@@ -173,9 +180,6 @@ class ByKind {
   }
 
  private:
-  static std::size_t place_of(EvidenceKind kind) noexcept {
-    return static_cast<std::size_t>(find_kind(kind) - k_kinds.data());
-  }
   std::array<Value, k_kinds.size()> values_{};
 };
 
@@ -195,15 +199,15 @@ constexpr bool are_columns(std::string_view columns) {
 }
 
 constexpr bool is_whole(const Kind& kind) {
-  const Kind* const owner = find_kind(kind.owner);
+  if (place_of(kind.owner) == k_kinds.size()) return false;
+  const Kind& owner = kind_of(kind.owner);
+  const bool is_its_own = kind.owner == kind.kind;
   if (kind.table.empty() || !are_columns(kind.columns) || kind.since < 1) return false;
   // Of an archive the record has itself as its owner; of all else the owner leads to a run.
-  if (owner == nullptr || owner->keys != Keys::own) return false;
-  if (kind.keys == Keys::of_owner && (owner == &kind || key_of(*owner) != key_of(kind))) {
-    return false;
-  }
-  if (kind.keys == Keys::own && owner != &kind &&
-      kind.columns.find(key_of(*owner)) == std::string_view::npos) {
+  if (owner.keys != Keys::own) return false;
+  if (kind.keys == Keys::of_owner && (is_its_own || key_of(owner) != key_of(kind))) return false;
+  if (kind.keys == Keys::own && !is_its_own &&
+      kind.columns.find(key_of(owner)) == std::string_view::npos) {
     return false;
   }
   return kind.export_query.empty() || !kind.exported.empty();
