@@ -414,7 +414,7 @@ def memory_of_python(setting, count, seconds):
         measured = processes.measure(
             peers.python_arguments(setting, port, ca_file, count, IN_FLIGHT, folder),
             common.environment(folder), folder, seconds + 300,
-            (0, -signal.SIGINT), some_time_after_first(ledger, seconds))
+            (0, -signal.SIGTERM), some_time_after_first(ledger, seconds))
         database = sqlite3.connect(f"{folder}/python.db")
         done, = database.execute("SELECT count(*) FROM outcome WHERE http_status = 200").fetchone()
         database.close()

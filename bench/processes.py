@@ -80,7 +80,7 @@ def finish(process, began_ns, limit_s, interrupt_when=None):
             looked = now
             elapsed = (now - began_ns) / 1e9
             if interrupt_when is not None and interrupt_when(elapsed):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
                 interrupt_when = None
             if elapsed > limit_s:
                 end(process)
